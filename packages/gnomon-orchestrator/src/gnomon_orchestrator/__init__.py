@@ -1,0 +1,1 @@
+"""Hook plans, timeouts, retries, compensation and lifecycle events around a handler, on trio."""

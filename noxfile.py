@@ -1,0 +1,236 @@
+"""The one front door: every check, the demo, the benchmarks and a release are sessions of this file.
+
+``nox`` runs what a contributor wants before a push; ``nox -t gnomon-gtype`` all that concerns one package;
+``nox -l`` lists the rest. Sessions are small functions over the packages found on disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import graph  # noqa: E402  tools are scripts, not an installed package
+import interpreters  # noqa: E402
+import peers  # noqa: E402
+
+nox.needs_version = ">=2025.5"  # default_venv_backend, tags on parameters, uv
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "layers", "types", "tests", "deps", "repo", "integration", "docs"]
+
+PACKAGES = graph.packages(ROOT)
+CONFIG = ROOT / "tools"
+EVERY_PACKAGE = nox.parametrize("package", [nox.param(name, id=name, tags=[name]) for name in PACKAGES])
+EVERY_PACKAGE_RELEASE = nox.parametrize(
+    "package", [nox.param(name, id=name, tags=["release"]) for name in PACKAGES]
+)
+
+
+def folder(package: str) -> str:
+    """The path of a package, relative to the root."""
+    return f"packages/{package}"
+
+
+def editable(package: str) -> list[str]:
+    """Install arguments for a package and the siblings it needs, all editable, for one resolver run."""
+    return [part for name in graph.closure(package, PACKAGES) for part in ("-e", folder(name))]
+
+
+def editable_all() -> list[str]:
+    """The same for every package of the repository."""
+    return [part for name in PACKAGES for part in ("-e", folder(name))]
+
+
+def test_requirements(package: str) -> list[str]:
+    """What the tests of a package need besides it."""
+    return list(PACKAGES[package].test_requirements)
+
+
+def every_test_requirement() -> list[str]:
+    """What the tests of all packages need together."""
+    return sorted({requirement for package in PACKAGES.values() for requirement in package.test_requirements})
+
+
+def pytest(package: str) -> list[str]:
+    """Arguments after ``python -m`` that run a package's tests with its own settings, from any directory."""
+    home = ROOT / folder(package)
+    settings = ["-c", str(home / "pyproject.toml"), "--rootdir", str(home)]
+    return ["pytest", "-q", "-p", "no:cacheprovider", *settings, str(home / "tests")]
+
+
+@nox.session
+@EVERY_PACKAGE
+def tests(session: nox.Session, package: str) -> None:
+    """The tests of each package against its sources, with branch coverage."""
+    session.install(*editable(package), *test_requirements(package), "coverage[toml]>=7.6")
+    settings = ["--rcfile", str(ROOT / folder(package) / "pyproject.toml")]
+    session.env["COVERAGE_FILE"] = str(Path(session.create_tmp()) / ".coverage")
+    session.run("python", "-m", "coverage", "run", *settings, "-m", *pytest(package), *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "coverage", "report", *settings)
+
+
+@nox.session(python=[version for version in interpreters.interpreters() if version != interpreters.running()])
+def pythons(session: nox.Session) -> None:
+    """The tests of every package on each other Python of this machine."""
+    session.install(*editable_all(), *every_test_requirement())
+    for package in PACKAGES:
+        session.run("python", "-m", *pytest(package))
+
+
+@nox.session
+@EVERY_PACKAGE_RELEASE
+def wheel(session: nox.Session, package: str) -> None:
+    """Each package alone: its wheel and its declared dependencies, tests from an empty directory."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.install("uv")
+    for name in graph.closure(package, PACKAGES):
+        session.run("uv", "build", "-q", "--wheel", "--out-dir", str(wheels), folder(name))
+    built = [str(path) for path in sorted(wheels.glob("*.whl"))]
+    empty = Path(session.create_tmp()) / "alone"
+    shutil.rmtree(empty, ignore_errors=True)
+    empty.mkdir()
+    session.run("uv", "venv", "-q", "--python", sys.executable, str(empty / "env"))
+    python = str(
+        next(path for path in (empty / "env/bin/python", empty / "env/Scripts/python.exe") if path.exists())
+    )
+    session.run("uv", "pip", "install", "-q", "--python", python, *built, *test_requirements(package))
+    elsewhere = empty / "empty"
+    elsewhere.mkdir()
+    name = PACKAGES[package].import_name
+    with session.chdir(elsewhere):
+        alone = f"import {name}; assert 'site-packages' in {name}.__file__, {name}.__file__"
+        session.run(python, "-c", alone, external=True)
+        session.run(python, "-m", *pytest(package), *session.posargs, external=True)
+
+
+@nox.session
+@EVERY_PACKAGE_RELEASE
+def floor(session: nox.Session, package: str) -> None:
+    """Each package with the lowest versions that its ranges admit."""
+    session.install("--resolution", "lowest-direct", *editable(package), *test_requirements(package))
+    session.run("python", "-m", *pytest(package), *session.posargs)
+
+
+@nox.session
+@EVERY_PACKAGE
+def types(session: nox.Session, package: str) -> None:
+    """mypy strict over the sources, pyright over the public types."""
+    session.install(*editable(package), "mypy>=1.18", "pyright[nodejs]>=1.1.400", *test_requirements(package))
+    session.run("mypy", "--config-file", str(CONFIG / "mypy.ini"), f"{folder(package)}/src")
+    session.run("pyright", "--verifytypes", PACKAGES[package].import_name, "--ignoreexternal")
+
+
+@nox.session
+@nox.parametrize(
+    "package",
+    [*(nox.param(name, id=name, tags=[name]) for name in PACKAGES), nox.param(None, id="repository")],
+)
+def lint(session: nox.Session, package: str | None) -> None:
+    """ruff: rules and format, of each package and of what lies around them."""
+    session.install("ruff>=0.12")
+    places = [folder(package)] if package else ["noxfile.py", "tools", "tests", "docs"]
+    session.run("ruff", "check", "--config", str(CONFIG / "ruff.toml"), *places)
+    session.run("ruff", "format", "--check", "--config", str(CONFIG / "ruff.toml"), *places)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """The layer map of the design, and pydantic_core in one package only."""
+    session.install(*editable_all(), "import-linter>=2.3")
+    session.run("lint-imports", "--config", str(CONFIG / "importlinter.ini"), "--no-cache")
+
+
+@nox.session
+@EVERY_PACKAGE
+def deps(session: nox.Session, package: str) -> None:
+    """deptry: what is imported is declared, what is declared is imported."""
+    session.install(*editable(package), "deptry>=0.23")
+    with session.chdir(folder(package)):
+        session.run("deptry", "src")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """The assembled runtime over real sockets with real clients."""
+    session.install(*editable_all(), *every_test_requirement(), "httpx>=0.27")
+    session.run(
+        "python", "-m", "pytest", "-q", "-c", "tests/pytest.ini", "tests/integration", *session.posargs
+    )
+
+
+@nox.session
+def repo(session: nox.Session) -> None:
+    """Tests of the repository itself and of its tools."""
+    session.install(
+        *editable_all(), *every_test_requirement(),
+        "import-linter>=2.3", "griffe>=1.5", "packaging>=24", "towncrier>=24.8",
+    )  # fmt: skip
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        "tests/pytest.ini",
+        "tests/repo",
+        "tests/tools",
+        *session.posargs,
+    )
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every Python example in every README and in docs runs."""
+    session.install(*editable_all(), *every_test_requirement(), "httpx>=0.27")
+    session.run("python", "-m", "pytest", "-q", "-c", "tests/pytest.ini", "tests/docs", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The order service over real HTTP; ``-- --check`` drives it and compares every answer."""
+    session.install("--reinstall-package", "gnomon", *[folder(name) for name in PACKAGES], "httpx>=0.27")
+    session.run("python", "docs/examples/orders/demo.py", *session.posargs)
+
+
+@nox.session(python=list(interpreters.interpreters())[-1])
+def bench(session: nox.Session) -> None:
+    """Benchmarks against their peers: ``nox -s bench -- gtype``; all of them without a name."""
+    names = [argument for argument in session.posargs if not argument.startswith("-")]
+    options = [argument for argument in session.posargs if argument.startswith("-")]
+    chosen = names or peers.modules()
+    session.install(*editable_all(), *peers.required(chosen))
+    session.run("python", "tools/bench/harness.py", *chosen, *options)
+
+
+@nox.session(venv_backend="none")
+def dev(session: nox.Session) -> None:
+    """An environment in .venv with every package editable, for editors and shells."""
+    home = ROOT / ".venv"
+    if not home.exists():
+        session.run(sys.executable, "-m", "uv", "venv", "-q", str(home), external=True)
+    session.run(
+        sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(home),
+        *editable_all(), *every_test_requirement(), "nox[uv]", "ruff", "mypy", external=True,
+    )  # fmt: skip
+    session.log(f"ready: source {home}/bin/activate")
+
+
+@nox.session
+def change(session: nox.Session) -> None:
+    """Write a changelog fragment: ``nox -s change -- gnomon-gtype fixed "What a user notices."``."""
+    session.run("python", "tools/change.py", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """``nox -s release -- plan`` shows what would be released; also ``bump``, ``notes NAME``, ``tag``."""
+    session.install("griffe>=1.5", "packaging>=24", "towncrier>=24.8")
+    session.run("python", "tools/release.py", *(session.posargs or ["plan"]))

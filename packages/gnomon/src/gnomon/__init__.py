@@ -1,0 +1,1 @@
+"""The request runtime: every request is typed, cancellable, versioned and replayable."""

@@ -1,0 +1,110 @@
+"""The exceptions of this package; every class carries a stable ``code``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+
+class IngressError(RuntimeError):
+    """The root of what this package raises on purpose."""
+
+    code: str = "ingress"
+
+
+class HttpError(IngressError):
+    """Raise from anywhere under a handler to answer with a status and a problem document.
+
+    Args:
+        status: An HTTP status from 400 to 599.
+        code: A short stable name for programs, such as ``"out-of-stock"``.
+        detail: One sentence for people; it is shown to the client.
+        headers: Extra response headers, such as ``Retry-After``.
+        errors: One entry per problem, rendered into the ``errors`` member (RFC 9457, section 3).
+
+    Raises:
+        ValueError: The status is not an error status.
+
+    >>> error = HttpError(409, "out-of-stock", "Nothing left of this one.")
+    >>> error.status, error.code
+    (409, 'out-of-stock')
+    """
+
+    code: str = "http-error"
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[object] = (),
+    ) -> None:
+        if not 400 <= status <= 599:
+            raise ValueError(
+                f"HttpError takes a status from 400 to 599, not {status}: answer through the response"
+            )
+        super().__init__(status, code, detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+        self.errors = errors
+
+    def __str__(self) -> str:
+        text = f"{self.status} {self.code}"
+        return text if self.detail is None else f"{text}: {self.detail}"
+
+
+class RequestInvalid(IngressError, ValueError):
+    """The request fails the types its route declares; ``problems`` says where."""
+
+    code: str = "request-invalid"
+    status = HTTPStatus.BAD_REQUEST.value
+    detail = "The request does not have the declared shape."
+    headers: Mapping[str, str] | None = None
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        super().__init__(f"the request has {len(problems)} problem(s)")
+        self.problems = tuple(problems)
+
+    @property
+    def errors(self) -> tuple[object, ...]:
+        """The problems, under the name a problem document gives them."""
+        return self.problems
+
+
+class ResponseInvalid(IngressError, ValueError):
+    """The response fails the type its route declares for its status; a fault of the server."""
+
+    code: str = "response-invalid"
+
+    def __init__(self, status: int, problems: Sequence[object]) -> None:
+        super().__init__(f"the body for status {status} has {len(problems)} problem(s): {problems!r:.500}")
+        self.status_code = status
+        self.problems = tuple(problems)
+
+
+class RequestState(IngressError):
+    """Something of a request was used before it is there, or after it is gone."""
+
+    code: str = "request-state"
+
+
+class ResponseState(IngressError):
+    """A response was changed after its first byte, or sent before it was finished."""
+
+    code: str = "response-state"
+
+
+class InvalidHeader(IngressError, ValueError):
+    """A header name or value that must not go on the wire (RFC 9110, section 5)."""
+
+    code: str = "invalid-header"
+
+
+class ClientGone(IngressError, ConnectionError):
+    """The client went away, or did not take its bytes in time, while the request still ran."""
+
+    code: str = "client-gone"

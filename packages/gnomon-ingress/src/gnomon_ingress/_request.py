@@ -1,0 +1,305 @@
+"""What a client asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
+
+import trio
+
+from ._cookies import parse_cookies
+from ._errors import HttpError, RequestState
+from ._generic import Body, Fields, Query, ThreeParameters
+from ._headers import Headers
+from ._target import parse_query
+
+_UNSET: Any = object()
+
+
+class Client(NamedTuple):
+    """The other end: host is an IP address, or empty for a Unix socket."""
+
+    host: str
+    port: int
+
+
+class BodySource(Protocol):
+    """Where the bytes of a body come from, while they are not all there yet."""
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body, or raise the ``HttpError`` that refuses it."""
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """Yield the body in pieces, as fast as they are taken."""
+
+
+class Origin(Protocol):
+    """What all requests of one connection share."""
+
+    def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
+        """Return the client's address and the scheme, seen through trusted proxies."""
+
+
+class Request(ThreeParameters[Body, Query, Fields]):
+    """One request, with its body still on the way until it is read.
+
+    ``params`` belongs to whoever routes, ``body``, ``query`` and ``headers_typed`` to whoever validates.
+    """
+
+    __slots__ = (
+        "_abort", "_body", "_client", "_cookies", "_fields", "_origin", "_query", "_raw", "_scheme", "_source",
+        "abort_reason", "body_limit", "headers", "method", "params", "path", "query_string", "scope", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        path: str,
+        query_string: str,
+        headers: Headers,
+        raw: bytes | None,
+        source: BodySource | None,
+        scope: trio.CancelScope | None,
+        origin: Origin | None,
+        body_limit: int,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.path = path
+        self.query_string = query_string
+        self.headers = headers
+        #: What the router found in the path.
+        self.params: Mapping[str, Any] = {}
+        #: The cancel scope that belongs to whoever runs this request.
+        self.scope = scope
+        #: The largest body in bytes that ``read`` and ``stream`` let through; a route may change it before reading.
+        self.body_limit = body_limit
+        #: Why the connection gave the request up: ``None``, ``"disconnect"`` or ``"shutdown"``.
+        self.abort_reason: str | None = None
+        self._raw = raw
+        self._source = source
+        self._origin = origin
+        self._abort: Callable[[str], object] | None = None
+        self._body = self._query = self._fields = _UNSET
+        self._cookies: dict[str, str] | None = None
+        self._client: Client | None = _UNSET
+        self._scheme = ""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies, by name."""
+        cookies = self._cookies
+        if cookies is None:
+            cookies = self._cookies = parse_cookies(self.headers.get("cookie", ""))
+        return cookies
+
+    @property
+    def client(self) -> Client | None:
+        """The address of the client; through a proxy only if that proxy is trusted by the configuration."""
+        if self._client is _UNSET:
+            self._look_at_origin()
+        return self._client
+
+    @property
+    def scheme(self) -> str:
+        """``"http"`` or ``"https"``, as the client sees it."""
+        if not self._scheme:
+            self._look_at_origin()
+        return self._scheme
+
+    def _look_at_origin(self) -> None:
+        if self._origin is None:
+            self._client, self._scheme = None, "http"
+        else:
+            self._client, self._scheme = self._origin.describe_client(self.headers)
+
+    @property
+    def body(self) -> Body:
+        """The body: typed once it is validated, the raw bytes once it is read.
+
+        Raises:
+            RequestState: It was not read yet.
+        """
+        if self._body is not _UNSET:
+            return cast(Body, self._body)
+        if self._raw is None:
+            _too_early("body", "await req.read() first, or give the route a body type")
+        return cast(Body, self._raw)
+
+    @body.setter
+    def body(self, value: Body) -> None:
+        self._body = value
+
+    @property
+    def query(self) -> Query:
+        """The query: typed once it is validated, else a dict of strings in which a repeated key is a list.
+
+        Raises:
+            HttpError: 400, the query string is not form-encoded UTF-8.
+        """
+        if self._query is _UNSET:
+            self._query = parse_query(self.query_string)
+        return cast(Query, self._query)
+
+    @query.setter
+    def query(self, value: Query) -> None:
+        self._query = value
+
+    @property
+    def headers_typed(self) -> Fields:
+        """The headers as the type the route declares.
+
+        Raises:
+            RequestState: No header type is declared, or it was not validated yet.
+        """
+        if self._fields is _UNSET:
+            _too_early("headers_typed", "give the route a header type: Request[Body, Query, Headers]")
+        return cast(Fields, self._fields)
+
+    @headers_typed.setter
+    def headers_typed(self, value: Fields) -> None:
+        self._fields = value
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the body in lower case, without parameters; empty if the client named none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def raw_body(self) -> bytes | None:
+        """The bytes of the body if they are all here, else ``None``."""
+        return self._raw
+
+    async def read(self) -> bytes:
+        """Return the whole body; a second call returns the same bytes.
+
+        Raises:
+            HttpError: 413 beyond ``body_limit``, 408 from a client that is too slow, 400 for broken chunks.
+            ClientGone: The client left.
+        """
+        raw = self._raw
+        if raw is None:
+            if self._source is None:
+                _too_early("read()", "stream() took the body")
+            source, self._source = self._source, None
+            raw = self._raw = await source.read(self.body_limit)
+        elif len(raw) > self.body_limit:
+            raise body_too_large(self.body_limit)
+        return raw
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body in pieces; the client is read only as fast as they are taken.
+
+        Raises:
+            HttpError: As ``read`` does, possibly after some pieces.
+            RequestState: The body is being streamed already.
+        """
+        if self._raw is not None:
+            raw = await self.read()
+            if raw:
+                yield raw
+            return
+        if self._source is None:
+            _too_early("stream()", "stream() took the body")
+        source, self._source = self._source, None
+        async for piece in source.stream(self.body_limit):
+            yield piece
+
+    async def json(self) -> Any:
+        """Read the body as JSON (RFC 8259) in UTF-8.
+
+        Raises:
+            HttpError: 400 for what is not JSON or has a duplicate key, 415 for another content type, and as ``read``.
+        """
+        media = self.media_type
+        if media and not is_json(media):
+            raise unsupported_media(("application/json",))
+        return parse_json(await self.read())
+
+    def bind_abort(self, fn: Callable[[str], object]) -> None:
+        """Let ``abort`` call ``fn(reason)`` instead of cancelling ``scope``; a runtime binds its own cancellation.
+
+        Bound after the fact, it is called at once.
+        """
+        self._abort = fn
+        if self.abort_reason is not None:
+            fn(self.abort_reason)
+
+    def abort(self, reason: str) -> None:
+        """Tell whoever runs this request that it is over: the client left, or the server drains.
+
+        Only the first call counts.
+        """
+        if self.abort_reason is not None:
+            return
+        self.abort_reason = reason
+        if self._abort is not None:
+            self._abort(reason)
+        elif self.scope is not None:
+            self.scope.cancel()
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+
+def _too_early(name: str, advice: str) -> NoReturn:
+    raise RequestState(f"req.{name} is not there: {advice}")
+
+
+def body_too_large(limit: int) -> HttpError:
+    """The refusal of a body beyond its limit (RFC 9110, section 15.5.14)."""
+    return HttpError(413, "body-too-large", f"The body is larger than {limit} bytes.")
+
+
+def unsupported_media(accepted: tuple[str, ...]) -> HttpError:
+    """The refusal of a body nobody can read here (RFC 9110, section 15.5.16)."""
+    return HttpError(
+        415,
+        "unsupported-media-type",
+        f"The body must be {' or '.join(accepted)}.",
+        headers={"accept": ", ".join(accepted)},
+    )
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type without parameters is JSON: ``application/json`` or any ``+json``.
+
+    >>> is_json("application/vnd.api+json"), is_json("text/plain")
+    (True, False)
+    """
+    return media_type == "application/json" or (media_type.endswith("+json") and "/" in media_type)
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse strict JSON: UTF-8, no duplicate keys, no NaN or Infinity.
+
+    Raises:
+        HttpError: 400, with the place where the text stops being JSON.
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise HttpError(400, "invalid-json", "The body is nested too deeply.") from None
+    except ValueError as error:
+        raise HttpError(400, "invalid-json", f"The body is not JSON: {_where(error)}.") from None
+
+
+def _where(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    return str(error)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return record
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,0 +1,333 @@
+"""What a handler answers with: buffered until it is sent, so that hooks and validation see it whole."""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from ._cookies import SameSite, format_cookie
+from ._errors import ResponseState
+from ._generic import Body, OneParameter
+from ._headers import MutableHeaders
+from ._problem import MEDIA_TYPE as PROBLEM_TYPE
+from ._problem import problem_document
+
+JSON_TYPE = "application/json"
+TEXT_TYPE = "text/plain; charset=utf-8"
+BYTES_TYPE = "application/octet-stream"
+
+Commit = Callable[[], None]
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class Sink(Protocol):
+    """Where a response goes: an HTTP/1.1 connection, an ASGI server, a test."""
+
+    async def deliver(self, response: Response[Any], payload: bytes) -> None:
+        """Write the head and a complete body."""
+
+    async def deliver_stream(
+        self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
+    ) -> None:
+        """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted."""
+
+
+def encode_value(value: object) -> bytes:
+    """Encode a body given to ``json``: strict JSON in UTF-8."""
+    return _encode_json(value).encode()
+
+
+def encode_text(value: str) -> bytes:
+    return value.encode()
+
+
+def encode_bytes(value: bytes | bytearray | memoryview) -> bytes:
+    return bytes(value)
+
+
+class Response(OneParameter[Body]):
+    """The answer to one request.
+
+    The finishing methods (``json``, ``text``, ``bytes``, ``redirect``, ``problem``, ``stream``) set the whole body; until
+    the first byte is sent a later call replaces an earlier one, and ``status``, ``headers`` and ``body`` may be edited.
+    The runtime sends a finished response when the dispatch returns; ``send`` does it earlier.
+
+    >>> res = Response()
+    >>> res.status(201).header("X-Total", "1").json({"id": "a1"})
+    >>> res.status_code, res.headers["content-type"], res.body, res.finished
+    (201, 'application/json', {'id': 'a1'}, True)
+    """
+
+    __slots__ = (
+        "_body", "_encode", "_finished", "_headers", "_media", "_payload", "_sent", "_sink", "_started", "_status",
+        "_stream",
+    )  # fmt: skip
+
+    def __init__(self, *, sink: Sink | None = None) -> None:
+        self._sink = sink
+        self._status = 200
+        self._headers: MutableHeaders | None = None
+        self._media: str | None = None
+        self._body: Any = None
+        self._payload: builtins.bytes | None = None
+        self._encode: Callable[[Any], builtins.bytes] = encode_value
+        self._stream = False
+        self._finished = False
+        self._started = False
+        self._sent = False
+
+    @property
+    def status_code(self) -> int:
+        """The status as it stands, 200 until something else is set."""
+        return self._status
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The header fields as they stand; assignments are checked."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = MutableHeaders()
+            if self._media is not None:
+                headers["content-type"] = self._media
+        return headers
+
+    @property
+    def finished(self) -> bool:
+        """Whether the body is complete (or, for a stream, given)."""
+        return self._finished
+
+    @property
+    def started(self) -> bool:
+        """Whether the first byte is on its way: from then on nothing can be changed."""
+        return self._started
+
+    @property
+    def body(self) -> Any:
+        """What was given to the finishing method; assigning replaces it and keeps the encoding."""
+        return self._body
+
+    @body.setter
+    def body(self, value: Any) -> None:
+        self._check_open()
+        if not self._finished:
+            self._finish(value, encode_value, JSON_TYPE)
+            return
+        self._body = value
+        self._payload = None
+
+    def status(self, code: int) -> Response[Body]:
+        """Set the status.
+
+        Args:
+            code: 200 to 599; informational statuses belong to the connection.
+
+        Raises:
+            ValueError: The code is outside that range.
+            ResponseState: The first byte was sent.
+        """
+        if self._started:
+            self._check_open()
+        if not 200 <= code <= 599:
+            raise ValueError(f"{code} is not a final status: give one from 200 to 599")
+        self._status = code
+        return self
+
+    def header(self, name: str, value: str) -> Response[Body]:
+        """Set a header field, replacing it; ``res.headers.add`` repeats one.
+
+        Raises:
+            InvalidHeader: The name or value must not go on the wire, or is written by the connection.
+            ResponseState: The first byte was sent.
+        """
+        self._check_open()
+        self.headers[name] = value
+        return self
+
+    def cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = True,
+        http_only: bool = True,
+        same_site: SameSite | None = "lax",
+    ) -> Response[Body]:
+        """Add a cookie; the defaults are the safe ones (Secure, HttpOnly, SameSite=Lax).
+
+        Args:
+            max_age: Seconds to keep it; 0 deletes it, ``None`` ends it with the browser's session.
+
+        Raises:
+            InvalidHeader: A part has a character a cookie cannot carry.
+
+        >>> Response().cookie("session", "abc").headers["set-cookie"]
+        'session=abc; Path=/; Secure; HttpOnly; SameSite=Lax'
+        """
+        self._check_open()
+        line = format_cookie(
+            name, value, max_age=max_age, path=path, domain=domain,
+            secure=secure, http_only=http_only, same_site=same_site,
+        )  # fmt: skip
+        self.headers.add("set-cookie", line)
+        return self
+
+    def json(self, value: Body) -> None:
+        """Finish with a JSON body; it is encoded once, when it is validated or sent."""
+        self._finish(value, encode_value, JSON_TYPE)
+
+    def text(self, value: str, *, media_type: str = TEXT_TYPE) -> None:
+        """Finish with text in UTF-8."""
+        self._finish(value, encode_text, media_type)
+
+    def bytes(self, value: builtins.bytes | bytearray | memoryview, *, media_type: str = BYTES_TYPE) -> None:
+        """Finish with bytes as they are."""
+        self._finish(value, encode_bytes, media_type)
+
+    def empty(self) -> None:
+        """Finish without a body; an untouched status becomes 204.
+
+        >>> res = Response()
+        >>> res.empty()
+        >>> res.status_code
+        204
+        """
+        if self._status == 200:
+            self._status = 204
+        self._finish(b"", encode_bytes, None)
+
+    def redirect(self, location: str, *, status: int = 303) -> None:
+        """Finish with a redirection.
+
+        Args:
+            location: A URI reference; it goes on the wire as it is, so encode what comes from users.
+            status: 301, 302, 303, 307 or 308.
+
+        Raises:
+            ValueError: Another status.
+            InvalidHeader: The location has a character a header cannot carry.
+        """
+        if status not in (301, 302, 303, 307, 308):
+            raise ValueError(f"{status} is not a redirection: use 301, 302, 303, 307 or 308")
+        self.header("location", location)
+        self._status = status
+        self._finish(b"", encode_bytes, None)
+
+    def problem(
+        self,
+        status: int,
+        *,
+        code: str,
+        detail: str | None = None,
+        errors: Iterable[object] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Finish with a problem document (RFC 9457).
+
+        >>> res = Response()
+        >>> res.problem(404, code="no-such-order")
+        >>> res.body["title"], res.headers["content-type"]
+        ('Not Found', 'application/problem+json')
+        """
+        document = problem_document(status, code=code, detail=detail, errors=errors)
+        self.status(status)
+        for name, value in (headers or {}).items():
+            self.headers[name] = value
+        self._finish(document, encode_value, PROBLEM_TYPE)
+
+    def stream(self, chunks: AsyncIterable[builtins.bytes], *, media_type: str = BYTES_TYPE) -> None:
+        """Finish with a body that is produced while it is sent.
+
+        Args:
+            chunks: Any async iterable of bytes; it is closed whatever happens.
+        """
+        self._finish(chunks, encode_bytes, media_type)
+        self._stream = True
+
+    def reset(self) -> None:
+        """Drop body and status, keep the headers: for the default answer after a failure.
+
+        Raises:
+            ResponseState: The first byte was sent.
+        """
+        self._check_open()
+        self._status = 200
+        self._body = None
+        self._payload = None
+        self._encode = encode_value
+        self._stream = False
+        self._finished = False
+
+    def encoded(self) -> builtins.bytes:
+        """Return the body as it will be sent, encoding it on the first call.
+
+        Raises:
+            ResponseState: The response is not finished, or is a stream.
+            TypeError, ValueError: The body cannot be encoded.
+        """
+        payload = self._payload
+        if payload is None:
+            if not self._finished or self._stream:
+                raise ResponseState(
+                    "there are no bytes yet: finish the response with json, text, bytes, … first"
+                )
+            payload = self._payload = self._encode(self._body)
+        return payload
+
+    def set_encoded(self, payload: builtins.bytes) -> None:
+        """Keep the bytes a validator made of ``body``, so that it is encoded once."""
+        self._check_open()
+        self._payload = payload
+
+    async def send(self, *, before_first_byte: Commit | None = None) -> None:
+        """Commit the response to the network; a second call does nothing.
+
+        Args:
+            before_first_byte: Called just before a buffered response leaves, and when a stream's iterator is exhausted.
+
+        Raises:
+            ResponseState: The response is not finished, or does not belong to a connection.
+            ClientGone: The client left or did not take the bytes before the send deadline.
+        """
+        if self._sent:
+            return
+        if self._sink is None:
+            raise ResponseState("this response belongs to no connection, so it cannot be sent")
+        if self._stream:
+            self._sent = self._started = True
+            await self._sink.deliver_stream(self, self._body, before_first_byte)
+            return
+        payload = self.encoded()
+        if before_first_byte is not None:
+            before_first_byte()
+        self._sent = self._started = True
+        await self._sink.deliver(self, payload)
+
+    def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes], media: str | None) -> None:
+        if self._started:
+            self._check_open()
+        self._body = value
+        self._encode = encode
+        self._payload = None
+        self._stream = False
+        self._finished = True
+        self._media = media
+        headers = self._headers
+        if headers is not None:
+            if media is not None:
+                headers["content-type"] = media
+            else:
+                headers.pop("content-type", None)
+
+    def _check_open(self) -> None:
+        if self._started:
+            raise ResponseState("the first byte of this response was sent: it cannot be changed any more")
+
+    def __repr__(self) -> str:
+        state = "started" if self._started else "finished" if self._finished else "open"
+        return f"<Response {self._status} {state}>"

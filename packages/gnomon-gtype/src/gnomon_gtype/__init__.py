@@ -1,0 +1,1 @@
+"""Runtime types from plain annotations, compiled to pydantic-core, with structured diagnostics."""

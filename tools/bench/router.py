@@ -32,6 +32,7 @@ def _matching(path: str) -> Sampler:
     router = Router[int]()
     for number, (method, pattern) in enumerate(_patterns("{id:int}")):
         router.add(method, pattern, number)
+    router.add("GET", "/api/teams/{team:int}/members/{member:int}", 0)
     router.add("GET", "/files/{name}/{rest:path}", 0)
     match: Callable[[str, str], object] = router.match
 
@@ -75,7 +76,8 @@ def cases() -> list[Case]:
     cases = [
         Case("fixed path", _matching(fixed), at_most=GOAL_FIXED),
         Case("one int parameter", _matching(typed), at_most=GOAL_TYPED),
-        Case("text and path parameter", _matching("/files/a/b/c/d.txt"), at_most=1.5),
+        Case("two int parameters", _matching("/api/teams/4711/members/42")),
+        Case("text and path parameter", _matching("/files/a/b/c/d.txt")),
         Case("calling an empty function", _nothing()),
     ]
     try:

@@ -1,0 +1,236 @@
+"""How a request ends: tasks joined, callbacks, compensations and cleanups run, each isolated and bounded."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+import trio
+
+from ._errors import ContextError
+from ._extras import Extras, Step
+
+if TYPE_CHECKING:
+    from ._local import LocalContext
+
+EXIT_LIMIT = 5.0
+
+StepKind: TypeAlias = Literal["on_error", "on_timeout", "compensation", "cleanup"]
+
+
+class StepReport(NamedTuple):
+    """One callback of the ending, at its start and at its end.
+
+    `status` is `start`, then `end`, `error` or `timeout`; stamps are on the monotonic clock.
+    """
+
+    kind: StepKind
+    name: str
+    status: Literal["start", "end", "error", "timeout"]
+    started_ns: int
+    ended_ns: int | None
+    error: BaseException | None
+
+
+Observe: TypeAlias = Callable[[StepReport], object]
+
+
+async def join_tasks(lctx: LocalContext, *, failed: bool = False, limit: float = EXIT_LIMIT) -> None:
+    """Wait for the tasks of a request, until its deadline; then cancel what is left and wait for that.
+
+    Args:
+        lctx: the request.
+        failed: the handler has failed, so that the tasks are cancelled at once.
+        limit: seconds that cancelled tasks have to come to their end. One that takes longer (a shield
+            without a deadline) becomes the alert `task_outlived`.
+
+    Raises:
+        BaseException: the failure of a task that was not isolated, without a group around it.
+        DeadlineExceeded: the deadline passed, and there is no cancel scope through which to say so.
+    """
+    extras = lctx._extras
+    if extras is None:
+        return
+    extras.joining = True
+    if extras.pending:
+        doomed = failed or extras.failure is not None or lctx.cancel_reason is not None
+        if not doomed:
+            await _wait_within_deadline(lctx, extras, limit)
+        if extras.pending:
+            await _cancel_and_wait(lctx, extras, limit)
+    if extras.failure is not None:
+        failure, extras.failure = extras.failure, None
+        raise failure
+
+
+async def _wait_within_deadline(lctx: LocalContext, extras: Extras, limit: float) -> None:
+    extras.idle = trio.Event()
+    if lctx._watched < 2 and lctx._deadline != math.inf:
+        lctx._arm()
+    try:
+        # A failing task sets `idle` through the others, which it cancels. Tasks carry the deadline of the
+        # request on their own scopes, so this wait ends soon after it even where the request has no scope.
+        await extras.idle.wait()
+    except trio.Cancelled:
+        await _cancel_and_wait(lctx, extras, limit)
+        raise
+    finally:
+        extras.idle = None
+
+
+async def _cancel_and_wait(lctx: LocalContext, extras: Extras, limit: float) -> None:
+    lctx._cancel_tasks()
+    if not extras.pending:
+        return
+    extras.idle = trio.Event()
+    with trio.move_on_after(limit, shield=True) as patience:
+        await extras.idle.wait()
+    extras.idle = None
+    if patience.cancelled_caught:
+        stuck = [task.name for task in extras.tasks if task.status == "pending"]
+        lctx.gctx.alert("task_outlived", None, request_id=lctx.request_id, tasks=stuck)
+
+
+async def run_failure_callbacks(
+    lctx: LocalContext,
+    error: BaseException | None,
+    *,
+    observe: Observe | None = None,
+    limit: float = EXIT_LIMIT,
+) -> None:
+    """Call what was registered with `on_timeout` if the deadline passed, else with `on_error`, in order.
+
+    Args:
+        lctx: the request.
+        error: what each of them is given.
+        observe: told of the start and the end of each.
+        limit: seconds for all of them together.
+    """
+    extras = lctx._extras
+    if extras is None:
+        return
+    timed_out = lctx.deadline_passed or (lctx._outcome is not None and lctx._outcome.kind == "timeout")
+    kind: StepKind = "on_timeout" if timed_out else "on_error"
+    steps = extras.on_timeout if timed_out else extras.on_error
+    extras.on_timeout, extras.on_error = [], []
+    steps.reverse()
+    for step in steps:
+        step.args = (error,)
+    await _run_all(lctx, kind, steps, observe, limit)
+
+
+async def run_compensations(
+    lctx: LocalContext, *, observe: Observe | None = None, limit: float = EXIT_LIMIT
+) -> None:
+    """Call the compensations, last registered first; each failure is the alert `compensation_failed`.
+
+    Args:
+        lctx: the request.
+        observe: told of the start and the end of each.
+        limit: seconds for all of them together.
+    """
+    extras = lctx._extras
+    if extras is None:
+        return
+    try:
+        await _run_all(lctx, "compensation", extras.compensations, observe, limit)
+    finally:
+        extras.sealed = True
+
+
+async def run_cleanups(
+    lctx: LocalContext, *, observe: Observe | None = None, limit: float = EXIT_LIMIT
+) -> None:
+    """Leave the entered context managers and call the cleanups, last registered first.
+
+    Tasks that were started after the join are cancelled and awaited before.
+
+    Args:
+        lctx: the request.
+        observe: told of the start and the end of each.
+        limit: seconds for all of them together.
+    """
+    extras = lctx._extras
+    if extras is None:
+        return
+    extras.joining = True
+    if extras.pending:
+        await _cancel_and_wait(lctx, extras, limit)
+    extras.sealed = extras.cleaning = True
+    await _run_all(lctx, "cleanup", extras.cleanups, observe, limit)
+
+
+def commit(lctx: LocalContext) -> None:
+    """Discard the compensations for good: the answer is about to leave."""
+    if lctx._extras is not None:
+        lctx._extras.compensations.clear()
+        lctx._extras.sealed = True
+
+
+async def _run_all(
+    lctx: LocalContext, kind: StepKind, steps: list[Step], observe: Observe | None, limit: float
+) -> None:
+    """Run `steps` from the end, those included that a step adds; what is no Exception is raised at the end."""
+    end = trio.current_time() + limit
+    fatal: BaseException | None = None
+    while steps:
+        step = steps.pop()
+        now = trio.current_time()
+        # Half of what is left, so that a step that hangs leaves time for each that follows.
+        share = max(0.0, end - now) / (2 if steps else 1)
+        allowed = share if step.timeout is None else min(step.timeout, max(0.0, end - now))
+        error = await _run_step(lctx, kind, step, now + allowed, observe)
+        if error is not None and not isinstance(error, Exception) and fatal is None:
+            fatal = error
+    if fatal is not None:
+        raise fatal
+
+
+async def _run_step(
+    lctx: LocalContext, kind: StepKind, step: Step, deadline: float, observe: Observe | None
+) -> BaseException | None:
+    started_ns = time.monotonic_ns()
+    _tell(lctx, observe, StepReport(kind, step.name, "start", started_ns, None, None))
+    error: BaseException | None = None
+    overran = False
+    # Shielded, for the request may be cancelled already; never without a deadline.
+    with trio.CancelScope(shield=True, deadline=deadline) as scope:
+        try:
+            if step.held is not None:
+                error = await step.held.stop(_failure_of(lctx), deadline)
+            else:
+                result: Any = step.fn(*step.args)
+                if inspect.isawaitable(result):
+                    await result
+        except trio.Cancelled:
+            raise
+        except BaseException as raised:
+            error = raised
+        overran = trio.current_time() > deadline
+    status: Literal["end", "error", "timeout"] = "end" if error is None else "error"
+    if scope.cancelled_caught or overran or isinstance(error, TimeoutError) and step.held is not None:
+        status = "timeout"
+    _tell(lctx, observe, StepReport(kind, step.name, status, started_ns, time.monotonic_ns(), error))
+    if status != "end":
+        lctx.gctx.alert(f"{kind}_failed", error, name=step.name, status=status, request_id=lctx.request_id)
+    return error
+
+
+def _tell(lctx: LocalContext, observe: Observe | None, report: StepReport) -> None:
+    if observe is not None:
+        try:
+            observe(report)
+        except Exception as error:
+            lctx.gctx.alert("observer_failed", error, name=report.name)
+
+
+def _failure_of(lctx: LocalContext) -> BaseException | None:
+    outcome = lctx._outcome
+    if outcome is None or outcome.kind == "ok":
+        return None
+    if isinstance(outcome.error, Exception):
+        return outcome.error
+    return ContextError(f"the request ended as {outcome.kind}")

@@ -1,0 +1,102 @@
+"""What a request rarely needs, in one object made on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+
+if TYPE_CHECKING:
+    import trio
+
+    from ._held import HeldManager
+    from ._phase import RequestPhase
+    from ._tasks import TrackedTask
+
+HookPoint: TypeAlias = Literal["before", "after", "catch"]
+
+
+def name_of(fn: object) -> str:
+    """The name a function shows in reports."""
+    named = fn
+    while hasattr(named, "func"):  # functools.partial
+        named = named.func
+    return str(getattr(named, "__qualname__", None) or type(named).__qualname__)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LocalHook:
+    """A hook that one request registered for itself.
+
+    Args:
+        fn: the function, sync or async.
+        name: shown in events and errors.
+        timeout: seconds for one attempt, or None for the deadline of the request alone.
+        retries: how many further attempts after a failure.
+        backoff: seconds before the first retry; each further wait is twice the last.
+        retry_on: which exceptions are worth another attempt.
+        isolated: a failure is recorded and changes nothing.
+    """
+
+    fn: Callable[..., Any]
+    name: str
+    timeout: float | None = None
+    retries: int = 0
+    backoff: float = 0.0
+    retry_on: tuple[type[BaseException], ...] = (Exception,)
+    isolated: bool = False
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Step:
+    """A callback that runs when the request ends: called with `args`, for at most `timeout` seconds."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    name: str
+    timeout: float | None
+    held: HeldManager | None = None
+
+
+@final
+class Extras:
+    """Hooks, tasks, callbacks, compensations, cleanups and topics of one request."""
+
+    __slots__ = (
+        "after",
+        "before",
+        "catch",
+        "cleaning",
+        "cleanups",
+        "compensations",
+        "failure",
+        "failure_task",
+        "idle",
+        "joining",
+        "on_error",
+        "on_timeout",
+        "pending",
+        "phase_watchers",
+        "sealed",
+        "tasks",
+    )
+
+    def __init__(self) -> None:
+        self.before: list[LocalHook] = []
+        self.after: list[LocalHook] = []
+        self.catch: list[LocalHook] = []
+        self.on_error: list[Step] = []
+        self.on_timeout: list[Step] = []
+        self.compensations: list[Step] = []
+        self.cleanups: list[Step] = []
+        self.phase_watchers: list[Callable[[RequestPhase, RequestPhase], object]] = []
+        self.tasks: list[TrackedTask] = []
+        self.pending = 0
+        self.idle: trio.Event | None = None
+        self.failure: BaseException | None = None
+        self.failure_task: TrackedTask | None = None
+        self.joining = False
+        self.sealed = False
+        self.cleaning = False

@@ -1,0 +1,72 @@
+"""Names that carry the type of what is stored under them."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Generic, TypeVar, final
+
+T = TypeVar("T")
+
+
+@final
+class ContextKey(str, Generic[T]):
+    """A name in a local context whose value type a checker knows.
+
+    A key *is* its name: `ContextKey("user")` and `"user"` reach the same entry, so that a stored
+    context can be restored without the key objects. Give keys of a library a dotted name.
+
+    >>> USER: ContextKey[int] = ContextKey("shop.user")
+    >>> USER == "shop.user"
+    True
+    """
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name as a plain string."""
+        return str.__str__(self)
+
+    def __repr__(self) -> str:
+        return f"ContextKey({str.__repr__(self)})"
+
+
+@final
+class ModuleKey(Generic[T]):
+    """A name in the module registry, with the type that the module promises.
+
+    Args:
+        name: the name the module is registered under.
+        type: if given, the started module must be an instance of it.
+
+    Two keys are equal when name and type are.
+
+    >>> ModuleKey("clock", float)
+    ModuleKey('clock', float)
+    """
+
+    __slots__ = ("name", "type")
+    name: str
+    type: builtins.type[T] | None
+
+    def __init__(self, name: str, type: builtins.type[T] | None = None) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "type", type)
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        raise AttributeError(f"a ModuleKey is immutable: make a new one instead of setting {attribute!r}")
+
+    def __delattr__(self, attribute: str) -> None:
+        raise AttributeError(f"a ModuleKey is immutable: {attribute!r} cannot be deleted")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ModuleKey):
+            return NotImplemented
+        return self.name == other.name and self.type is other.type
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.type))
+
+    def __repr__(self) -> str:
+        promised = "" if self.type is None else f", {self.type.__qualname__}"
+        return f"ModuleKey({self.name!r}{promised})"

@@ -1,0 +1,142 @@
+"""A request context for programs without a runtime of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, final
+
+import trio
+
+from ._current import current
+from ._ending import commit, join_tasks, run_cleanups, run_compensations, run_failure_callbacks
+from ._errors import DeadlineExceeded
+from ._global import GlobalContext
+from ._local import LocalContext
+from ._sources import Sources
+from ._tasks import without_cancelled
+from .runtime import begin, end
+
+
+@final
+class open_local_context:  # noqa: N801 - used like a function: `async with open_local_context(gctx)`
+    """Run a block as one request: tasks joined, undone on failure, cleaned up, closed.
+
+    Args:
+        gctx: an open global context.
+        timeout: seconds until the block is cancelled.
+        others: see `LocalContext`.
+
+    Raises:
+        DeadlineExceeded: the timeout passed. A request cancelled for another reason leaves the block
+            silently, like a cancelled scope; `lctx.outcome` tells.
+        BaseException: what the block or one of its tasks raised.
+    """
+
+    def __init__(
+        self,
+        gctx: GlobalContext[Any],
+        *,
+        method: str = "",
+        path: str = "",
+        route: str = "",
+        version: str = "",
+        flags: tuple[str, ...] = (),
+        client_id: str | None = None,
+        traceparent: str | None = None,
+        timeout: float = math.inf,
+        request_id: str | None = None,
+        sources: Sources | None = None,
+    ) -> None:
+        self._gctx = gctx
+        self._fields: dict[str, Any] = {
+            "method": method,
+            "path": path,
+            "route": route,
+            "version": version,
+            "flags": flags,
+            "client_id": client_id,
+            "traceparent": traceparent,
+            "timeout": timeout,
+            "request_id": request_id,
+            "sources": sources,
+        }
+
+    async def __aenter__(self) -> LocalContext:
+        self._before = current.get()
+        self._scope = trio.CancelScope()
+        self._lctx = LocalContext(self._gctx, scope=self._scope, **self._fields)
+        self._scope.__enter__()
+        begin(self._lctx)
+        return self._lctx
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        lctx = self._lctx
+        leaving = error
+        try:
+            try:
+                await join_tasks(lctx, failed=error is not None)
+            except BaseException as raised:
+                leaving = _combine(error, raised)
+            fatal = await _finish(lctx, leaving)
+            if leaving is None:
+                leaving = fatal
+        finally:
+            end(lctx)
+            current.set(self._before)
+        left = self._leave_scope(leaving)
+        if left is None and lctx.outcome is not None and lctx.outcome.kind == "timeout":
+            raise DeadlineExceeded(
+                f"the request {lctx.request_id} did not end within {self._fields['timeout']:g} s"
+            ) from None
+        if left is None or left is error:
+            return left is None
+        raise left
+
+    def _leave_scope(self, leaving: BaseException | None) -> BaseException | None:
+        """Leave the scope with `leaving`; what is not its own cancellation comes back."""
+        try:
+            if leaving is None:
+                self._scope.__exit__(None, None, None)
+            elif not self._scope.__exit__(type(leaving), leaving, leaving.__traceback__):
+                return leaving
+        except BaseException as rest:
+            if isinstance(rest, BaseExceptionGroup) and len(rest.exceptions) == 1:
+                return rest.exceptions[0]
+            return rest
+        return None
+
+
+def _combine(error: BaseException | None, raised: BaseException) -> BaseException:
+    """One exception of the block's own and of what its tasks made of it; the block's comes first."""
+    if error is None:
+        return raised
+    if without_cancelled(error) is not None or isinstance(raised, trio.Cancelled):
+        return error
+    # The block was only cancelled, by the failure of a task; whose cancellation it is, the scope knows.
+    return BaseExceptionGroup("a task of the request failed", [error, raised])
+
+
+async def _finish(lctx: LocalContext, leaving: BaseException | None) -> BaseException | None:
+    """Settle the outcome, undo or commit, clean up; returns a KeyboardInterrupt or the like of a step."""
+    failure = None if leaving is None else without_cancelled(leaving)
+    if failure is not None:
+        outcome = lctx.settle("error", failure)
+    else:
+        outcome = lctx.settle("ok" if leaving is None else "cancelled", leaving)
+    fatal: BaseException | None = None
+    steps: list[Callable[[], Awaitable[None]]] = [lambda: run_cleanups(lctx)]
+    if outcome.ok:
+        commit(lctx)
+    else:
+        steps[:0] = [lambda: run_failure_callbacks(lctx, outcome.error), lambda: run_compensations(lctx)]
+    for step in steps:
+        try:
+            await step()
+        except BaseException as raised:
+            # A step absorbs its own cancellation and every Exception; this is KeyboardInterrupt or its like.
+            fatal = fatal or raised
+    return fatal

@@ -1,0 +1,53 @@
+"""Where a request is, and which moves the lifecycle has."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import final
+
+
+@final
+class RequestPhase(str, Enum):
+    """The closed list of phases.
+
+    `received → routed → authorized → validated → processing → responding → completed`, or from any
+    of them `failed`. An answer made early (a hook finished the response) goes straight to `responding`.
+    """
+
+    # The moves stand on the members: a lookup by member would hash through Python code on every step
+    # of every request.
+    following: tuple[RequestPhase, ...]
+
+    RECEIVED = "received"
+    ROUTED = "routed"
+    AUTHORIZED = "authorized"
+    VALIDATED = "validated"
+    PROCESSING = "processing"
+    RESPONDING = "responding"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further phase follows."""
+        return not self.following
+
+
+def _write_moves() -> None:
+    chain: list[RequestPhase] = [phase for phase in RequestPhase if phase is not RequestPhase.FAILED]
+    responding = chain.index(RequestPhase.RESPONDING)
+    for index, phase in enumerate(chain):
+        moves: list[RequestPhase] = chain[index + 1 : index + 2]
+        if index + 1 < responding:
+            moves.append(RequestPhase.RESPONDING)
+        # A completed request has been answered: nothing can make it fail any more.
+        if phase is not RequestPhase.COMPLETED:
+            moves.append(RequestPhase.FAILED)
+        phase.following = tuple(moves)
+    RequestPhase.FAILED.following = ()
+
+
+_write_moves()

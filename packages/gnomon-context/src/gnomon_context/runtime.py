@@ -1,0 +1,81 @@
+"""For whoever runs requests: begin and end a context, and the steps of its ending.
+
+`open_local_context` is built on these functions alone; a runtime with a plan of its own calls them in the
+order of the lifecycle: `begin`, the handler, `join_tasks`, on failure `run_failure_callbacks` and
+`run_compensations`, else `commit`, then `run_cleanups` and `end`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ._current import current
+from ._ending import (
+    EXIT_LIMIT,
+    Observe,
+    StepReport,
+    commit,
+    join_tasks,
+    run_cleanups,
+    run_compensations,
+    run_failure_callbacks,
+)
+from ._extras import LocalHook
+from ._global import GlobalContext
+from ._local import LocalContext
+from ._outcome import CancelReason
+
+__all__ = [
+    "EXIT_LIMIT",
+    "LocalHook",
+    "Observe",
+    "StepReport",
+    "begin",
+    "cancel_live",
+    "commit",
+    "end",
+    "join_tasks",
+    "move_deadline",
+    "run_cleanups",
+    "run_compensations",
+    "run_failure_callbacks",
+    "wait_idle",
+]
+
+
+def begin(lctx: LocalContext) -> None:
+    """Make `lctx` the current context of this task, and one of the application's live requests."""
+    current.set(lctx)
+    lctx.gctx._application.enter(lctx)
+
+
+def end(lctx: LocalContext) -> None:
+    """Take `lctx` out of this task and of the live requests, and close it.
+
+    Tasks that are still there (the runner did not join them) are cancelled.
+    """
+    lctx._cancel_tasks()
+    current.set(None)
+    lctx.gctx._application.leave(lctx)
+    lctx._close()
+
+
+def move_deadline(lctx: LocalContext, deadline: float) -> None:
+    """Give the request another deadline, in seconds of the trio clock; infinite lifts it.
+
+    Raises:
+        ValueError: the deadline is not a number.
+    """
+    if math.isnan(deadline):
+        raise ValueError("a deadline is a time on the trio clock, not nan")
+    lctx._move_deadline(deadline)
+
+
+def cancel_live(gctx: GlobalContext[object], reason: CancelReason) -> None:
+    """Cancel every live request of the application, for instance when a drain is past its grace."""
+    gctx._application.cancel_live(reason)
+
+
+async def wait_idle(gctx: GlobalContext[object]) -> None:
+    """Wait until no request of the application is live."""
+    await gctx._application.wait_idle()

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from trio.testing import MockClock, trio_test
-
 from gnomon_context import (
     ContextClosed,
     DeadlineExceeded,
@@ -17,6 +15,7 @@ from gnomon_context import (
     open_global_context,
     open_local_context,
 )
+from trio.testing import MockClock, trio_test
 
 
 @trio_test

@@ -211,7 +211,7 @@ async def _run_step(
             error = raised
         overran = trio.current_time() > deadline
     status: Literal["end", "error", "timeout"] = "end" if error is None else "error"
-    if scope.cancelled_caught or overran or isinstance(error, TimeoutError) and step.held is not None:
+    if scope.cancelled_caught or overran or (isinstance(error, TimeoutError) and step.held is not None):
         status = "timeout"
     _tell(lctx, observe, StepReport(kind, step.name, status, started_ns, time.monotonic_ns(), error))
     if status != "end":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Generic, TypeVar, final
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ class ModuleKey(Generic[T]):
 
     Args:
         name: the name the module is registered under.
-        type: if given, the started module must be an instance of it.
+        promises: if given, the started module must be an instance of it.
 
     Two keys are equal when name and type are.
 
@@ -45,13 +44,13 @@ class ModuleKey(Generic[T]):
     ModuleKey('clock', float)
     """
 
-    __slots__ = ("name", "type")
+    __slots__ = ("name", "promises")
     name: str
-    type: builtins.type[T] | None
+    promises: type[T] | None
 
-    def __init__(self, name: str, type: builtins.type[T] | None = None) -> None:
+    def __init__(self, name: str, promises: type[T] | None = None) -> None:
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "promises", promises)
 
     def __setattr__(self, attribute: str, value: object) -> None:
         raise AttributeError(f"a ModuleKey is immutable: make a new one instead of setting {attribute!r}")
@@ -62,11 +61,11 @@ class ModuleKey(Generic[T]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ModuleKey):
             return NotImplemented
-        return self.name == other.name and self.type is other.type
+        return self.name == other.name and self.promises is other.promises
 
     def __hash__(self) -> int:
-        return hash((self.name, self.type))
+        return hash((self.name, self.promises))
 
     def __repr__(self) -> str:
-        promised = "" if self.type is None else f", {self.type.__qualname__}"
+        promised = "" if self.promises is None else f", {self.promises.__qualname__}"
         return f"ModuleKey({self.name!r}{promised})"

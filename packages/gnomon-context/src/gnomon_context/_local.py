@@ -631,7 +631,7 @@ class _ClosedContext(LocalContext):  # type: ignore[misc]  # the one subclass: a
 
 
 def _refuse(name: str) -> Any:
-    def refuse(self: LocalContext, *args: Any, **kwargs: Any) -> NoReturn:
+    def refuse(self: LocalContext, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise ContextClosed(
             f"the request {self.request_id} is over, {name} on its context came too late: keep no context "
             "beyond its request, and hand work that outlives it to detach()"
@@ -641,10 +641,36 @@ def _refuse(name: str) -> Any:
 
 
 # Everything that changes or serves a running request; what describes the ended one stays readable.
-for _name in (
-    "get set delete clear __contains__ __iter__ __len__ advance on_phase_change local_hooks before after catch "
-    "on_cleanup on_error on_timeout compensate commit enter start_soon detach remaining cancel settle truncated "
-    "recovered now monotonic uuid"
-).split():
+for _name in [
+    "get",
+    "set",
+    "delete",
+    "clear",
+    "__contains__",
+    "__iter__",
+    "__len__",
+    "advance",
+    "on_phase_change",
+    "local_hooks",
+    "before",
+    "after",
+    "catch",
+    "on_cleanup",
+    "on_error",
+    "on_timeout",
+    "compensate",
+    "commit",
+    "enter",
+    "start_soon",
+    "detach",
+    "remaining",
+    "cancel",
+    "settle",
+    "truncated",
+    "recovered",
+    "now",
+    "monotonic",
+    "uuid",
+]:
     setattr(_ClosedContext, _name, _refuse(_name))
 _ClosedContext.random = property(_refuse("random"))  # type: ignore[method-assign, assignment]

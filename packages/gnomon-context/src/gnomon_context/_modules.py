@@ -114,9 +114,9 @@ class ModuleRegistry:
             return self.entries.get(key)
         if isinstance(key, ModuleKey):
             entry = self.entries.get(key.name)
-            if entry is None or key.type is None or entry.module.promised is None:
+            if entry is None or key.promises is None or entry.module.promised is None:
                 return entry
-            return entry if issubclass(entry.module.promised, key.type) else None
+            return entry if issubclass(entry.module.promised, key.promises) else None
         if isinstance(key, type):
             exact = [entry for entry in self.entries.values() if entry.module.promised is key]
             return exact[0] if len(exact) == 1 else None
@@ -150,7 +150,7 @@ class ModuleRegistry:
         raise ModuleNotStarted(f"the module {entry.name!r} is not running, it is {entry.status}{cause}")
 
     def _check_promise(self, entry: Entry, key: object) -> None:
-        promised = key.type if isinstance(key, ModuleKey) else entry.module.type
+        promised = key.promises if isinstance(key, ModuleKey) else entry.module.promises
         if promised is not None and not isinstance(entry.value, promised):
             raise ModuleStartFailed(
                 f"the module {entry.name!r} is a {type(entry.value).__qualname__}, "

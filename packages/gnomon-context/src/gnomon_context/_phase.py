@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import final
 
 
 @final
-class RequestPhase(str, Enum):
+class RequestPhase(StrEnum):
     """The closed list of phases.
 
     `received → routed → authorized → validated → processing → responding → completed`, or from any
@@ -26,9 +26,6 @@ class RequestPhase(str, Enum):
     RESPONDING = "responding"
     COMPLETED = "completed"
     FAILED = "failed"
-
-    def __str__(self) -> str:
-        return str(self.value)
 
     @property
     def ended(self) -> bool:

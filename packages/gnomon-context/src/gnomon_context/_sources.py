@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Protocol, final
 
 
@@ -40,7 +40,7 @@ class SystemSources:
 
     def now(self) -> datetime:
         """The wall clock in UTC."""
-        return datetime.now(timezone.utc)
+        return datetime.now(UTC)
 
     def monotonic(self) -> float:
         """The monotonic clock in seconds."""

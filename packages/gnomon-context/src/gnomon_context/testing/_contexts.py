@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from .._global import GlobalContext
-from .._local import LocalContext
+from gnomon_context._global import GlobalContext
+from gnomon_context._local import LocalContext
 
 
 def global_context(**options: Any) -> GlobalContext[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._connection import Dispatch
 from ._errors import (
     ClientGone,
     HttpError,
@@ -13,29 +14,46 @@ from ._errors import (
     ResponseState,
 )
 from ._headers import Headers, MutableHeaders
+from ._limits import Config, ConnectionEvent, Limits
 from ._problem import problem_document
 from ._request import Client, Request
 from ._response import Response, Sink
+from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_listener, serve
+from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator
 
 __all__ = [
     "Client",
     "ClientGone",
+    "Config",
+    "ConnectionEvent",
+    "Dispatch",
+    "FieldProblem",
     "Headers",
     "HttpError",
     "IngressError",
     "InvalidHeader",
+    "Limits",
     "MutableHeaders",
     "Request",
     "RequestInvalid",
     "RequestState",
+    "RequestType",
+    "RequestValidator",
     "Response",
     "ResponseInvalid",
     "ResponseState",
+    "ResponseType",
+    "ResponseValidator",
+    "Server",
+    "ServerStatistics",
     "Sink",
+    "open_tcp_listeners",
+    "open_unix_listener",
     "problem_document",
+    "serve",
 ]
 
 for _name in __all__:
-    if hasattr(globals()[_name], "__module__"):
+    if isinstance(globals()[_name], type) or hasattr(globals()[_name], "__code__"):
         globals()[_name].__module__ = __name__
 del _name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Literal
 
@@ -48,6 +48,13 @@ def format_cookie(
     """Write one Set-Cookie value.
 
     Args:
+        name: Its name, a token.
+        value: Its value, printable ASCII without blanks, commas, semicolons, quotes and backslashes.
+        path: The paths it is sent to.
+        domain: The hosts it is sent to; ``None`` means this host alone.
+        secure: Whether it travels over HTTPS only.
+        http_only: Whether scripts of the page are kept from it.
+        same_site: Whether requests from other sites carry it.
         max_age: Seconds to keep it; 0 deletes it, ``None`` ends it with the browser's session.
         expires: The same as a point in time, timezone-aware.
 
@@ -101,6 +108,4 @@ def _check_prefixes(
 def _http_date(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise InvalidHeader("expires must be a timezone-aware datetime")
-    from datetime import timezone
-
-    return format_datetime(moment.astimezone(timezone.utc), usegmt=True)
+    return format_datetime(moment.astimezone(UTC), usegmt=True)

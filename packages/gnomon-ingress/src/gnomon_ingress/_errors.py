@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+import trio
+
 
 class IngressError(RuntimeError):
     """The root of what this package raises on purpose."""
@@ -104,7 +106,7 @@ class InvalidHeader(IngressError, ValueError):
     code: str = "invalid-header"
 
 
-class ClientGone(IngressError, ConnectionError):
+class ClientGone(IngressError, trio.BrokenResourceError):
     """The client went away, or did not take its bytes in time, while the request still ran."""
 
     code: str = "client-gone"

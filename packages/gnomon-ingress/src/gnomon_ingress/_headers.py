@@ -97,7 +97,7 @@ def join_fields(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
 
 
 class MutableHeaders(MutableMapping[str, str]):
-    """The header fields of a response; every name and value is checked as it is set.
+    r"""The header fields of a response; every name and value is checked as it is set.
 
     Assigning replaces, ``add`` repeats. Framing fields (``Content-Length``, ``Transfer-Encoding``, ``Connection``…)
     are refused, because the connection writes them.
@@ -108,7 +108,7 @@ class MutableHeaders(MutableMapping[str, str]):
     >>> headers.add("Set-Cookie", "b=2")
     >>> headers.getall("set-cookie")
     ('a=1', 'b=2')
-    >>> headers["X-Bad"] = "a\\r\\nSet-Cookie: evil=1"
+    >>> headers["X-Bad"] = "a\r\nSet-Cookie: evil=1"
     Traceback (most recent call last):
       ...
     gnomon_ingress.InvalidHeader: the value of 'x-bad' has a control character, ...

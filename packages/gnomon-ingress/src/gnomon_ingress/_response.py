@@ -18,7 +18,7 @@ JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
-Commit = Callable[[], None]
+Commit = Callable[[], object]
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -105,6 +105,16 @@ class Response(OneParameter[Body]):
         return self._started
 
     @property
+    def sent(self) -> bool:
+        """Whether sending was begun, so that ``send`` has nothing left to do."""
+        return self._sent
+
+    @property
+    def streaming(self) -> bool:
+        """Whether ``body`` is an iterator that is run while it is sent."""
+        return self._stream
+
+    @property
     def body(self) -> Any:
         """What was given to the finishing method; assigning replaces it and keeps the encoding."""
         return self._body
@@ -161,6 +171,13 @@ class Response(OneParameter[Body]):
         """Add a cookie; the defaults are the safe ones (Secure, HttpOnly, SameSite=Lax).
 
         Args:
+            name: Its name, a token.
+            value: Its value, printable ASCII without blanks, commas, semicolons, quotes and backslashes.
+            path: The paths it is sent to.
+            domain: The hosts it is sent to; ``None`` means this host alone.
+            secure: Whether it travels over HTTPS only.
+            http_only: Whether scripts of the page are kept from it.
+            same_site: Whether requests from other sites carry it.
             max_age: Seconds to keep it; 0 deletes it, ``None`` ends it with the browser's session.
 
         Raises:
@@ -245,6 +262,7 @@ class Response(OneParameter[Body]):
 
         Args:
             chunks: Any async iterable of bytes; it is closed whatever happens.
+            media_type: The content type.
         """
         self._finish(chunks, encode_bytes, media_type)
         self._stream = True
@@ -284,7 +302,7 @@ class Response(OneParameter[Body]):
         self._check_open()
         self._payload = payload
 
-    async def send(self, *, before_first_byte: Commit | None = None) -> None:
+    async def send(self, before_first_byte: Commit | None = None) -> None:
         """Commit the response to the network; a second call does nothing.
 
         Args:

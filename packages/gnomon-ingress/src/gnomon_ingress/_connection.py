@@ -1,0 +1,487 @@
+"""One connection: the loop between bytes and ``Dispatch``."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from ._body import BodyReader
+from ._errors import ClientGone, HttpError, RequestInvalid
+from ._head import HeadParser, Refusal
+from ._headers import Headers
+from ._limits import ConnectionEvent
+from ._proxy import seen_through_proxies
+from ._request import Client, Request
+from ._response import Commit, Response
+from ._transport import Interrupted, Transport
+from ._wire import bodiless, canned, fields, prefix
+
+if TYPE_CHECKING:
+    from ._server import Server
+
+Dispatch = Callable[[Request[Any, Any, Any], Response[Any]], Awaitable[None]]
+
+logger = logging.getLogger("gnomon_ingress")
+
+IDLE: Final = 0
+HEAD: Final = 1
+RUN: Final = 2
+BODY: Final = 3
+SEND: Final = 4
+LAST: Final = 5
+
+_LINGER_SECONDS = 1.0
+_LINGER_BYTES = 1024 * 1024
+_BODY_PIECE = 64 * 1024
+_JOIN_BELOW = 64 * 1024
+
+
+class Connection:
+    """Reads requests, runs them one after the other, writes the answers in order.
+
+    The watchdog reads ``state`` and ``sequence`` to age the connection, and ends waits through ``expire``.
+    """
+
+    __slots__ = (
+        "_broken",
+        "_buffer",
+        "_burst",
+        "_client",
+        "_close",
+        "_dispatch",
+        "_parser",
+        "_reader",
+        "_scheme",
+        "_stripped",
+        "age",
+        "aged",
+        "body_age",
+        "expired",
+        "received",
+        "request",
+        "response",
+        "scope",
+        "seen",
+        "send_age",
+        "sequence",
+        "server",
+        "state",
+        "transport",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: Server, transport: Transport, *, client: Client | None = None, scheme: str = "http"
+    ) -> None:
+        self.server = server
+        self.transport = transport
+        self.state = IDLE
+        #: Counts requests, so that the watchdog can tell two of them apart.
+        self.sequence = 0
+        self.scope: trio.CancelScope | None = None
+        self.request: Request[Any, Any, Any] | None = None
+        self.response: Response[Any] | None = None
+        #: Set by the watchdog before it interrupts: ``"deadline"`` or ``"shutdown"``.
+        self.expired: str | None = None
+        #: Bytes of the current body that came in waits of their own, for the body deadline.
+        self.received = 0
+        self.seen = -1
+        self.aged = IDLE
+        self.age = self.body_age = self.send_age = 0.0
+        self._dispatch = server.dispatch
+        self._parser = HeadParser(server.limits)
+        self._buffer = b""
+        self._burst = 0
+        self._broken = False
+        self._close = False
+        self._reader: BodyReader | None = None
+        self._client = client
+        self._scheme = scheme
+        self._stripped = False
+
+    async def run(self) -> None:
+        """Serve the connection until either side ends it."""
+        try:
+            while await self._run_under_scope():
+                pass
+        except (ClientGone, Interrupted):
+            pass
+        finally:
+            self._parser.close()
+            self.transport.close()
+            self.server.forget(self)
+
+    async def _run_under_scope(self) -> bool:
+        # One scope serves all requests until one of them touches it; the next then starts under a fresh one.
+        again = True
+        with trio.CancelScope() as scope:
+            self.scope = scope
+            again = await self._serve(scope)
+        if self.request is None:
+            return again
+        # The request was cancelled, so its answer has to leave from outside the scope.
+        return await self._conclude_cancelled()
+
+    async def _serve(self, scope: trio.CancelScope) -> bool:
+        server = self.server
+        dispatch = self._dispatch
+        reserved = server.reserved
+        while True:
+            request = await self._next_request()
+            if request is None:
+                return False
+            response: Response[Any] = Response(sink=self)
+            self.request = request
+            self.response = response
+            try:
+                if request.path in reserved:
+                    server.answer_health(request, response)
+                else:
+                    await dispatch(request, response)
+            except Exception as error:
+                self._answer_exception(response, error)
+            if scope.deadline != math.inf or scope.cancel_called:
+                return True
+            if self._broken or not await self._finish(request, response):
+                return False
+
+    async def _finish(self, request: Request[Any, Any, Any], response: Response[Any]) -> bool:
+        """Send what is unsent and get ready for the next request; return whether there may be one."""
+        if request.abort_reason == "disconnect":
+            return False
+        if not response._finished:
+            response.problem(500, code="no-response", detail="The server did not answer this request.")
+        try:
+            await response.send()
+        except ClientGone:
+            raise
+        except Exception as error:
+            if self._broken:
+                self._report_crash(error)
+                return False
+            self._answer_exception(response, error)
+            await response.send()
+        self.request = self.response = None
+        if self._close:
+            await self._linger()
+            return False
+        reader = self._reader
+        if reader is not None:
+            self._reader = None
+            if not reader.decoder.done and not await reader.discard(self.server.limits.discard_size):
+                await self._linger()
+                return False
+        self.state = IDLE
+        return True
+
+    async def _conclude_cancelled(self) -> bool:
+        request, response = self.request, self.response
+        assert request is not None
+        assert response is not None
+        if self._broken or request.abort_reason == "disconnect" or (response.started and not response.sent):
+            return False
+        if not response.finished:
+            if request.abort_reason == "shutdown":
+                response.problem(503, code="shutting-down", detail="The server is shutting down.")
+                self._close = True
+            else:
+                response.problem(500, code="cancelled", detail="The request was cancelled.")
+        return await self._finish(request, response)
+
+    def _answer_exception(self, response: Response[Any], error: Exception) -> None:
+        if isinstance(error, ClientGone) or self._broken:
+            self._broken = True
+            return
+        if response.started:
+            # Whatever is on the wire cannot be taken back; without a clean end the client can tell.
+            self._broken = True
+            self._report_crash(error)
+            return
+        response.reset()
+        if isinstance(error, (HttpError, RequestInvalid)):
+            response.problem(
+                error.status, code=error.code, detail=error.detail, errors=error.errors, headers=error.headers
+            )
+            return
+        self._report_crash(error)
+        self._close = True
+        response.problem(500, code="internal-error", detail="The server failed to answer this request.")
+
+    def _report_crash(self, error: Exception) -> None:
+        logger.error("the dispatch of %r raised", self.request, exc_info=error)
+        self.server.report(ConnectionEvent("crashed", 500, "internal-error", "", error))
+
+    async def _next_request(self) -> Request[Any, Any, Any] | None:
+        """Read one head and make a request of it, or end the connection with ``None``."""
+        parser = self._parser
+        try:
+            buffer = self._buffer
+            if buffer:
+                self._burst += 1
+                if self._burst >= self.server.limits.pipeline_depth:
+                    self._burst = 0
+                    await trio.lowlevel.checkpoint()
+            end = buffer.find(b"\r\n\r\n")
+            if end <= 0:
+                received = await self._receive_head()
+                if received is None:
+                    return None
+                buffer, end = received
+            end += 4
+            if len(buffer) == end:
+                self._buffer = b""
+            else:
+                self._buffer = buffer[end:]
+                buffer = buffer[:end]
+            self.sequence += 1
+            self.state = RUN
+            self._stripped = False
+            parser.complete(buffer)
+        except Refusal as refusal:
+            await self._refuse(refusal)
+            return None
+        return self._make_request(parser)
+
+    async def _receive_head(self) -> tuple[bytes, int] | None:
+        """Wait until the buffer holds a complete head; return it and where the head ends."""
+        parser = self._parser
+        buffer = self._buffer
+        size = self.server.limits.head_size
+        receive = self.transport.receive
+        searched = 0
+        while True:
+            if buffer[:1] == b"\r":
+                # One empty line before a request is forgiven (RFC 9112, section 2.2).
+                if len(buffer) > 1:
+                    if self._stripped or buffer[1:2] != b"\n":
+                        raise Refusal(
+                            400, "malformed-request-line", "The message begins with more than one line break."
+                        )
+                    self._stripped = True
+                    buffer = buffer[2:]
+                    continue
+            elif buffer:
+                end = buffer.find(b"\r\n\r\n", searched)
+                if end > 0:
+                    return buffer, end
+                parser.feed(buffer)
+                searched = max(0, len(buffer) - 3)
+            self._burst = 0
+            self._buffer = buffer
+            self.state = HEAD if buffer or self._stripped else IDLE
+            if self.server.draining and not buffer:
+                return None
+            try:
+                data = await receive(size)
+            except Interrupted:
+                if self.state == HEAD and self.expired == "deadline":
+                    raise Refusal(408, "slow-request", "The request head took too long.") from None
+                return None
+            if not data:
+                return None
+            if not buffer:
+                buffer = data
+                end = buffer.find(b"\r\n\r\n")
+                if end > 0 and buffer[:1] != b"\r":
+                    return buffer, end
+            else:
+                buffer += data
+
+    def disconnect(self) -> None:
+        """Tell the running request that its client left."""
+        if self.request is not None:
+            self.request.abort("disconnect")
+
+    def shut_down(self) -> None:
+        """End the connection because the grace of a drain is over."""
+        if self.request is not None:
+            self.request.abort("shutdown")
+        else:
+            self.expire("shutdown")
+
+    def _make_request(self, parser: HeadParser) -> Request[Any, Any, Any]:
+        length = parser.content_length
+        raw: bytes | None = b""
+        reader = None
+        if length:
+            buffer = self._buffer
+            if 0 < length <= len(buffer):
+                raw = buffer[:length]
+                self._buffer = buffer[length:]
+            else:
+                raw = None
+                self.received = 0
+                reader = self._reader = BodyReader(self, length, expects=parser.expects)
+        server = self.server
+        self._close = (
+            not parser.keep_alive or server.draining or self.sequence >= server.requests_per_connection
+        )
+        return Request(
+            parser.method,
+            parser.target,
+            parser.path,
+            parser.query_string,
+            parser.headers,
+            raw,
+            reader,
+            self.scope,
+            self,
+            server.body_limit,
+        )
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        server = self.server
+        server.report(ConnectionEvent("refused", refusal.status, refusal.code, refusal.detail))
+        self.state = LAST
+        answer = canned(refusal.status, code=refusal.code, detail=refusal.detail, shared=server.shared_fields)
+        try:
+            await self._write(answer)
+        except ClientGone:
+            return
+        await self._linger()
+
+    async def _linger(self) -> None:
+        # Closing a socket with unread bytes resets the connection, and the reset can overtake our answer.
+        self.state = LAST
+        self.transport.send_eof()
+        left = _LINGER_BYTES
+        with trio.move_on_after(_LINGER_SECONDS):
+            while left > 0:
+                data = await self.transport.receive(_BODY_PIECE)
+                if not data:
+                    return
+                left -= len(data)
+
+    def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
+        """Return address and scheme as the client sees them."""
+        return seen_through_proxies(self._client, self._scheme, headers, self.server.trusted)
+
+    def expire(self, reason: str) -> None:
+        """End the wait under way, because a deadline passed or the server drains."""
+        self.expired = reason
+        self.transport.interrupt()
+
+    def take_buffered(self) -> bytes:
+        data, self._buffer = self._buffer, b""
+        return data
+
+    def give_back(self, rest: bytes) -> None:
+        self._buffer = rest
+
+    async def receive_body(self) -> bytes:
+        self.state = BODY
+        try:
+            data = await self.transport.receive(_BODY_PIECE)
+        except Interrupted:
+            self._close = True
+            raise HttpError(408, "slow-request", "The request body took too long.") from None
+        finally:
+            self.state = RUN
+        if not data:
+            self._broken = True
+            if self.request is not None:
+                self.request.abort("disconnect")
+            await trio.lowlevel.checkpoint()
+            raise ClientGone("the client left in the middle of the body")
+        self.received += len(data)
+        return data
+
+    async def invite_body(self) -> None:
+        await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def deliver(self, response: Response[Any], payload: bytes) -> None:
+        """Write a buffered response."""
+        status = response.status_code
+        request = self.request
+        head = self._begin_head(response)
+        if bodiless(status):
+            await self._write(head + b"\r\n")
+            return
+        head = b"%bcontent-length: %d\r\n\r\n" % (head, len(payload))
+        if request is not None and request.method == "HEAD":
+            await self._write(head)
+        elif len(payload) < _JOIN_BELOW:
+            await self._write(head + payload)
+        else:
+            await self._write(head)
+            await self._write(payload)
+
+    async def deliver_stream(
+        self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
+    ) -> None:
+        """Write a response while it is produced; without a clean end if producing it fails."""
+        request = self.request
+        iterator = aiter(chunks)
+        try:
+            headless = bodiless(response.status_code) or (request is not None and request.method == "HEAD")
+            chunked = self._parser.minor == 1
+            if not chunked:
+                self._close = True
+            head = self._begin_head(response)
+            if chunked and not bodiless(response.status_code):
+                head += b"transfer-encoding: chunked\r\n"
+            await self._write(head + b"\r\n")
+            if not headless:
+                await self._write_chunks(iterator, chunked=chunked)
+            if before_last_byte is not None:
+                before_last_byte()
+            if chunked and not headless:
+                await self._write(b"0\r\n\r\n")
+        except BaseException:
+            self._broken = True
+            raise
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _write_chunks(self, iterator: Any, *, chunked: bool) -> None:
+        async for chunk in iterator:
+            # An empty chunk would end the body.
+            if chunk:
+                await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else bytes(chunk))
+
+    def _begin_head(self, response: Response[Any]) -> bytes:
+        headers = response._headers
+        head = prefix(response._status, response._media) if headers is None else fields(response)
+        head += self.server.shared_fields if headers is None or "date" not in headers else b""
+        reader = self._reader
+        if self.server.draining or (
+            reader is not None and not reader.decoder.done and self._must_not_discard(reader)
+        ):
+            self._close = True
+        if self._close:
+            return head + b"connection: close\r\n"
+        return head if self._parser.minor else head + b"connection: keep-alive\r\n"
+
+    def _must_not_discard(self, reader: BodyReader) -> bool:
+        # The rest of a chunked body has no known length, and a body that waits for an invitation may never come.
+        left = reader.length - reader.taken
+        return reader.length < 0 or reader.waits_for_invitation or left > self.server.limits.discard_size
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            written = self.transport.send_nowait(data)
+            if written != len(data):
+                await self._write_rest(memoryview(data)[written:])
+        except OSError:
+            self._broken = True
+            raise ClientGone("the client left before it had its answer") from None
+
+    async def _write_rest(self, data: memoryview) -> None:
+        before = self.state
+        self.state = SEND
+        try:
+            await self.transport.send_rest(data)
+        except (Interrupted, trio.BrokenResourceError, trio.ClosedResourceError):
+            self._broken = True
+            raise ClientGone("the client did not take its answer in time, or left") from None
+        except BaseException:
+            # A part of the message is out, so nothing else can follow it.
+            self._broken = True
+            raise
+        finally:
+            self.state = before

@@ -1,0 +1,302 @@
+"""From the bytes of a request head to its parts: llhttp finds the fields, our policy decides what may pass.
+
+The policy is stricter than llhttp where two parsers could disagree about one message (RFC 9112, sections 3, 5, 6 and
+11.2). The verdict depends on the bytes alone, never on how they were split on their way.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from typing import Final, NoReturn
+
+import httptools
+
+from ._headers import Headers, join_fields
+from ._limits import Limits
+from ._target import BadTarget, split_target
+
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
+_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]\r\n")
+_HOST = re.compile(
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{1,5}))?"
+)
+
+#: What an origin server can be asked to do. CONNECT makes a proxy of it and TRACE reflects credentials; the rest of
+#: what llhttp knows belongs to other protocols.
+METHODS: Final = {
+    name.encode(): name
+    for name in [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "QUERY",
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+        "SEARCH",
+        "REPORT",
+        "MKCALENDAR",
+        "MKACTIVITY",
+        "CHECKOUT",
+        "MERGE",
+        "ACL",
+        "BIND",
+        "REBIND",
+        "UNBIND",
+        "LINK",
+        "UNLINK",
+        "PURGE",
+        "SUBSCRIBE",
+        "UNSUBSCRIBE",
+        "NOTIFY",
+    ]
+}
+
+#: Fields whose second occurrence is an attack or a mistake, never information.
+_SINGLE = frozenset({"host", "content-length", "transfer-encoding", "content-type", "expect", "upgrade"})
+
+_REMEMBERED = 2048
+
+
+class Refusal(Exception):
+    """The bytes are no request we answer: status and code of the answer, after which the connection closes."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(status, code, detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class _Names(dict[bytes, str]):
+    """Lower-case names by name as sent; bounded, because clients choose the keys."""
+
+    def __missing__(self, raw: bytes) -> str:
+        name = raw.lower().decode("ascii")
+        if len(self) < _REMEMBERED:
+            self[raw] = name
+        return name
+
+
+_names = _Names()
+_good_hosts: set[bytes] = set()
+
+
+class HeadParser:
+    """Parses the heads of one connection, one after the other.
+
+    ``feed`` takes the bytes of an unfinished head as they come, so that garbage is refused at once; ``complete`` takes
+    the whole head. The results are attributes, valid until the next head.
+    """
+
+    __slots__ = (
+        "_fed", "_limits", "_parser", "_upgraded", "content_length", "expects", "fields", "headers", "keep_alive",
+        "method", "minor", "pairs", "path", "query_string", "target",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parser: httptools.HttpRequestParser | None = None
+        self._fed = 0
+        self._upgraded = False
+        self.pairs: list[tuple[bytes, bytes]] = []
+        self.fields: dict[str, bytes] = {}
+        self.headers = Headers()
+        self.method = self.target = self.path = self.query_string = ""
+        self.minor = 1
+        self.keep_alive = True
+        self.expects = False
+        #: Bytes of the body; -1 if it is chunked.
+        self.content_length = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp with each field; the blanks before a value are gone, those after it are not."""
+        self.pairs.append((name, value))
+
+    def close(self) -> None:
+        """Break the reference cycle with the parser."""
+        self._parser = None
+
+    def feed(self, data: bytes) -> None:
+        """Look at the bytes of an unfinished head.
+
+        Raises:
+            Refusal: They cannot become a request any more, or there are too many of them.
+        """
+        limit = self._limits.head_size
+        self._give(data[self._fed : limit])
+        self._fed = min(len(data), limit)
+        if len(data) >= limit:
+            self._too_long(data)
+
+    def complete(self, head: bytes) -> None:
+        """Parse a head that ends in an empty line, and apply the policy.
+
+        Raises:
+            Refusal: It is not a request we answer.
+        """
+        limits = self._limits
+        fed = self._fed
+        if len(head) > limits.head_size:
+            self._give(head[fed : limits.head_size])
+            self._too_long(head)
+        self._fed = 0
+        self._give(head[fed:] if fed else head)
+        line = _REQUEST_LINE.match(head)
+        if line is None:
+            _bad_line(head)
+        method, target, minor = line.groups()
+        pairs = self.pairs
+        self.pairs = []
+        if b" \r\n" in head or b"\t\r\n" in head:
+            pairs = [(name, value.rstrip(b" \t")) for name, value in pairs]
+        names = _names
+        fields = {names[name]: value for name, value in pairs}
+        if len(fields) != len(pairs):
+            fields = _join_repeated(pairs)
+        if len(pairs) > limits.header_count:
+            raise Refusal(431, "too-many-headers", f"More than {limits.header_count} header fields.")
+        if len(target) > limits.target_length:
+            raise Refusal(414, "target-too-long", f"The target is longer than {limits.target_length} bytes.")
+        known = METHODS.get(method)
+        if known is None:
+            raise Refusal(501, "method-not-implemented", "This method is not for an origin server.")
+        self.method = known
+        self.minor = 1 if minor == b"1" else 0
+        self._split(target, fields)
+        self.fields = fields
+        self.headers = Headers(pairs, fields=fields)
+        connection = fields.get("connection")
+        self.keep_alive = self.minor == 1 if connection is None else self._persists(connection)
+        if "content-length" in fields or "transfer-encoding" in fields:
+            self._frame(fields)
+        else:
+            self.content_length = 0
+        self.expects = "expect" in fields and self._expects(fields["expect"])
+        if self._upgraded:
+            self._upgraded = False
+            self._parser = None
+
+    def _split(self, target: bytes, fields: dict[str, bytes]) -> None:
+        try:
+            self.path, self.query_string, authority = split_target(target, asterisk=self.method == "OPTIONS")
+        except BadTarget as error:
+            raise Refusal(400, "invalid-target", f"In the request line, {error}.") from None
+        self.target = target.decode("ascii")
+        host = fields.get("host")
+        if host is None:
+            if self.minor:
+                raise Refusal(400, "missing-host", "An HTTP/1.1 request needs a Host field.")
+        elif host not in _good_hosts:
+            _check_host(host)
+        if authority is not None:
+            _check_agreement(authority, host)
+
+    def _persists(self, connection: bytes) -> bool:
+        tokens = [token.strip(b" \t").lower() for token in connection.split(b",")]
+        if b"close" in tokens:
+            return False
+        return self.minor == 1 or b"keep-alive" in tokens
+
+    def _frame(self, fields: dict[str, bytes]) -> None:
+        # llhttp is left in the middle of this message: the body never goes through it.
+        self._parser = None
+        coding = fields.get("transfer-encoding")
+        length = fields.get("content-length")
+        if coding is None:
+            # llhttp has refused everything but digits below 2**64 by now.
+            self.content_length = int(length or b"")
+            return
+        if length is not None:
+            raise Refusal(400, "ambiguous-length", "Content-Length and Transfer-Encoding in one message.")
+        if not self.minor:
+            raise Refusal(400, "invalid-transfer-encoding", "HTTP/1.0 knows no Transfer-Encoding.")
+        lowered = coding.lower()
+        if lowered != b"chunked":
+            if lowered.rpartition(b",")[2].strip(b" \t") == b"chunked":
+                raise Refusal(
+                    501, "unknown-transfer-coding", "The only transfer coding known here is chunked."
+                )
+            raise Refusal(400, "invalid-transfer-encoding", "A transfer coding must end in chunked, once.")
+        self.content_length = -1
+
+    def _expects(self, value: bytes) -> bool:
+        if value.lower() != b"100-continue":
+            raise Refusal(417, "unknown-expectation", "The only expectation known here is 100-continue.")
+        # An HTTP/1.0 client would take the interim response for the final one (RFC 9110, section 10.1.1).
+        return self.minor == 1 and self.content_length != 0
+
+    def _give(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._upgraded = True
+        except httptools.HttpParserError as error:
+            _refuse(error)
+
+    def _too_long(self, data: bytes) -> NoReturn:
+        if b"\r\n" not in data[: self._limits.head_size]:
+            raise Refusal(
+                414, "target-too-long", f"The target is longer than {self._limits.target_length} bytes."
+            )
+        raise Refusal(431, "head-too-large", f"The head is longer than {self._limits.head_size} bytes.")
+
+
+def _refuse(error: httptools.HttpParserError) -> NoReturn:
+    message = str(error)
+    if "version" in message or "PRI" in message:
+        raise Refusal(505, "unknown-version", "This server speaks HTTP/1.1 and HTTP/1.0.") from None
+    if isinstance(error, httptools.HttpParserInvalidMethodError):
+        raise Refusal(400, "unknown-method", "The message does not begin with a known method.") from None
+    # llhttp's own words never quote the request, so they may be shown.
+    raise Refusal(400, "malformed-request", f"{message}.") from None
+
+
+def _bad_line(head: bytes) -> NoReturn:
+    if _VERSION.match(head) is not None:
+        raise Refusal(505, "unknown-version", "This server speaks HTTP/1.1 and HTTP/1.0.")
+    raise Refusal(400, "malformed-request-line", "The request line is not METHOD SP target SP HTTP/1.1.")
+
+
+def _join_repeated(pairs: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
+    seen: set[str] = set()
+    for raw, _ in pairs:
+        name = _names[raw]
+        if name in seen and name in _SINGLE:
+            raise Refusal(400, "repeated-header", f"The field {name} occurs twice.")
+        seen.add(name)
+    return join_fields(pairs)
+
+
+def _check_host(host: bytes) -> None:
+    match = _HOST.fullmatch(host)
+    if match is None or (match[2] is not None and int(match[2]) > 65535):
+        raise Refusal(400, "invalid-host", "The Host field is not a host and an optional port.")
+    if match[1] is not None:
+        try:
+            IPv6Address(match[1].decode("ascii"))
+        except ValueError:
+            raise Refusal(400, "invalid-host", "The Host field has a broken IPv6 address.") from None
+    if len(_good_hosts) < _REMEMBERED:
+        _good_hosts.add(host)
+
+
+def _check_agreement(authority: bytes, host: bytes | None) -> None:
+    if _HOST.fullmatch(authority) is None:
+        raise Refusal(
+            400, "invalid-target", "In the request line, the authority is not a host and an optional port."
+        )
+    if host is not None and authority.lower() != host.lower():
+        raise Refusal(400, "host-mismatch", "The target and the Host field name different hosts.")

@@ -1,0 +1,345 @@
+"""Listening, accepting, and draining."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from ._connection import HEAD, IDLE, Connection, Dispatch
+from ._limits import Config, ConnectionEvent
+from ._request import Client, Request
+from ._response import Response
+from ._transport import SocketTransport, StreamTransport, Transport
+from ._watchdog import Watchdog
+from ._wire import canned
+
+logger = logging.getLogger("gnomon_ingress")
+
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_BACK_OFF = 0.1
+_ACCEPTS_IN_A_ROW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    """What a server is doing at one moment, for tools and tests."""
+
+    connections: int
+    running: int
+    draining: bool
+
+
+class Server:
+    """One server over one ``Dispatch``: its connections, its watchdog, its drain.
+
+    ``serve`` is the short way; a ``Server`` of your own can be asked and drained while it runs.
+
+    Args:
+        dispatch: Called with each request and its response.
+        config: How it behaves.
+    """
+
+    def __init__(self, dispatch: Dispatch, *, config: Config | None = None) -> None:
+        self.dispatch = dispatch
+        self.config = config = config or Config()
+        self.limits = config.limits
+        self.body_limit = config.limits.body_size
+        self.requests_per_connection = config.limits.requests_per_connection
+        self.trusted = config.trusted_networks()
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.shared_fields = b""
+        self.reserved = frozenset(path for path in (config.live_path, config.ready_path) if path is not None)
+        self._listeners: list[socket.socket] = []
+        self._asked_to_drain = trio.Event()
+        self._drain_started = 0.0
+        self._stage = 0
+        self._nursery: trio.Nursery | None = None
+        self._watchdog = Watchdog(self)
+        self._watchdog.refresh_date()
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int] | str, ...]:
+        """Where the server listens: ``(host, port)``, or the path of a Unix socket."""
+        names = [listener.getsockname() for listener in self._listeners]
+        return tuple(name if isinstance(name, str) else name[:2] for name in names)
+
+    def statistics(self) -> ServerStatistics:
+        """Return what the server is doing now."""
+        running = sum(connection.state not in (IDLE, HEAD) for connection in self.connections)
+        return ServerStatistics(len(self.connections), running, self.draining)
+
+    def drain(self) -> None:
+        """Stop accepting, let running requests finish, then end ``serve``; may be called from any task."""
+        self._asked_to_drain.set()
+
+    async def serve(
+        self,
+        listeners: Sequence[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
+        task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve listening sockets until drained or cancelled; a cancellation drains too.
+
+        Args:
+            listeners: Non-blocking listening sockets; the server closes them.
+            tls: Wraps every connection if given.
+            task_status: Started with the server once it accepts.
+        """
+        self._listeners = list(listeners)
+        async with trio.open_nursery() as outside:
+            try:
+                await outside.start(self._run_shielded, tls)
+                task_status.started(self)
+                await self._asked_to_drain.wait()
+            finally:
+                self._begin_drain()
+
+    async def _run_shielded(
+        self, tls: ssl.SSLContext | None, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        # Cancelling serve() begins a drain; the watchdog ends what is inside, at the latest after grace and exit timeout.
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._watchdog.run)
+                for listener in self._listeners:
+                    nursery.start_soon(self._accept, listener, tls)
+                task_status.started()
+
+    def _begin_drain(self) -> None:
+        self.draining = True
+        self._drain_started = trio.current_time()
+        for listener in self._listeners:
+            trio.lowlevel.notify_closing(listener)
+            listener.close()
+        self._end_idle()
+        self._end_if_empty()
+
+    def _end_idle(self) -> None:
+        for connection in list(self.connections):
+            if connection.state == IDLE:
+                connection.expire("shutdown")
+
+    def advance_drain(self, now: float) -> None:
+        """Take the next stage of a drain when its time has come."""
+        if not self.draining:
+            return
+        self._end_idle()
+        waited = now - self._drain_started
+        if self._stage == 0 and waited >= self.config.drain_grace:
+            self._stage = 1
+            for connection in list(self.connections):
+                connection.shut_down()
+        if self._stage == 1 and waited >= self.config.drain_grace + self.config.exit_timeout:
+            self._stage = 2
+            assert self._nursery is not None
+            self._nursery.cancel_scope.cancel()
+
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        while not self.draining:
+            try:
+                await trio.lowlevel.wait_readable(listener)
+            except trio.ClosedResourceError:
+                return
+            for _ in range(_ACCEPTS_IN_A_ROW):
+                try:
+                    sock, address = listener.accept()
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    if error.errno in _OUT_OF_RESOURCES:
+                        # The connection stays in the backlog until there is a descriptor for it.
+                        self.report(ConnectionEvent("accept", error=error))
+                        await trio.sleep(_BACK_OFF)
+                    break
+                self._welcome(sock, address, tls)
+
+    def _welcome(self, sock: socket.socket, address: object, tls: ssl.SSLContext | None) -> None:
+        assert self._nursery is not None
+        sock.setblocking(False)
+        if len(self.connections) >= self.limits.connections:
+            self._turn_away(sock)
+            return
+        if isinstance(address, tuple):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = Client(address[0], address[1])
+        else:
+            client = Client("", 0)
+        if tls is None:
+            self.start_connection(SocketTransport(sock), client=client)
+        else:
+            self._nursery.start_soon(self._serve_tls, sock, tls, client)
+
+    def start_connection(self, transport: Transport, *, client: Client | None) -> None:
+        """Serve one transport beside those that were accepted."""
+        assert self._nursery is not None
+        connection = Connection(self, transport, client=client)
+        self.connections.add(connection)
+        self._nursery.start_soon(connection.run)
+
+    def forget(self, connection: Connection) -> None:
+        """Take note of the end of a connection; the last one ends a drain."""
+        self.connections.discard(connection)
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if self.draining and not self.connections and self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+
+    async def _serve_tls(self, sock: socket.socket, tls: ssl.SSLContext, client: Client) -> None:
+        stream = trio.SSLStream(
+            trio.SocketStream(trio.socket.from_stdlib_socket(sock)),
+            tls,
+            server_side=True,
+            https_compatible=True,
+        )
+        connection = Connection(self, StreamTransport(stream, sock=sock), client=client, scheme="https")
+        # A handshake counts as a connection, so that slow ones cannot add up.
+        self.connections.add(connection)
+        connection.state = HEAD
+        try:
+            await stream.do_handshake()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
+            self.forget(connection)
+            sock.close()
+            return
+        connection.state = IDLE
+        await connection.run()
+
+    def _turn_away(self, sock: socket.socket) -> None:
+        self.report(ConnectionEvent("overload", 503, "too-many-connections"))
+        answer = canned(
+            503, code="too-many-connections", detail="The server has no connection to spare.",
+            shared=self.shared_fields, extra=b"retry-after: 1\r\n",
+        )  # fmt: skip
+        try:
+            sock.send(answer)
+        except OSError:
+            pass
+        sock.close()
+
+    def set_date(self, date: str) -> None:
+        """Renew the fields that all responses share."""
+        server = self.config.server_header
+        self.shared_fields = (
+            f"date: {date}\r\n{f'server: {server}' + chr(13) + chr(10) if server else ''}".encode("latin-1")
+        )
+
+    def report(self, event: ConnectionEvent) -> None:
+        """Hand an event to the configured listener."""
+        listener = self.config.on_event
+        if listener is None:
+            return
+        try:
+            listener(event)
+        except Exception:
+            # An observer must not decide about connections.
+            logger.exception("Config.on_event raised")
+
+    def answer_health(self, request: Request, response: Response) -> None:
+        """Answer a liveness or readiness probe, whatever the state of the application."""
+        is_ready = self.config.is_ready
+        if request.path == self.config.live_path or (not self.draining and (is_ready is None or is_ready())):
+            response.text("ok\n")
+        else:
+            response.problem(503, code="not-ready", detail="This server takes no work at the moment.")
+
+
+def open_tcp_listeners(
+    host: str, port: int, *, backlog: int = 1024, reuse_port: bool = False
+) -> list[socket.socket]:
+    """Open a listening socket for every address of a host.
+
+    Args:
+        host: A name or an address; ``""`` means all interfaces.
+        port: 0 lets the system choose.
+        backlog: Connections the kernel keeps waiting.
+        reuse_port: Whether several processes share the port (``SO_REUSEPORT``).
+
+    Raises:
+        OSError: The address is in use or not ours.
+    """
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            listener = socket.socket(family, kind, protocol)
+            listeners.append(listener)
+            listener.setblocking(False)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind(address)
+            listener.listen(backlog)
+    except OSError:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def open_unix_listener(path: str | Path, *, backlog: int = 1024, mode: int = 0o600) -> socket.socket:
+    """Open a listening Unix socket, replacing one that a dead server left behind.
+
+    Args:
+        path: Where; removing it afterwards is the caller's business.
+        backlog: Connections the kernel keeps waiting.
+        mode: Permissions of the socket.
+
+    Raises:
+        OSError: Somebody listens there, or the path is something else.
+    """
+    where = Path(path)
+    if where.is_socket():
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(where)) == 0:
+                raise OSError(errno.EADDRINUSE, f"a server listens on {where} already")
+        where.unlink()
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.setblocking(False)
+        listener.bind(str(where))
+        where.chmod(mode)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(
+    dispatch: Dispatch,
+    host: str,
+    port: int,
+    *,
+    config: Config | None = None,
+    tls: ssl.SSLContext | None = None,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve HTTP on every address of a host, until cancelled; a cancellation drains.
+
+    Args:
+        dispatch: ``async (req, res) -> None``.
+        host: A name or an address.
+        port: 0 lets the system choose; ``server.addresses`` of the started ``Server`` tells.
+        config: Limits, drain, proxies, health.
+        tls: Speaks HTTPS if given.
+        task_status: Started with the ``Server`` once it accepts.
+
+    Raises:
+        OSError: The address is in use or not ours.
+    """
+    server = Server(dispatch, config=config)
+    listeners = open_tcp_listeners(host, port, backlog=server.config.backlog)
+    await server.serve(listeners, tls=tls, task_status=task_status)

@@ -1,1 +1,68 @@
 """Hook plans, timeouts, retries, compensation and lifecycle events around a handler, on trio."""
+
+from ._describe import PlanDescription, StepDescription
+from ._errors import (
+    BindingError,
+    DuplicateHook,
+    HookTimeout,
+    InvalidHook,
+    NoAnswer,
+    OrchestratorError,
+    RequestCancelled,
+    ScopeLeaked,
+    UnexpectedReturn,
+    UnknownHook,
+)
+from ._events import EVENT_KINDS, EventKind, LifecycleEvent
+from ._hook import Hook
+from ._orchestrator import Orchestrator, Plan
+from ._steps import Step
+from ._threads import ThreadStatistics
+from .protocols import (
+    Answer,
+    Boundary,
+    Guard,
+    ItemValidator,
+    Listener,
+    Problem,
+    Question,
+    StatusError,
+    Validator,
+)
+
+__all__ = [
+    "EVENT_KINDS",
+    "Answer",
+    "BindingError",
+    "Boundary",
+    "DuplicateHook",
+    "EventKind",
+    "Guard",
+    "Hook",
+    "HookTimeout",
+    "InvalidHook",
+    "ItemValidator",
+    "LifecycleEvent",
+    "Listener",
+    "NoAnswer",
+    "Orchestrator",
+    "OrchestratorError",
+    "Plan",
+    "PlanDescription",
+    "Problem",
+    "Question",
+    "RequestCancelled",
+    "ScopeLeaked",
+    "StatusError",
+    "Step",
+    "StepDescription",
+    "ThreadStatistics",
+    "UnexpectedReturn",
+    "UnknownHook",
+    "Validator",
+]
+
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-StepKind = Literal["guard", "validation", "hook", "handler"]
+StepKind = Literal["guard", "body", "validation", "hook", "handler", "refusal"]
 Level = Literal["global", "route", "local"]
 
 

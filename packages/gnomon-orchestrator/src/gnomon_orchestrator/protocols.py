@@ -64,8 +64,7 @@ class Answer(Protocol):
             status: The HTTP status.
             code: A stable word that a client can compare.
             detail: A sentence for people; never the text of an unexpected exception.
-            errors: One mapping per problem with ``pointer``, ``code``, ``message`` and ``expected``, or
-                whatever the ``StatusError`` that was raised carried.
+            errors: The problems that the validator raised, or what the ``StatusError`` carried.
             headers: Added to the headers that are there.
         """
         ...

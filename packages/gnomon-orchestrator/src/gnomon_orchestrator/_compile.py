@@ -1,0 +1,273 @@
+"""From a plan to straight-line code: what is decided at registration costs a request nothing.
+
+The text that is compiled here is made of fixed lines, numbers, and argument names that ``bind`` has checked;
+names given by users enter it only as ``repr`` of a string. A success without frills runs through it to its
+end; everything else leaves it for ``conclude``, with the number of the step it had come to.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import trio
+from gnomon_context import RequestOutcome, RequestPhase
+from gnomon_context.runtime import begin, end, move_deadline
+
+from ._cause import Overdue
+from ._ending import conclude
+from ._events import LifecycleEvent
+from ._observer import give_up
+from ._run import Run, settle_result
+from ._streams import validated_items
+from .protocols import ItemValidator
+
+if TYPE_CHECKING:
+    from ._entries import Entry
+    from ._orchestrator import Plan
+
+Runner = Callable[[Any, Any, Any, Any], Awaitable[RequestOutcome]]
+
+_numbers = itertools.count(1)
+_NAMES: dict[str, Any] = {
+    "Event": LifecycleEvent,
+    "Overdue": Overdue,
+    "Run": Run,
+    "begin": begin,
+    "conclude": conclude,
+    "end": end,
+    "give_up": give_up,
+    "inf": math.inf,
+    "move_deadline": move_deadline,
+    "new": tuple.__new__,
+    "now": trio.current_time,
+    "settle_result": settle_result,
+    "time": time.time,
+    "validated_items": validated_items,
+    **{phase.name: phase for phase in RequestPhase},
+}
+
+
+def compile_plan(plan: Plan) -> Runner:
+    """Write the code of ``plan`` and return the function that runs one request."""
+    writer = _Writer(plan)
+    source = "\n".join(writer.lines()) + "\n"
+    filename = f"<plan {next(_numbers)} {plan.name}>"
+    # Tracebacks and debuggers find the text here, as for any file.
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    namespace = {**_NAMES, **writer.constants}
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - see the top of this module
+    run: Runner = namespace["run"]
+    return run
+
+
+class _Writer:
+    """Writes the code of one plan, for requests that are observed or for ones that nobody hears of."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.observed = bool(plan.table)
+        self.constants: dict[str, Any] = {"plan": plan, "clock": plan.clock_ns}
+        self.hears = [f"hear{position}" for position in range(len(plan.listeners))] if self.observed else []
+        self.constants |= {
+            f"{hear}_": listener for hear, listener in zip(self.hears, plan.listeners, strict=False)
+        }
+        # Whether the object for what is more than a bare call is made at the start, not only when needed.
+        self.keeps_run = bool(plan.boundaries) or not all(entry.plain for entry in plan.entries)
+        self.phase = RequestPhase.RECEIVED
+
+    def lines(self) -> Iterator[str]:
+        """The text of the whole function."""
+        yield "async def run(req, res, lctx, gctx):"
+        if self.plan.timeout is not None:
+            yield f"    if lctx.deadline == inf: move_deadline(lctx, now() + {float(self.plan.timeout)!r})"
+        yield "    begin(lctx)"
+        yield "    step = -1"
+        yield "    done = t = 0"
+        if self.observed:
+            yield "    id_ = lctx.request_id"
+            yield "    epoch = time()"
+            yield "    n = began = clock()"
+            yield from (f"    {hear} = {hear}_" for hear in self.hears)
+            yield from _indent(1, self._event("request.received", self.plan.name))
+        if self.keeps_run:
+            yield from _indent(1, self._make_run())
+        yield "    try:"
+        yield from _indent(2, self._body())
+        yield "    except BaseException as failure:"
+        yield from _indent(2, self._leave("failure"))
+        yield from _indent(1, self._leave("None"))
+
+    def _make_run(self) -> Iterator[str]:
+        yield "request = Run(plan, req, res, lctx, gctx)"
+        if self.observed:
+            yield f"request.observe(({', '.join(self.hears)},), id_, epoch, began)"
+
+    def _leave(self, failure: str) -> Iterator[str]:
+        if not self.keeps_run:
+            yield from self._make_run()
+        yield "request.done |= done"
+        yield f"return await conclude(request, step, t, {failure})"
+
+    # Every step is one of these two.
+
+    def _step(self, entry: Entry) -> Iterator[str]:
+        yield f"step = {entry.index}"
+        if entry.plain and not self.plan.boundaries:
+            yield from self._inline(entry)
+        else:
+            yield f"await request.step({self._constant('e', entry.index, entry)})"
+            # A listener may have been given up there.
+            if self.observed:
+                yield f"{', '.join(self.hears)}, = request.observer.listeners"
+
+    def _inline(self, entry: Entry) -> Iterator[str]:
+        yield f"lctx.execution = {self._constant('x', entry.index, entry.execution)}"
+        if self.observed:
+            yield "n = t = clock()"
+            yield from self._event(f"{entry.event}.start", entry.name, entry)
+        function = self._constant("h", entry.index, entry.binding.function)
+        call = f"{'await ' if entry.is_async else ''}{function}({entry.binding.arguments})"
+        if entry.kind == "validation":
+            yield call
+        else:
+            yield f"r = {call}"
+            yield f"if r is not None and r is not res: await settle_result(r, res, {entry.name!r})"
+        if self.observed:
+            if f"{entry.event}.end" in self.plan.table:
+                yield "n = clock()"
+                yield from self._event(f"{entry.event}.end", entry.name, entry, duration="n - t")
+            yield "t = 0"
+        if entry.provides:
+            yield f"done |= {entry.provides}"
+
+    def _event(
+        self,
+        kind: str,
+        name: str,
+        entry: Entry | None = None,
+        *,
+        duration: str = "None",
+        detail: str = "None",
+    ) -> Iterator[str]:
+        """Build one event, at the time ``n``, and hand it to those who want it."""
+        positions = self.plan.table.get(kind, ())
+        if not positions:
+            return
+        where = "None, None, None" if entry is None else f"{entry.id!r}, {entry.level!r}, {entry.point!r}"
+        error = "outcome.error" if kind == "request.finished" else "None"
+        fields = f"{kind!r}, id_, n, epoch, {str(name)!r}, {where}, 1, {duration}, {error}, {detail}"
+        yield f"event = new(Event, ({fields}))"
+        for position in positions:
+            hear = self.hears[position]
+            yield f"try: {hear}(event)"
+            yield f"except Exception as error: {hear} = give_up({hear}_, id_, error)"
+
+    def _advance(self, phase: RequestPhase) -> Iterator[str]:
+        yield f"lctx.advance({phase.name})"
+        if "phase" in self.plan.table:
+            yield "n = clock()"
+            yield from self._event("phase", phase.value, detail=repr(self.phase.value))
+        self.phase = phase
+
+    def _constant(self, kind: str, index: int, value: object) -> str:
+        name = f"{kind}{index}"
+        self.constants[name] = value
+        return name
+
+    # The parts of the lifecycle.
+
+    def _body(self) -> Iterator[str]:
+        # Not loops: blocks that can be left early.
+        yield "while True:"
+        yield from _indent(1, self._way_in())
+        yield "    break"
+        if self.plan.refusal_entry is None:
+            yield "while lctx.extras is None and res.finished:"
+            yield from _indent(1, self._way_out())
+
+    def _way_in(self) -> Iterator[str]:
+        plan = self.plan
+        yield "if lctx.cancel_reason is not None: raise Overdue"
+        for entry in plan.received:
+            yield from self._step(entry)
+            yield "if res.finished: break"
+        if plan.refusal_entry is not None:
+            index = plan.refusal_entry.index
+            yield f"step = {index}"
+            yield f"raise {self._constant('h', index, plan.refusal_entry.binding.function)}()"
+            return
+        yield from self._advance(RequestPhase.ROUTED)
+        for entry in plan.guards:
+            yield from self._step(entry)
+        yield from self._advance(RequestPhase.AUTHORIZED)
+        if plan.body_entry is not None:
+            yield f"step = {plan.body_entry.index}"
+            yield "await req.read()"
+        if plan.request_entry is not None:
+            yield from self._step(plan.request_entry)
+        yield from self._advance(RequestPhase.VALIDATED)
+        yield from self._advance(RequestPhase.PROCESSING)
+        for entry in plan.before:
+            yield from self._step(entry)
+            yield "if res.finished: break"
+        if plan.received or plan.guards or plan.before:
+            yield "if lctx.extras is not None:"
+            yield from _indent(1, self._local_before())
+        yield from self._step(plan.handler_entry)
+
+    def _local_before(self) -> Iterator[str]:
+        if not self.keeps_run:
+            yield from self._make_run()
+        yield "await request.local_hooks_before()"
+        if self.observed:
+            yield f"{', '.join(self.hears)}, = request.observer.listeners"
+        yield "if res.finished: break"
+
+    def _way_out(self) -> Iterator[str]:
+        plan = self.plan
+        yield "if lctx.cancel_reason is not None: raise Overdue"
+        yield "if lctx.deadline != inf and lctx.deadline <= now(): raise Overdue"
+        for entry in plan.after:
+            if entry.needs:
+                yield f"if done & {entry.needs}:"
+            yield from _indent(1 if entry.needs else 0, self._step(entry))
+            yield "if lctx.extras is not None: break"
+        if plan.first_byte or plan.last_byte or plan.stream_timeout is not None:
+            # These need what only the interpreter has.
+            yield "break"
+            return
+        if plan.response_entry is not None:
+            yield from self._step(plan.response_entry)
+            if isinstance(plan.response, ItemValidator):
+                validator = self._constant("v", 0, plan.response)
+                yield f"if hasattr(res.body, '__aiter__'): res.body = validated_items(res.body, {validator})"
+        if plan.after or plan.response_entry is not None:
+            yield "if lctx.cancel_reason is not None: raise Overdue"
+        yield f"step = {plan.send_index}"
+        # Whether the answer came from a hook on the way in decides what the phase was.
+        if "phase" in plan.table:
+            yield "before = lctx.phase.value"
+        yield f"lctx.advance({RequestPhase.RESPONDING.name})"
+        if "phase" in plan.table:
+            yield "n = clock()"
+            yield from self._event("phase", "responding", detail="before")
+        yield "if lctx.deadline != inf: move_deadline(lctx, inf)"
+        yield "await res.send()"
+        yield "outcome = lctx.settle('ok')"
+        self.phase = RequestPhase.RESPONDING
+        yield from self._advance(RequestPhase.COMPLETED)
+        if "request.finished" in plan.table:
+            yield "n = clock()"
+            yield from self._event("request.finished", plan.name, duration="n - began", detail="outcome")
+        yield "end(lctx)"
+        yield "return outcome"
+
+
+def _indent(depth: int, lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield "    " * depth + line

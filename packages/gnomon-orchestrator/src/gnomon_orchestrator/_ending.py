@@ -1,0 +1,431 @@
+"""The way out of a request: the numbered steps of the lifecycle, each item entered at most once.
+
+Compiled plans take a success without frills out by themselves; everything else comes here, with the step
+at which it left the compiled code. This module is written to be compared with the lifecycle line by line,
+not to be fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+import trio
+from gnomon_context import RequestOutcome, RequestPhase
+from gnomon_context.runtime import (
+    commit,
+    end,
+    join_tasks,
+    move_deadline,
+    run_cleanups,
+    run_compensations,
+    run_failure_callbacks,
+)
+
+from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
+from ._errors import NoAnswer
+from ._streams import validated_items
+from .protocols import ItemValidator
+
+if TYPE_CHECKING:
+    from gnomon_context.runtime import LocalHook
+
+    from ._entries import Entry
+    from ._run import Run
+
+_log = logging.getLogger("gnomon_orchestrator")
+
+IN, AFTER, SENDING = range(3)
+
+
+def check_in_time(run: Run) -> None:
+    """Find a cancellation that a step has swallowed, or a deadline that passed while the loop was blocked.
+
+    Raises:
+        Overdue: There is one.
+    """
+    if run.lctx.cancel_reason is not None or run.lctx.deadline <= trio.current_time():
+        raise Overdue
+
+
+async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | None) -> RequestOutcome:
+    """Take a request from where compiled code left it to its end.
+
+    Args:
+        run: The request.
+        step: The number of the step that was entered last.
+        since_ns: When that step began, if it still has to be reported as failed; else 0.
+        failure: What came out of it, or ``None`` if it left because the request uses more than a call.
+
+    Raises:
+        BaseException: What is no failure of the request (KeyboardInterrupt, SystemExit, a cancellation from
+            outside), when everything else is done.
+    """
+    ending = Ending(run, step)
+    try:
+        if isinstance(failure, GeneratorExit):
+            # The event loop is gone: nothing can be awaited any more.
+            raise failure
+        if failure is None:
+            failure = await ending.succeed()
+        elif since_ns:
+            ending.report(failure, since_ns)
+        try:
+            if failure is not None:
+                await ending.fail(failure)
+        except Exception as error:
+            # The response object itself is broken: there is nothing to answer with.
+            _log.exception("the answer to a failure of %s could not be made", run.plan.name)
+            run.lctx.settle("error", error)
+        await ending.clean()
+    finally:
+        # Whatever happens to this code, the request is over.
+        outcome = ending.finish()
+    if ending.fatal is not None:
+        raise ending.fatal
+    return outcome
+
+
+class Ending:
+    """What of the ending of one request is over, and what is to come."""
+
+    __slots__ = (
+        "after_at",
+        "answered",
+        "callbacks_run",
+        "catch_at",
+        "entry",
+        "fatal",
+        "local_after",
+        "local_catch",
+        "plan",
+        "refused",
+        "returned",
+        "run",
+        "stage",
+    )
+
+    def __init__(self, run: Run, step: int) -> None:
+        plan = run.plan
+        self.run = run
+        self.plan = plan
+        # Compiled code enters the after hooks in the order of plan.after, and numbers them so.
+        self.after_at = sum(entry.index <= step for entry in plan.after)
+        self.entry: Entry | None = plan.entries[step] if 0 <= step < plan.send_index else None
+        self.stage = SENDING if step >= plan.send_index else AFTER if step >= plan.out_index else IN
+        self.refused = False
+        self.fatal: BaseException | None = None
+        self.callbacks_run = False
+        self.catch_at = 0
+        self.local_after: set[int] = set()
+        self.local_catch: set[int] = set()
+        # Whether the one return to step 2 was made.
+        self.returned = False
+        # Whether the answer is that of a catch hook.
+        self.answered = False
+
+    # A request that has not failed.
+
+    async def succeed(self) -> BaseException | None:
+        """Steps 1, 4, 5 and 6 under the deadline of the request; returns what failed."""
+        run = self.run
+        try:
+            if self.stage == IN:
+                await join_tasks(run.lctx)
+                check_in_time(run)
+                if not run.res.finished:
+                    raise NoAnswer(
+                        f"{self.plan.name} returned without finishing the response: call res.json(...)"
+                    )
+            self.stage = AFTER
+            await self._after_hooks()
+            await self._validate_response()
+            check_in_time(run)
+            self.stage = SENDING
+            await self._send()
+        except GeneratorExit:
+            raise
+        except BaseException as failure:
+            return failure
+        run.lctx.settle("ok")
+        return None
+
+    async def _send(self) -> None:
+        run = self.run
+        run.advance(RequestPhase.RESPONDING)
+        await self._moment(self.plan.first_byte)
+        lctx = run.lctx
+        limit = self.plan.stream_timeout
+        # The request deadline ends at the first byte; sending has limits of its own.
+        if limit is not None and hasattr(run.res.body, "__aiter__"):
+            move_deadline(lctx, trio.current_time() + limit)
+        elif lctx.deadline != math.inf:
+            move_deadline(lctx, math.inf)
+        await run.res.send(self._commit)
+        await self._moment(self.plan.last_byte)
+
+    def _commit(self) -> None:
+        commit(self.run.lctx)
+
+    # A request that has failed.
+
+    def report(self, failure: BaseException, since_ns: int) -> None:
+        """Say that a step of the compiled code failed: it has no time to say so itself."""
+        entry, observer = self.entry, self.run.observer
+        if entry is not None and observer is not None:
+            kind = f"{entry.event}.error"
+            observer.tell(kind, entry.name, entry=entry, since_ns=since_ns, error=failure)
+
+    async def fail(self, failure: BaseException) -> None:
+        """Steps 1 to 6 of a request that has failed."""
+        run = self.run
+        lctx = run.lctx
+        self.returned = self.stage != IN
+        with trio.CancelScope(shield=True) as exit_scope:
+            exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
+            child = await self._join()
+            if self.stage == SENDING and isinstance(without_cancelled(failure), trio.BrokenResourceError):
+                # A write failed: the client is gone, and ingress may not have noticed before us.
+                lctx.cancel("disconnect")
+            cause = classify(failure, lctx, child)
+            outcome = lctx.settle(cause.kind, cause.error)
+            if outcome.kind != cause.kind and child is not None:
+                # The task had failed before the request was cancelled.
+                cause = Cause(outcome.kind, child, cause.again)
+            self.fatal = cause.again
+            self.refused = self.entry is not None and self.entry.kind in ("guard", "body", "refusal")
+            if lctx.deadline != math.inf:
+                move_deadline(lctx, math.inf)
+            run.advance(RequestPhase.FAILED)
+            cut = run.res.started
+            if cut:
+                lctx.truncated()
+            if cause.kind == "disconnect":
+                await self._compensate()
+            elif cut:
+                await self._callbacks(cause.error)
+                await self._catch(cause.error, observing=True)
+                await self._compensate()
+            else:
+                await self._answer(cause)
+        if cause.kind != "disconnect" and not cut:
+            await self._send_failure()
+
+    async def _join(self) -> BaseException | None:
+        try:
+            await join_tasks(self.run.lctx, failed=True, limit=self._share())
+        except BaseException as child:
+            return without_cancelled(child)
+        return None
+
+    async def _answer(self, cause: Cause) -> None:
+        """Steps 2 to 5, and back to 2 once."""
+        kind, error = cause.kind, cause.error
+        while True:
+            self._reset()
+            await self._callbacks(error)
+            await self._catch(error)
+            if not self.run.res.finished:
+                invalid = self.entry is not None and self.entry.id == "validation:request"
+                self._problem(default_for(kind, error, invalid_request=invalid and error is cause.error))
+            await self._compensate()
+            try:
+                await self._after_hooks(failed=True)
+                await self._validate_response()
+            except BaseException as second:
+                own = without_cancelled(second)
+                if own is None:
+                    raise
+                if not isinstance(own, Exception):
+                    self.fatal = self.fatal or own
+                if self.returned:
+                    self._last_resort()
+                    return
+                self.returned = True
+                kind, error = "error", own
+            else:
+                return
+
+    async def _callbacks(self, error: BaseException) -> None:
+        if not self.callbacks_run:
+            self.callbacks_run = True
+            await self._bounded(run_failure_callbacks, error)
+
+    async def _catch(self, error: BaseException, *, observing: bool = False) -> None:
+        res = self.run.res
+        while observing or not res.finished:
+            try:
+                entry = self._next_catch()
+                if entry is None:
+                    return
+                await self.run.step(entry, error, limit=self._share())
+            except BaseException as raised:
+                self._keep(raised, "catch hook")
+            self.answered = res.finished
+
+    def _next_catch(self) -> Entry | None:
+        hooks = self.run.lctx.local_hooks("catch")
+        local = self._next_local(hooks, "catch", self.local_catch)
+        while local is None and self.catch_at < len(self.plan.catch):
+            entry = self.plan.catch[self.catch_at]
+            self.catch_at += 1
+            if not entry.needs & ~self.run.done:
+                return entry
+        return local
+
+    async def _compensate(self) -> None:
+        await self._bounded(run_compensations)
+
+    async def _bounded(self, callbacks: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        """Run callbacks that the context keeps, within half of the time that is left."""
+        run = self.run
+        if run.lctx.extras is None:
+            return
+        observe = None if run.observer is None else run.observer.report
+        try:
+            await callbacks(run.lctx, *arguments, observe=observe, limit=self._share())
+        except BaseException as raised:
+            self._keep(raised, "callback")
+
+    def _keep(self, raised: BaseException, what: str) -> None:
+        """Note what an isolated part raised: it is an event already, and goes no further."""
+        own = without_cancelled(raised)
+        if own is None:
+            raise raised
+        if isinstance(own, Exception):
+            _log.warning("a %s of %s failed", what, self.plan.name, exc_info=own)
+        else:
+            self.fatal = self.fatal or own
+
+    def _share(self) -> float:
+        """Half of the time that is left, so that a step that hangs leaves time for each that follows."""
+        return max(0.0, self.run.exit_at - trio.current_time()) / 2
+
+    async def _send_failure(self) -> None:
+        run = self.run
+        res = run.res
+        if not res.finished:
+            # The exit deadline passed before anybody answered.
+            self._last_resort()
+        if self.answered and res.status_code < 400:
+            run.lctx.recovered()
+        if not await self._try_to_send():
+            self._last_resort()
+            await self._try_to_send()
+
+    async def _try_to_send(self) -> bool:
+        """Send what there is; returns whether that is settled, so that nothing else can be tried."""
+        run = self.run
+        res = run.res
+        # Cancelled as the request may be, its answer goes out, and not for ever.
+        cancelled = trio.current_effective_deadline() <= trio.current_time()
+        limit = self.plan.exit_timeout if cancelled else math.inf
+        try:
+            with trio.CancelScope(shield=cancelled, deadline=trio.current_time() + limit) as scope:
+                await self._moment(self.plan.first_byte)
+                await res.send()
+                await self._moment(self.plan.last_byte)
+        except BaseException as raised:
+            own = without_cancelled(raised)
+            if own is None and run.lctx.cancel_reason is None:
+                self.fatal = self.fatal or raised
+            if own is not None and not isinstance(own, Exception):
+                self.fatal = self.fatal or own
+            if res.started:
+                run.lctx.truncated()
+            return res.started or not isinstance(own, Exception) or isinstance(own, trio.BrokenResourceError)
+        if scope.cancelled_caught and res.started:
+            run.lctx.truncated()
+        return True
+
+    def _reset(self) -> None:
+        self.answered = False
+        self.run.res.reset()
+
+    def _last_resort(self) -> None:
+        self._reset()
+        self._problem(LAST_RESORT)
+
+    def _problem(self, answer: Default) -> None:
+        self.run.res.problem(
+            answer.status,
+            code=answer.code,
+            detail=answer.detail,
+            errors=answer.errors,
+            headers=answer.headers,
+        )
+
+    # Step 7.
+
+    async def clean(self) -> None:
+        """Run the cleanups, whatever happened before."""
+        run = self.run
+        lctx = run.lctx
+        if lctx.extras is not None:
+            observe = None if run.observer is None else run.observer.report
+            try:
+                await run_cleanups(lctx, observe=observe, limit=self.plan.exit_timeout)
+            except BaseException as raised:
+                self._keep(raised, "cleanup")
+        if lctx.phase is not RequestPhase.FAILED:
+            run.advance(RequestPhase.COMPLETED)
+
+    def finish(self) -> RequestOutcome:
+        """Close the request, and say how it ended."""
+        run = self.run
+        outcome = run.lctx.outcome or run.lctx.settle("error", self.fatal)
+        if run.observer is not None:
+            run.observer.finished(outcome)
+        end(run.lctx)
+        return outcome
+
+    # The steps that success and failure have in common.
+
+    async def _after_hooks(self, *, failed: bool = False) -> None:
+        run = self.run
+        while True:
+            entry = self._next_after()
+            if entry is None:
+                break
+            await run.step(entry, limit=self._share() if failed else None)
+        if run.lctx.extras is not None:
+            # What after hooks have started belongs to this step.
+            await join_tasks(run.lctx)
+
+    def _next_after(self) -> Entry | None:
+        if not self.refused:
+            local = self._next_local(self.run.lctx.local_hooks("after"), "after", self.local_after)
+            if local is not None:
+                return local
+        while self.after_at < len(self.plan.after):
+            entry = self.plan.after[self.after_at]
+            self.after_at += 1
+            if not entry.needs & ~self.run.done and (entry.level == "global" or not self.refused):
+                return entry
+        return None
+
+    def _next_local(self, hooks: Sequence[LocalHook], point: str, entered: set[int]) -> Entry | None:
+        for number in range(len(hooks), 0, -1):
+            if number not in entered:
+                entered.add(number)
+                return self.plan.local_entry(hooks[number - 1], point, number)
+        return None
+
+    async def _validate_response(self) -> None:
+        entry, validator = self.plan.response_entry, self.plan.response
+        if entry is None:
+            return
+        await self.run.step(entry)
+        res = self.run.res
+        if isinstance(validator, ItemValidator) and hasattr(res.body, "__aiter__"):
+            res.body = validated_items(res.body, validator)
+
+    async def _moment(self, entries: Sequence[Entry]) -> None:
+        """Run the hooks of a moment when the answer is decided: a failure goes no further."""
+        for entry in entries:
+            try:
+                await self.run.step(entry, limit=self.plan.exit_timeout)
+            except Exception as error:
+                self._keep(error, f"hook at the {entry.name}")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
 import trio
 
+from ._config import Config
+from ._config_load import ConfigSources
 from ._current import current
 from ._errors import ContextClosed, DetachRefused
 from ._extras import name_of
+from ._lifecycle import Callback, Check, run_shutdown
 from ._outcome import CancelReason
+from ._pressure import MemoryFigures, ReadMemory, read_memory
+from ._state import SharedState
 from ._tasks import split_cancelled
+from ._topics import Topics
 
 if TYPE_CHECKING:
     from ._global import GlobalContext
@@ -44,6 +51,16 @@ class Alert:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class MemoryWatch:
+    """Who wants to hear of memory pressure."""
+
+    fn: Callable[[MemoryFigures], Any]
+    threshold: float
+    interval: float
+
+
+@final
 class Application:
     """The running application behind every `GlobalContext` of it."""
 
@@ -54,11 +71,107 @@ class Application:
         self.unarmed = trio.Event()
         self.watching = False
         self.alert_listeners: list[Callable[[Alert], object]] = []
+        self.opened = False
+        self.config = Config()
+        self.config_sources: ConfigSources | None = None
+        self.config_watchers: list[Callable[[Config, Config], object]] = []
+        self.state = SharedState()
+        self.topics = Topics("the application")
+        self.callbacks: dict[str, list[Callback]] = {"startup": [], "pre_shutdown": [], "shutdown": []}
+        self.health_checks: list[tuple[int, Check]] = []
+        self.memory_watches: list[MemoryWatch] = []
+        self.read_memory: ReadMemory = read_memory
+        self.announced = False
         self.max_detached = max_detached
         self.detached: set[trio.CancelScope] = set()
         self.detached_idle: trio.Event | None = None
         self.draining = False
         self.idle: trio.Event | None = None
+
+    def use_config(self, config: Config | ConfigSources | Mapping[str, Any] | None) -> None:
+        if isinstance(config, ConfigSources):
+            self.config_sources = config
+            self.config = config.load()
+        else:
+            self.config = config if isinstance(config, Config) else Config(config or {})
+
+    def start(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        # Asked once: the lookup of the current clock would cost every deadline.
+        self.clock = trio.lowlevel.current_clock().current_time
+        nursery.start_soon(self.watch, name="gnomon watchdog")
+        for watch in self.memory_watches:
+            nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
+
+    def stop(self) -> None:
+        if self.nursery is not None:
+            self.nursery.cancel_scope.cancel(reason="the application is shut down")
+            self.nursery = None
+
+    def check_may_register(self, point: str) -> None:
+        """Refuse a callback that would never be called."""
+        late = (
+            self.opened
+            if point == "startup"
+            else self.announced
+            if point == "pre_shutdown"
+            else self.draining
+        )
+        if late:
+            raise ContextClosed(f"a callback for {point} comes too late, it would never be called")
+
+    def own_checks(self) -> list[Check]:
+        """Unhealthy from the announcement of the shutdown on, so that nobody sends new requests."""
+
+        async def leaving() -> str:
+            return "unhealthy"
+
+        return [Check("shutting down", leaving, 1.0, True)] if self.announced else []
+
+    async def begin_shutdown(self, gctx: GlobalContext[Any], deadline: float) -> None:
+        if not self.announced:
+            self.announced = True
+            await run_shutdown("pre_shutdown", self.callbacks["pre_shutdown"], gctx, deadline, self.alert)
+
+    async def drain(self, deadline: float) -> None:
+        """Cancel what requests still run, wait for detached tasks, until `deadline`."""
+        self.draining = True
+        # The application may be cancelled already; the shutdown runs all the same.
+        with trio.CancelScope(shield=True, deadline=deadline):
+            self.cancel_live("shutdown")
+            await self.wait_idle()
+        if self.live:
+            self.alert("requests_outlived", None, {"requests": [lctx.request_id for lctx in self.live]})
+        await self.drain_detached(deadline)
+
+    def watch_memory(self, fn: Callable[[MemoryFigures], Any], threshold: float, interval: float) -> None:
+        watch = MemoryWatch(fn, threshold, interval)
+        self.memory_watches.append(watch)
+        if self.nursery is not None:
+            self.nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
+
+    async def _watch_memory(self, watch: MemoryWatch) -> None:
+        above = False
+        while True:
+            figures = self.read_memory()
+            if figures is None:
+                self.alert("memory_unknown", None, {"name": name_of(watch.fn)})
+                return
+            if figures.pressure >= watch.threshold and not above:
+                above = True
+                await self._tell_memory(watch, figures)
+            elif figures.pressure < watch.threshold * 0.95:
+                # Below by a margin, so that a figure around the threshold does not call again and again.
+                above = False
+            await trio.sleep(watch.interval)
+
+    async def _tell_memory(self, watch: MemoryWatch, figures: MemoryFigures) -> None:
+        try:
+            result = watch.fn(figures)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            self.alert("memory_callback_failed", error, {"name": name_of(watch.fn)})
 
     def open_nursery(self) -> trio.Nursery:
         if self.nursery is None:
@@ -178,7 +291,7 @@ class Application:
     async def drain_detached(self, deadline: float) -> None:
         """Wait for detached tasks until `deadline`, then cancel them and wait a little longer."""
         for until in (deadline, deadline + 1.0):
-            with trio.CancelScope(deadline=until):
+            with trio.CancelScope(shield=True, deadline=until):
                 while self.detached:
                     self.detached_idle = trio.Event()
                     await self.detached_idle.wait()

@@ -75,3 +75,39 @@ class ModuleStartFailed(ModuleError):
     """A module raised while it started, took too long, or is not what its key promises."""
 
     code = "module_start_failed"
+
+
+class TopicFull(ContextError):
+    """A subscriber's buffer is full, and its policy or the way of publishing does not wait."""
+
+    code = "topic_full"
+
+
+class StateError(ContextError):
+    """Shared state was asked for something it does not do."""
+
+    code = "state_error"
+
+
+class ConfigError(ContextError, ValueError):
+    """Configuration cannot be read or is not valid; the message names source and key."""
+
+    code = "config_error"
+
+
+class CapabilityDenied(ModuleError, PermissionError):
+    """A module asked a broker for a resource that it does not declare."""
+
+    code = "capability_denied"
+
+
+class CapabilityMissing(ModuleError, ValueError):
+    """A module was registered without a declaration of what it needs."""
+
+    code = "capability_missing"
+
+
+class StartupFailed(ContextError):
+    """A start-up callback raised or took too long."""
+
+    code = "startup_failed"

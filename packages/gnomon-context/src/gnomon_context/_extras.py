@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._held import HeldManager
     from ._phase import RequestPhase
     from ._tasks import TrackedTask
+    from ._topics import Topics
 
 HookPoint: TypeAlias = Literal["before", "after", "catch"]
 
@@ -81,6 +82,7 @@ class Extras:
         "phase_watchers",
         "sealed",
         "tasks",
+        "topics",
     )
 
     def __init__(self) -> None:
@@ -100,3 +102,4 @@ class Extras:
         self.joining = False
         self.sealed = False
         self.cleaning = False
+        self.topics: Topics | None = None

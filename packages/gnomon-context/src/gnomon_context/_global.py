@@ -1,38 +1,69 @@
 """The global context: what all requests of an application share."""
 
+# Over 400 lines because it is one class whose methods are the public face of an application; each is a few
+# lines over a module that holds the idea.
+
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Generic, TypeVar, final
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, final
 
 import trio
 
 from ._application import Alert, Application
+from ._config import Config
+from ._config_load import ConfigSources
 from ._errors import ContextClosed
+from ._extras import name_of
 from ._keys import ModuleKey
+from ._lifecycle import Check, HealthReport, call, make_callback, run_checks
 from ._module import Module, as_modules
 from ._modules import ModuleRegistry
+from ._pressure import MemoryFigures
+from ._resources import SecretProvider
 from ._sources import Sources
+from ._state import SharedState
+from ._topics import Delivery, Overflow, Subscription
 
-Modules = TypeVar("Modules")
+if TYPE_CHECKING:
+    # The type checkers know the default of a type variable (PEP 696) on every Python.
+    from typing_extensions import TypeVar
+
+    Modules = TypeVar("Modules", default=Any)
+else:
+    from typing import TypeVar
+
+    Modules = TypeVar("Modules")
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @final
 class GlobalContext(Generic[Modules]):
-    """What all requests share: modules, configuration, application lifecycle.
+    """What all requests share: modules, configuration, state, topics, the life of the application.
 
-    Made before it is opened with `open_global_context`, so that modules and callbacks can be registered.
+    It is made before it is opened with `open_global_context`, so that modules and callbacks can be
+    registered. `GlobalContext[Modules]` types `modules` with a protocol of the user's.
 
     Args:
         modules: services by name; a `Module` declares more than a value.
+        config: a `Config`, plain values, or the `ConfigSources` to load (and reload) it from.
+        secrets: `provider(name)`, sync or async, from which modules get the secrets they declare.
         sources: where requests take time, randomness and ids from; the real ones by default.
         max_detached: how many detached tasks may run at once.
+
+    Raises:
+        ConfigError: the configuration cannot be read or is not valid.
+        DuplicateModule, CapabilityMissing, ModuleError: a module is refused.
+
+    >>> gctx = GlobalContext(modules={"answer": 42}, config={"debug": True})
+    >>> gctx.config.debug
+    True
     """
 
-    __slots__ = ("__weakref__", "_application", "_registry", "_sources", "modules")
+    __slots__ = ("__weakref__", "_application", "_config", "_registry", "_sources", "modules")
 
     modules: Modules
 
@@ -40,33 +71,238 @@ class GlobalContext(Generic[Modules]):
         self,
         *,
         modules: Mapping[str, Any] | None = None,
+        config: Config | ConfigSources | Mapping[str, Any] | None = None,
+        secrets: SecretProvider | None = None,
         sources: Sources | None = None,
         max_detached: int = 1000,
     ) -> None:
         self._application = Application(max_detached=max_detached)
-        self._registry = ModuleRegistry()
+        self._application.use_config(config)
+        self._registry = ModuleRegistry(secrets)
         self._sources = sources
+        # What a view puts in place of the application's configuration.
+        self._config: Config | None = None
         self.modules = self._registry.access  # type: ignore[assignment]  # stands in for the user's protocol
         for name, module in as_modules(modules or {}).items():
             self._registry.register(name, module)
+
+    def view(
+        self,
+        *,
+        modules: Mapping[str, Any] | None = None,
+        only: Iterable[str] | None = None,
+        config: Config | Mapping[str, Any] | None = None,
+        sources: Sources | None = None,
+    ) -> GlobalContext[Modules]:
+        """A global context over the same application, with other access to it.
+
+        Args:
+            modules: values that stand in for modules of these names.
+            only: the names of the modules that remain, beside the replaced ones; all by default.
+            config: in place of the application's configuration.
+            sources: in place of this context's.
+
+        >>> gctx = GlobalContext(modules={"answer": 42})
+        >>> gctx.view(modules={"answer": 43}).modules.answer
+        43
+        """
+        other: GlobalContext[Modules] = object.__new__(GlobalContext)
+        other._application = self._application
+        other._registry = self._registry
+        other._sources = sources or self._sources
+        other._config = self._config
+        if config is not None:
+            other._config = config if isinstance(config, Config) else Config(config)
+        if modules is None and only is None:
+            other.modules = self.modules
+        else:
+            # A view of a view starts from what that one shows.
+            access = self.modules._derive(dict(modules or {}), only)  # type: ignore[attr-defined]
+            other.modules = access
+        return other
+
+    # Modules.
 
     def register(self, key: str | ModuleKey[Any], module: Any) -> None:
         """Register a module: a `Module`, or a value to share as it is.
 
         Raises:
             DuplicateModule: the name is taken.
+            CapabilityMissing: the module needs what it does not declare.
             ContextClosed: the application has started.
         """
-        if self._application.nursery is not None:
+        if self._application.nursery is not None or self._application.draining:
             raise ContextClosed("modules are registered before the application starts")
-        name = key.name if isinstance(key, ModuleKey) else key
         declared = module if isinstance(module, Module) else Module(value=module)
-        self._registry.register(name, declared)
+        if isinstance(key, ModuleKey):
+            declared = declared.promising(key)
+        self._registry.register(str(key.name) if isinstance(key, ModuleKey) else key, declared)
 
     async def start_module(self, key: str | type[T] | ModuleKey[T]) -> T:
-        """Start a lazy module, once however many ask, and return it."""
-        value: T = await self._registry.start(self._registry.require(key), self._application)
+        """Start a module that does not run (a lazy one, one that died), once however many ask; return it.
+
+        Raises:
+            ModuleNotFound: there is none under that key.
+            ModuleStartFailed: it raised, took too long, or is not what its key promises.
+        """
+        await self._registry.start(self._registry.require(key), self._application)
+        value: T = self.modules[key]  # type: ignore[index]
         return value
+
+    async def restart_module(self, key: str | type[T] | ModuleKey[T]) -> T:
+        """Stop one module and start it again.
+
+        Modules that depend on it keep running, with the old value if they hold it; what asks `gctx.modules`
+        gets the new one. Errors as for `start_module`.
+        """
+        await self._registry.restart(self._registry.require(key), self._application)
+        value: T = self.modules[key]  # type: ignore[index]
+        return value
+
+    # Configuration and state.
+
+    @property
+    def config(self) -> Config:
+        """The configuration, immutable at every depth."""
+        return self._config if self._config is not None else self._application.config
+
+    async def reload_config(self) -> Config:
+        """Load the configuration again and tell `on_config_reload`; the old value never changes.
+
+        Raises:
+            ConfigError: the new one is not valid; the old one stays.
+            ContextClosed: the configuration was given as values, there is nothing to load from.
+        """
+        sources = self._application.config_sources
+        if sources is None:
+            raise ContextClosed("the configuration was given as values: give ConfigSources to reload from")
+        old = self._application.config
+        new = self._application.config = await trio.to_thread.run_sync(sources.load)
+        for callback in tuple(self._application.config_watchers):
+            try:
+                callback(new, old)
+            except Exception as error:
+                self.alert("config_watcher_failed", error, name=name_of(callback))
+        return new
+
+    def on_config_reload(self, fn: F) -> F:
+        """Call `fn(new, old)` after every reload; what it raises becomes an alert."""
+        self._application.config_watchers.append(fn)
+        return fn
+
+    @property
+    def state(self) -> SharedState:
+        """What requests share and change, one step at a time."""
+        return self._application.state
+
+    # Topics.
+
+    async def publish(self, topic: str, payload: Any) -> Delivery:
+        """Hand `payload` to every subscriber of `topic`, to all of them or, when cancelled, to none.
+
+        Waits while the buffer of a subscriber with the policy `wait` is full.
+
+        Raises:
+            TopicFull: the buffer of a subscriber with the policy `refuse` is full; nobody got it.
+            ContextClosed: the application has ended.
+        """
+        return await self._application.topics.publish(topic, payload)
+
+    def publish_nowait(self, topic: str, payload: Any) -> Delivery:
+        """As `publish`, but a full buffer with the policy `wait` is `TopicFull` too."""
+        return self._application.topics.publish_nowait(topic, payload)
+
+    def subscribe(self, topic: str, *, max_buffer: int = 100, overflow: Overflow = "wait") -> Subscription:
+        """Subscribe to `topic` until the end of a `with` block: `with gctx.subscribe("x") as messages:`.
+
+        Args:
+            topic: the name.
+            max_buffer: how many messages wait to be read.
+            overflow: what happens when they are that many: the publisher waits (`wait`), the oldest is lost
+                and counted (`drop_oldest`), or the publisher is refused (`refuse`).
+        """
+        return self._application.topics.subscribe(topic, max_buffer, overflow)
+
+    # The life of the application.
+
+    def on_startup(self, fn: F, *, name: str | None = None, priority: int = 0, timeout: float = 30.0) -> F:
+        """Call `fn` (with this context, if it takes one) when all modules run; a failure stops the start.
+
+        Args:
+            fn: sync or async.
+            name: shown in reports and errors.
+            priority: higher ones run first.
+            timeout: seconds it may take.
+        """
+        return self._callback("startup", fn, name, priority, timeout)
+
+    def on_pre_shutdown(
+        self, fn: F, *, name: str | None = None, priority: int = 0, timeout: float = 10.0
+    ) -> F:
+        """Call `fn` when the shutdown is announced, while requests are still served; arguments as above."""
+        return self._callback("pre_shutdown", fn, name, priority, timeout)
+
+    def on_shutdown(self, fn: F, *, name: str | None = None, priority: int = 0, timeout: float = 10.0) -> F:
+        """Call `fn` when requests and detached work are done, before modules stop; arguments as above."""
+        return self._callback("shutdown", fn, name, priority, timeout)
+
+    def _callback(self, point: str, fn: F, name: str | None, priority: int, timeout: float) -> F:
+        self._application.check_may_register(point)
+        self._application.callbacks[point].append(make_callback(fn, name, priority, timeout))
+        return fn
+
+    def on_health_check(
+        self,
+        fn: F,
+        *,
+        name: str | None = None,
+        priority: int = 0,
+        timeout: float = 5.0,
+        critical: bool = True,
+    ) -> F:
+        """Ask `fn` whenever somebody wants to know how the application is.
+
+        Args:
+            fn: returns `healthy`, `degraded`, `unhealthy`, a truth value, or None for healthy; sync or async.
+            name: shown in the report.
+            priority: higher ones come first in the report.
+            timeout: seconds it may take; then it has failed.
+            critical: its failure makes the application unhealthy, else degraded.
+        """
+        callback = make_callback(fn, name, priority, timeout)
+        check = Check(callback.name, lambda: call(callback, self), timeout, critical)
+        self._application.health_checks.append((priority, check))
+        return fn
+
+    async def health(self) -> HealthReport:
+        """Run all health checks at once, those of the modules included."""
+        application = self._application
+        own = [check for _, check in sorted(application.health_checks, key=lambda each: -each[0])]
+        return await run_checks([*application.own_checks(), *own, *self._registry.health_checks()])
+
+    def on_memory_pressure(
+        self, fn: Callable[[MemoryFigures], Any], *, threshold: float = 0.9, interval: float = 5.0
+    ) -> None:
+        """Call `fn(figures)` when the memory in use passes a threshold, and again after it had fallen below.
+
+        Figures come from the control group if it has a limit, else from the process and the machine.
+
+        Args:
+            fn: sync or async.
+            threshold: share of the limit, from 0 to 1.
+            interval: seconds between two readings.
+        """
+        if not (0 < threshold <= 1 and interval > 0):
+            raise ValueError("threshold is a share from 0 to 1, and interval a positive number of seconds")
+        self._application.watch_memory(fn, threshold, interval)
+
+    async def begin_shutdown(self, *, timeout: float = math.inf) -> None:
+        """Announce the shutdown: health turns unhealthy, `on_pre_shutdown` runs; requests go on being served.
+
+        Args:
+            timeout: seconds for all callbacks together.
+        """
+        await self._application.begin_shutdown(self, trio.current_time() + timeout)
 
     def on_alert(self, fn: Callable[[Alert], object]) -> Callable[[Alert], object]:
         """Call `fn(alert)` whenever something goes wrong that no request can answer for."""
@@ -77,70 +313,5 @@ class GlobalContext(Generic[Modules]):
         """Raise an alert: `kind` says what, `error` why, `detail` where."""
         self._application.alert(kind, error, detail)
 
-
-@final
-class open_global_context(Generic[Modules]):  # noqa: N801 - used like a function: `async with open_global_context()`
-    """Run an application: start-up, a nursery for its tasks, shutdown.
-
-    Args:
-        gctx: a global context made before; by default one is made from `modules`.
-        modules: services by name.
-        shutdown_timeout: seconds for the whole shutdown.
-    """
-
-    def __init__(
-        self,
-        gctx: GlobalContext[Modules] | None = None,
-        *,
-        modules: Mapping[str, Any] | None = None,
-        shutdown_timeout: float = 30.0,
-    ) -> None:
-        if gctx is not None and modules is not None:
-            raise ValueError("give the modules to the GlobalContext you pass in, or pass none")
-        self._gctx: GlobalContext[Modules] = GlobalContext(modules=modules) if gctx is None else gctx
-        self._shutdown_timeout = shutdown_timeout
-        self._manager: Any = None
-
-    async def __aenter__(self) -> GlobalContext[Modules]:
-        gctx = self._gctx
-        application = gctx._application
-        if application.nursery is not None or application.draining:
-            raise ContextClosed("a global context is opened once: make another for another run")
-        self._manager = trio.open_nursery()
-        nursery = await self._manager.__aenter__()
-        application.nursery = nursery
-        # Asked once: the lookup of the current clock would cost every deadline.
-        application.clock = trio.lowlevel.current_clock().current_time
-        try:
-            nursery.start_soon(application.watch, name="gnomon watchdog")
-            await gctx._registry.start_all(application)
-        except BaseException as error:
-            if not await self.__aexit__(type(error), error, error.__traceback__):
-                raise
-            raise  # pragma: no cover - a failed start-up is never swallowed
-        return gctx
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        application = self._gctx._application
-        nursery = application.open_nursery()
-        deadline = trio.current_time() + self._shutdown_timeout
-        # The application may be cancelled already; the shutdown runs all the same, until its deadline.
-        with trio.CancelScope(shield=True, deadline=deadline):
-            application.draining = True
-            application.cancel_live("shutdown")
-            await application.wait_idle()
-            await application.drain_detached(deadline)
-        with trio.CancelScope(shield=True, deadline=deadline + 1.0):
-            await self._gctx._registry.stop_all(application, deadline)
-        nursery.cancel_scope.cancel(reason="the application is shut down")
-        try:
-            return bool(await self._manager.__aexit__(kind, error, traceback))
-        except BaseExceptionGroup as group:
-            # The block raised, and nothing else did: it is not wrapped because there is a nursery here.
-            if len(group.exceptions) == 1 and group.exceptions[0] is error:
-                return False
-            raise
-        finally:
-            application.nursery = None
+    def __repr__(self) -> str:
+        return f"<GlobalContext {self.modules!r}>"

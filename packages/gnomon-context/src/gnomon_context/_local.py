@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 
 import trio
 
@@ -23,9 +23,10 @@ from ._keys import ContextKey
 from ._meta import RequestMeta, parse_traceparent
 from ._outcome import KIND_OF_REASON, OK, CancelReason, Execution, OutcomeKind, RequestOutcome
 from ._phase import RequestPhase
-from ._request_id import make_request_id
+from ._request_id import make_request_id, request_id_at
 from ._sources import SYSTEM, Sources
 from ._tasks import TrackedTask, run_tracked
+from ._topics import Delivery, Subscription, Topics, wait_for
 
 if TYPE_CHECKING:
     from ._global import GlobalContext
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D")
 F = TypeVar("F", bound=Callable[..., Any])
+
+RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
 _RECEIVED = RequestPhase.RECEIVED
 # A before hook registered from here on would never run.
@@ -184,10 +187,10 @@ class LocalContext:
         made = self._request_id
         if made is None:
             if self._sources is None and self.gctx._sources is None:
-                wall_ns = time.time_ns() - (time.monotonic_ns() - self._received_ns)
+                made = make_request_id(self._received_ns)
             else:
-                wall_ns = int(self._received_at().timestamp() * 1e6) * 1000
-            made = self._request_id = make_request_id(wall_ns)
+                made = request_id_at(int(self._received_at().timestamp() * 1e3) * 1_000_000)
+            self._request_id = made
         return made
 
     @property
@@ -268,12 +271,27 @@ class LocalContext:
             return ()
         return tuple(getattr(self._extras, point))
 
-    def before(self, fn: F, **options: Any) -> F:
+    def before(
+        self,
+        fn: F,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        backoff: float = 0.0,
+        retry_on: RetryOn = Exception,
+        isolated: bool = False,
+    ) -> F:
         """Run `fn` before the handler of this request, after the hooks that are already planned.
 
         Args:
             fn: a function of some of `req`, `res`, `lctx`, `gctx`, sync or async.
-            options: `name`, `timeout` (seconds), `retries`, `backoff` (seconds), `retry_on`, `isolated`.
+            name: shown in events and errors.
+            timeout: seconds for one attempt; the deadline of the request bounds it in any case.
+            retries: how many further attempts after a failure.
+            backoff: seconds before the first retry; each further wait is twice the last.
+            retry_on: which exceptions are worth another attempt.
+            isolated: a failure is recorded and changes nothing.
 
         Raises:
             IllegalPhase: the request is being answered, the hook would never run.
@@ -283,17 +301,37 @@ class LocalContext:
                 f"a before hook registered while the request is {self._phase} would never run: "
                 "register it in an earlier before hook"
             )
-        self._more().before.append(_local_hook(fn, **options))
+        self._more().before.append(_local_hook(fn, name, timeout, retries, backoff, retry_on, isolated))
         return fn
 
-    def after(self, fn: F, **options: Any) -> F:
-        """Run `fn` when the answer of this request is made; options as for `before`."""
-        self._more().after.append(_local_hook(fn, **options))
+    def after(
+        self,
+        fn: F,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        backoff: float = 0.0,
+        retry_on: RetryOn = Exception,
+        isolated: bool = False,
+    ) -> F:
+        """Run `fn` when the answer of this request is made; arguments as for `before`."""
+        self._more().after.append(_local_hook(fn, name, timeout, retries, backoff, retry_on, isolated))
         return fn
 
-    def catch(self, fn: F, **options: Any) -> F:
-        """Run `fn` (which may also take `error`) if this request fails; options as for `before`."""
-        self._more().catch.append(_local_hook(fn, **options))
+    def catch(
+        self,
+        fn: F,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        backoff: float = 0.0,
+        retry_on: RetryOn = Exception,
+        isolated: bool = False,
+    ) -> F:
+        """Run `fn` (which may also take `error`) if this request fails; arguments as for `before`."""
+        self._more().catch.append(_local_hook(fn, name, timeout, retries, backoff, retry_on, isolated))
         return fn
 
     def on_cleanup(self, fn: F, *args: Any, name: str | None = None, timeout: float | None = None) -> F:
@@ -451,6 +489,50 @@ class LocalContext:
             for task in self._extras.tasks:
                 task.cancel()
 
+    # Topics.
+
+    def _topics(self) -> Topics:
+        extras = self._more()
+        if extras.topics is None:
+            extras.topics = Topics(f"the request {self.request_id}")
+        return extras.topics
+
+    def publish(self, topic: str, payload: Any) -> Delivery:
+        """Hand `payload` to every subscriber of `topic` in this request, to all of them or to none.
+
+        Raises:
+            TopicFull: the buffer of a subscriber with the policy `refuse` is full; nobody got it.
+        """
+        topics = self._topics()
+        delivery = topics.publish_nowait(topic, payload)
+        topics.last[topic] = payload
+        return delivery
+
+    def subscribe(
+        self, topic: str, *, max_buffer: int = 1000, overflow: Literal["refuse", "drop_oldest"] = "refuse"
+    ) -> Subscription:
+        """Subscribe to `topic` within this request: `with lctx.subscribe("x") as messages:`.
+
+        Args:
+            topic: the name.
+            max_buffer: how many messages wait to be read.
+            overflow: what happens when they are that many: the publisher is refused (`refuse`), or the
+                oldest is lost and counted (`drop_oldest`).
+        """
+        return self._topics().subscribe(topic, max_buffer, overflow)
+
+    async def wait_for(self, topic: str, timeout: float = math.inf) -> Any:
+        """The last message of `topic` in this request; waits for the first if none has come yet.
+
+        Args:
+            topic: the name.
+            timeout: seconds.
+
+        Raises:
+            trio.TooSlowError: none came in time.
+        """
+        return await wait_for(self._topics(), topic, timeout)
+
     # Deadline and cancellation.
 
     @property
@@ -581,6 +663,8 @@ class LocalContext:
 
     def _close(self) -> None:
         self._values = {}
+        if self._extras is not None and self._extras.topics is not None:
+            self._extras.topics.close()
         if self._watched == 2 and self.scope is not None and self.scope.deadline == self._deadline:
             # The scope may serve the next request of a connection.
             self.scope.deadline = math.inf
@@ -592,13 +676,12 @@ class LocalContext:
 
 def _local_hook(
     fn: Callable[..., Any],
-    *,
-    name: str | None = None,
-    timeout: float | None = None,
-    retries: int = 0,
-    backoff: float = 0.0,
-    retry_on: type[BaseException] | tuple[type[BaseException], ...] = Exception,
-    isolated: bool = False,
+    name: str | None,
+    timeout: float | None,
+    retries: int,
+    backoff: float,
+    retry_on: RetryOn,
+    isolated: bool,
 ) -> LocalHook:
     if not callable(fn):
         raise TypeError(f"a hook is a function, not {fn!r}")
@@ -663,6 +746,9 @@ for _name in [
     "enter",
     "start_soon",
     "detach",
+    "publish",
+    "subscribe",
+    "wait_for",
     "remaining",
     "cancel",
     "settle",

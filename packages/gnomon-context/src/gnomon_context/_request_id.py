@@ -7,13 +7,17 @@ Ids of one millisecond have no order among themselves. The form is also a valid 
 from __future__ import annotations
 
 import os
+import time
 
 _BATCH = 256
 _RANDOM_DIGITS = 20
+_MILLISECOND = 1_000_000
 
 # Taken with `list.pop`, which is atomic: two threads never get the same bytes.
 _pool: list[str] = []
-_cached: tuple[int, str] = (-1, "")
+# The prefix of the millisecond met last, and between which monotonic stamps it holds. One tuple, so that
+# another thread never sees the bounds of one millisecond with the prefix of another.
+_prefix: tuple[int, int, str] = (0, 0, "")
 
 
 def _refill() -> str:
@@ -29,20 +33,34 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - missing on Windows on
     os.register_at_fork(after_in_child=_pool.clear)
 
 
-def make_request_id(wall_ns: int) -> str:
-    """Make an id for a request received at `wall_ns` (nanoseconds since the epoch).
+def _prefix_for(received_ns: int) -> str:
+    global _prefix
+    wall_ns = time.time_ns() - (time.monotonic_ns() - received_ns)
+    into = wall_ns % _MILLISECOND
+    prefix = f"{wall_ns // _MILLISECOND:012x}"
+    _prefix = (received_ns - into, received_ns - into + _MILLISECOND, prefix)
+    return prefix
 
-    >>> make_request_id(0)[:12], len(make_request_id(0))
-    ('000000000000', 32)
+
+def make_request_id(received_ns: int) -> str:
+    """Make an id for a request received at `received_ns` of the monotonic clock.
+
+    >>> len(make_request_id(time.monotonic_ns()))
+    32
     """
-    global _cached
-    milliseconds = wall_ns // 1_000_000
-    cached, prefix = _cached
-    if cached != milliseconds:
-        prefix = f"{milliseconds:012x}"
-        # One tuple, so that another thread never sees a number with the prefix of another.
-        _cached = (milliseconds, prefix)
+    since, until, prefix = _prefix
+    if not since <= received_ns < until:
+        prefix = _prefix_for(received_ns)
     try:
         return prefix + _pool.pop()
     except IndexError:
         return prefix + _refill()
+
+
+def request_id_at(wall_ns: int) -> str:
+    """Make an id for a request that a replaced clock saw at `wall_ns` since the epoch.
+
+    >>> request_id_at(1_000_000)[:12]
+    '000000000001'
+    """
+    return f"{wall_ns // _MILLISECOND:012x}{os.urandom(_RANDOM_DIGITS // 2).hex()}"

@@ -1,0 +1,136 @@
+"""Configuration that nothing changes: deeply immutable, by attribute and by item."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import pathlib
+import uuid
+from collections.abc import Iterator, Mapping, Set
+from types import MappingProxyType
+from typing import Any, NoReturn, final
+
+from ._errors import ConfigError
+
+_SCALARS = (
+    str,
+    bytes,
+    bool,
+    int,
+    float,
+    complex,
+    type(None),
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    datetime.tzinfo,
+    decimal.Decimal,
+    enum.Enum,
+    pathlib.PurePath,
+    uuid.UUID,
+)
+
+
+@final
+class Config(Mapping[str, Any]):
+    """An immutable mapping, also at every depth: sections are `Config`, lists are tuples.
+
+    Args:
+        values: keys and values; nested mappings, lists and sets are taken over as immutable copies.
+
+    Raises:
+        ConfigError: a key is not a string, or a value has no immutable form.
+
+    >>> config = Config({"database": {"hosts": ["a", "b"]}})
+    >>> config.database.hosts
+    ('a', 'b')
+    """
+
+    __slots__ = ("_values",)
+    _values: Mapping[str, Any]
+
+    def __init__(self, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+        # The dict behind the proxy is known to nobody else.
+        object.__setattr__(self, "_values", MappingProxyType(_freeze_all(values, ())))
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return self._values[key]
+        except KeyError:
+            raise KeyError(self._missing(key)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return object.__getattribute__(self, "_values")[name]
+        except KeyError:
+            raise AttributeError(self._missing(name)) from None
+
+    def _missing(self, key: str) -> str:
+        return f"the configuration has no {key!r} here; it has: {', '.join(self._values) or 'nothing'}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"configuration is immutable: change the source of {name!r} and reload")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"configuration is immutable: change the source of {name!r} and reload")
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __copy__(self) -> Config:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Config:
+        return self
+
+    def __reduce__(self) -> tuple[type[Config], tuple[dict[str, Any]]]:
+        return Config, (dict(self._values),)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._values})
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{key!r}: {_shown(value)}" for key, value in self._values.items())
+        return f"Config({{{shown}}})"
+
+
+def _shown(value: object) -> str:
+    return "..." if getattr(type(value), "__sensitive__", False) else repr(value)
+
+
+def _freeze_all(values: Mapping[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    frozen = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise ConfigError(
+                f"configuration keys are strings, not {key!r} under {'.'.join(path) or 'the root'}"
+            )
+        frozen[str(key)] = _freeze(value, (*path, key))
+    return frozen
+
+
+def _freeze(value: Any, path: tuple[str, ...]) -> Any:
+    # A secret keeps itself: it may be rotated from within, and shows itself to nobody.
+    if isinstance(value, (Config, *_SCALARS)) or getattr(type(value), "__sensitive__", False):
+        return value
+    if isinstance(value, Mapping):
+        section = object.__new__(Config)
+        object.__setattr__(section, "_values", MappingProxyType(_freeze_all(value, path)))
+        return section
+    if isinstance(value, (list, tuple)):
+        return tuple(_freeze(each, (*path, str(index))) for index, each in enumerate(value))
+    if isinstance(value, Set):
+        return frozenset(_freeze(each, path) for each in value)
+    if isinstance(value, bytearray):
+        return bytes(value)
+    raise ConfigError(
+        f"the configuration value {'.'.join(path)} is a {type(value).__qualname__}, which has no immutable "
+        "form here: use strings, numbers, dates, lists and tables"
+    )

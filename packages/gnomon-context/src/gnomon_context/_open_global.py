@@ -1,0 +1,99 @@
+"""An application from its start-up to its shutdown."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, final
+
+import trio
+
+from ._errors import ContextClosed
+from ._global import GlobalContext, Modules
+from ._lifecycle import run_shutdown, run_startup
+
+if TYPE_CHECKING:
+    from ._application import Application
+
+
+@final
+class open_global_context(Generic[Modules]):  # noqa: N801 - used like a function
+    """Run an application: `async with open_global_context(...) as gctx`.
+
+    Modules start, then the start-up callbacks run; a failure stops what had started, in reverse. At the end
+    of the block the shutdown runs whole, whatever fails: `on_pre_shutdown`, live requests cancelled, detached
+    work awaited, `on_shutdown`, topics closed, modules stopped in reverse.
+
+    Args:
+        gctx: a global context made before; by default one is made from `options`.
+        shutdown_timeout: seconds for the whole shutdown; a quarter of it each at most for the announcement,
+            for requests and detached work, for callbacks, and what is left for modules.
+        options: what `GlobalContext` takes.
+
+    Raises:
+        ModuleStartFailed, StartupFailed: the start failed.
+        ContextClosed: the global context was opened before.
+    """
+
+    def __init__(
+        self, gctx: GlobalContext[Modules] | None = None, *, shutdown_timeout: float = 30.0, **options: Any
+    ) -> None:
+        if gctx is not None and options:
+            raise ValueError(f"{', '.join(options)} belong to the GlobalContext that is passed in")
+        if not shutdown_timeout > 0:
+            raise ValueError(f"shutdown_timeout is a positive number of seconds, not {shutdown_timeout!r}")
+        self._gctx: GlobalContext[Modules] = GlobalContext(**options) if gctx is None else gctx
+        self._shutdown_timeout = shutdown_timeout
+        # Entered in one method and left in the other: both run in the task of the `async with` block.
+        self._manager: Any = None
+
+    async def __aenter__(self) -> GlobalContext[Modules]:
+        gctx = self._gctx
+        application = gctx._application
+        if application.opened:
+            raise ContextClosed("a global context is opened once: make another for another run")
+        application.opened = True
+        self._manager = trio.open_nursery()
+        application.start(await self._manager.__aenter__())
+        try:
+            await gctx._registry.start_all(application)
+            await run_startup(application.callbacks["startup"], gctx)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return gctx
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        application = self._gctx._application
+        fatal: BaseException | None = None
+        try:
+            await self._shut_down(application)
+        except BaseException as raised:
+            # KeyboardInterrupt or its like from a callback; everything has run.
+            fatal = raised
+        application.stop()
+        swallowed = False
+        try:
+            swallowed = bool(await self._manager.__aexit__(kind, error, traceback))
+        except BaseExceptionGroup as group:
+            # The block raised, and nothing else did: no group around it because there is a nursery here.
+            if len(group.exceptions) != 1 or group.exceptions[0] is not error:
+                raise
+        if fatal is not None:
+            raise fatal
+        return swallowed
+
+    async def _shut_down(self, application: Application) -> None:
+        gctx = self._gctx
+        started, quarter = trio.current_time(), self._shutdown_timeout / 4
+        try:
+            await application.begin_shutdown(gctx, started + quarter)
+            await application.drain(started + 2 * quarter)
+        finally:
+            try:
+                callbacks = application.callbacks["shutdown"]
+                await run_shutdown("shutdown", callbacks, gctx, started + 3 * quarter, application.alert)
+            finally:
+                application.topics.close()
+                await gctx._registry.stop_all(application, started + 4 * quarter)

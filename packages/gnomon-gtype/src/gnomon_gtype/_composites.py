@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from typing import Literal as OneOf
 
 from gnomon_gtype._errors import SchemaError
+from gnomon_gtype._merge import merge
 from gnomon_gtype._patterns import check_pattern
 from gnomon_gtype._scalars import Anything, Float, Integer, Literal, Nothing, Number, _check_length
 from gnomon_gtype._schema import UNSET, Form, Schema, canonical, layout_of
@@ -461,14 +462,24 @@ def union(*members: Schema) -> Schema:
 
 
 def intersection(*members: Schema) -> Schema:
-    """The values of all of `members`: flat, nothing twice, no `Anything`."""
-    flat = {node: node for node in _flatten(Intersection, members) if not isinstance(node, Anything)}
-    nodes = tuple(flat)
+    """The values of all of `members`: flat, nothing twice, no `Anything`, and one node where two of a kind can be one."""
+    nodes: list[Schema] = []
+    for member in _flatten(Intersection, members):
+        if not isinstance(member, Anything) and member not in nodes:
+            nodes = _merged_into(nodes, member)
     if any(isinstance(node, Nothing) for node in nodes):
         return Nothing()
     if not nodes:
         return Anything()
-    return nodes[0] if len(nodes) == 1 else Intersection(nodes)
+    return nodes[0] if len(nodes) == 1 else Intersection(tuple(nodes))
+
+
+def _merged_into(nodes: list[Schema], new: Schema) -> list[Schema]:
+    for index, node in enumerate(nodes):
+        both = merge(node, new)
+        if both is not None:
+            return [*nodes[:index], both, *nodes[index + 1 :]]
+    return [*nodes, new]
 
 
 def _flatten(kind: type[_Combined], members: Iterable[Schema]) -> Iterator[Schema]:
@@ -485,17 +496,21 @@ def discriminator_of(members: Iterable[Schema]) -> str | None:
     Every member must be a record without `cls` (`Sensitive` around it is looked through) that requires the key, each with
     other string literals.
     """
+    return next(iter(discriminators_of(members)), None)
+
+
+def discriminators_of(members: Iterable[Schema]) -> list[str]:
+    """Every key that `discriminator_of` could name."""
     records = [unwrapped(node) for node in members]
     if len(records) < 2 or not all(isinstance(node, Record) and node.cls is None for node in records):
-        return None
+        return []
     tags = [_tags(node) for node in records if isinstance(node, Record)]
     shared = reduce(operator.and_, (set(each) for each in tags))
-    for name in tags[0]:
-        if name in shared and len(set().union(*(each[name] for each in tags))) == sum(
-            len(each[name]) for each in tags
-        ):
-            return name
-    return None
+
+    def tells_apart(name: str) -> bool:
+        return len(set().union(*(each[name] for each in tags))) == sum(len(each[name]) for each in tags)
+
+    return [name for name in tags[0] if name in shared and tells_apart(name)]
 
 
 def _tags(record: Record) -> dict[str, frozenset[str]]:

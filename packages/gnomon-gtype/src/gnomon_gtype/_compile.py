@@ -1,0 +1,557 @@
+"""From a schema tree to core schemas of the engine, in strict mode.
+
+Where the engine has the exact meaning of a node, it is used. Where it is close but not exact (literals, text forms of times,
+duplicate items), a check of its own stands before or after. Where it has no such thing, the node is read by the interpreter.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import CoreConfig, SchemaValidator
+from pydantic_core import SchemaError as CoreSchemaError
+from pydantic_core import core_schema as core
+
+from gnomon_gtype import _checks as checks
+from gnomon_gtype import _composites as c
+from gnomon_gtype import _scalars as s
+from gnomon_gtype._errors import SchemaError
+from gnomon_gtype._formats import FORMATS
+from gnomon_gtype._interpret import REFUSED, Reading
+from gnomon_gtype._read_composites import read_key
+from gnomon_gtype._read_scalars import decimal_from_json
+from gnomon_gtype._schema import UNSET, Schema
+from gnomon_gtype._unions import competing_records, preferred, resolved
+
+CoreSchema = Any
+Known = Mapping[str, Schema]
+
+CONFIG = CoreConfig(strict=True, allow_inf_nan=False)
+_EXACT_FLOAT = 1 << 53
+
+
+def core_schema_of(tree: Schema) -> CoreSchema:
+    """The core schema of a whole tree."""
+    if not isinstance(tree, c.Definitions):
+        return compile_node(tree, {})
+    known = tree.by_name
+    bodies = []
+    for name, node in tree.definitions:
+        body = dict(compile_node(node, known))
+        if "ref" in body or body["type"] == "definition-ref":
+            body = dict(core.chain_schema([body]))
+        body["ref"] = name
+        bodies.append(body)
+    return core.definitions_schema(compile_node(tree.root, known), bodies)
+
+
+def build_validator(tree: Schema) -> SchemaValidator:
+    """The compiled validator of a tree.
+
+    Raises:
+        SchemaError: the engine cannot serve it.
+    """
+    try:
+        return SchemaValidator(core_schema_of(tree), CONFIG)
+    except CoreSchemaError as error:
+        raise SchemaError(f"the engine cannot compile the type: {error}") from error
+
+
+def compile_node(node: Schema, known: Known) -> CoreSchema:
+    """The core schema of one node."""
+    return COMPILERS[type(node)](node, known)
+
+
+def _read_by(node: Schema, known: Known) -> CoreSchema:
+    """The node, read by the interpreter from inside the engine."""
+
+    def read(value: Any, info: core.ValidationInfo) -> Any:
+        reading = Reading("json" if info.mode == "json" else "python", known, limit=1)
+        result = reading.attempt(node, value, ())[0]
+        if result is REFUSED:
+            raise ValueError("refused")
+        return result
+
+    return core.with_info_plain_validator_function(read)
+
+
+def _scalar(build: Callable[..., CoreSchema], **fixed: Any) -> Callable[[Any, Known], CoreSchema]:
+    return lambda _node, _known: build(**fixed)
+
+
+def _integer(node: s.Integer, _: Known) -> CoreSchema:
+    return core.int_schema(ge=node.minimum, le=node.maximum, multiple_of=node.multiple_of)
+
+
+def _check_after(schema: CoreSchema, holds: Callable[[Any], bool]) -> CoreSchema:
+    def check(value: Any) -> Any:
+        if holds(value):
+            return value
+        raise ValueError("refused")
+
+    return core.no_info_after_validator_function(check, schema)
+
+
+def _float_limits(node: Any) -> dict[str, float | None]:
+    return {
+        "gt" if node.exclusive_minimum else "ge": None if node.minimum is None else float(node.minimum),
+        "lt" if node.exclusive_maximum else "le": None if node.maximum is None else float(node.maximum),
+    }
+
+
+def _small(*limits: Any) -> bool:
+    """Limits that a float holds exactly, with every integer on their near side."""
+    return all(limit is None or abs(limit) < _EXACT_FLOAT for limit in limits)
+
+
+def _float(node: s.Float, _: Known) -> CoreSchema:
+    step = node.multiple_of
+    if not _small(node.minimum, node.maximum):
+        schema = core.float_schema(allow_inf_nan=not node.finite)
+        schema = _check_after(schema, lambda value: value != value or checks.within(node, value) is None)
+    elif not node.finite and (node.minimum is not None or node.maximum is not None):
+        schema = core.float_schema(allow_inf_nan=True)
+        schema = _check_after(schema, lambda value: value != value or checks.within(node, value) is None)
+    else:
+        schema = core.float_schema(allow_inf_nan=not node.finite, **_float_limits(node))
+    if step is not None:
+        schema = _check_after(
+            schema, lambda value: not math.isfinite(value) or checks.is_multiple(value, step)
+        )
+    if node.finite:
+        return schema
+    return core.json_or_python_schema(core.chain_schema([core.float_schema(), schema]), schema)
+
+
+def _number(node: s.Number, _: Known) -> CoreSchema:
+    step = node.multiple_of
+    if _small(node.minimum, node.maximum):
+        low, high = node.minimum, node.maximum
+        least = None if low is None else math.floor(low) + 1 if node.exclusive_minimum else math.ceil(low)
+        most = None if high is None else math.ceil(high) - 1 if node.exclusive_maximum else math.floor(high)
+        whole = core.int_schema(ge=least, le=most)
+        schema: CoreSchema = core.union_schema(
+            [whole, core.float_schema(**_float_limits(node))], mode="left_to_right"
+        )
+    else:
+        schema = core.union_schema([core.int_schema(), core.float_schema()], mode="left_to_right")
+        schema = _check_after(schema, lambda value: checks.within(node, value) is None)
+    if step is None:
+        return schema
+    return _check_after(schema, lambda value: checks.is_multiple(value, step))
+
+
+def _decimal(node: s.DecimalNumber, _: Known) -> CoreSchema:
+    def from_json(value: Any) -> Any:
+        found = decimal_from_json(value)
+        if found is None:
+            raise ValueError("refused")
+        return found
+
+    def fits(value: Any) -> bool:
+        return (
+            value.is_finite()
+            and checks.within(node, value) is None
+            and (node.multiple_of is None or checks.is_multiple(value, node.multiple_of))
+            and checks.decimal_fits(node, value)
+        )
+
+    from_text = core.no_info_plain_validator_function(from_json)
+    limits = (node.minimum, node.maximum, node.multiple_of, node.max_digits, node.decimal_places)
+    plain = core.decimal_schema()
+    if any(limit is not None for limit in limits):
+        from_text, plain = _check_after(from_text, fits), _check_after(plain, fits)
+    else:
+        from_text = _check_after(from_text, lambda value: value.is_finite())
+    return core.json_or_python_schema(from_text, plain)
+
+
+def _string(node: s.String, _: Known) -> CoreSchema:
+    low, high, patterns = node.min_length, node.max_length, list(node.patterns)
+    check = None
+    if node.format is not None:
+        item = FORMATS[node.format]
+        low = max(low, item.min_length)
+        high = (
+            high
+            if item.max_length is None
+            else item.max_length
+            if high is None
+            else min(high, item.max_length)
+        )
+        check = item.check
+        if item.pattern:
+            patterns.append(item.pattern)
+    # a lower limit, even 0, makes the engine check that the text is Unicode
+    schema: CoreSchema = core.str_schema(
+        min_length=low, max_length=high, pattern=patterns[0] if patterns else None
+    )
+    for pattern in patterns[1:]:
+        schema = core.chain_schema([schema, core.str_schema(pattern=pattern)])
+    return schema if check is None else _check_after(schema, check)
+
+
+def _text_or(
+    python: CoreSchema, parse: Callable[[str], Any] | CoreSchema, *, pattern: str | None = None
+) -> CoreSchema:
+    """From Python as `python` says; from JSON, text that matches and is then parsed."""
+    text = core.str_schema(min_length=0, pattern=pattern)
+    if callable(parse):
+        return core.json_or_python_schema(core.no_info_after_validator_function(parse, text), python)
+    return core.json_or_python_schema(core.chain_schema([text, parse]), python)
+
+
+def _bytes(node: s.Bytes, _: Known) -> CoreSchema:
+    plain = core.bytes_schema(min_length=node.min_length, max_length=node.max_length)
+    decoded = core.no_info_after_validator_function(checks.read_base64, core.str_schema(min_length=0))
+    return core.json_or_python_schema(core.chain_schema([decoded, plain]), plain)
+
+
+def _literal(node: s.Literal, known: Known) -> CoreSchema:
+    kinds = {type(value) for value in node.values}
+    if kinds == {str}:
+        return core.chain_schema([core.str_schema(min_length=0), core.literal_schema(list(node.values))])
+    if kinds == {int}:
+        return core.chain_schema([core.int_schema(), core.literal_schema(list(node.values))])
+    if kinds == {bool}:
+        return core.chain_schema([core.bool_schema(), core.literal_schema(list(node.values))])
+    return _read_by(node, known)
+
+
+def _enum(node: s.EnumMember, known: Known) -> CoreSchema:
+    if not node.members:
+        return core.json_or_python_schema(_read_by(node, known), core.is_instance_schema(node.cls))
+    kinds = {type(member.value) for member in node.members}
+    table = {member.value: member for member in node.members} if kinds <= {str} or kinds <= {int} else {}
+    if not table:
+        return core.json_or_python_schema(_read_by(node, known), core.is_instance_schema(node.cls))
+
+    def find(value: Any) -> enum.Enum:
+        try:
+            return table[value]
+        except KeyError:
+            raise ValueError("refused") from None
+
+    plain = core.int_schema() if kinds == {int} else core.str_schema(min_length=0)
+    by_value = core.no_info_after_validator_function(find, plain)
+    return core.json_or_python_schema(by_value, core.is_instance_schema(node.cls))
+
+
+def _limits(node: Any) -> dict[str, Any]:
+    return {
+        "gt" if node.exclusive_minimum else "ge": node.minimum,
+        "lt" if node.exclusive_maximum else "le": node.maximum,
+    }
+
+
+def _bounded(build: Callable[..., CoreSchema], node: s.Bounded, pattern: str, parse: Any) -> CoreSchema:
+    plain = build()
+    if node.minimum is None and node.maximum is None:
+        return _text_or(plain, parse, pattern=pattern)
+    return _check_after(
+        _text_or(plain, parse, pattern=pattern), lambda value: checks.within(node, value) is None
+    )
+
+
+def _date(node: s.Date, _: Known) -> CoreSchema:
+    return _bounded(core.date_schema, node, checks.DATE, core.date_schema(strict=False))
+
+
+def _zone_holds(zone: str) -> Callable[[Any], bool]:
+    return lambda value: (value.utcoffset() is None) == (zone == "naive")
+
+
+def _time(node: s.Time, _: Known) -> CoreSchema:
+    schema = _bounded(core.time_schema, s.Time(), checks.TIME, checks.parse_time)
+    if node.zone != "any":
+        schema = _check_after(schema, _zone_holds(node.zone))
+    if node.minimum is None and node.maximum is None:
+        return schema
+    return _check_after(schema, lambda value: checks.within(node, value) is None)
+
+
+def _datetime(node: s.DateTime, _: Known) -> CoreSchema:
+    constraint: Any = None if node.zone == "any" else node.zone
+    plain = core.datetime_schema(tz_constraint=constraint)
+    parse = core.datetime_schema(tz_constraint=constraint, strict=False)
+    schema = _text_or(plain, parse, pattern=checks.DATETIME)
+    if node.minimum is None and node.maximum is None:
+        return schema
+    return _check_after(schema, lambda value: checks.within(node, value) is None)
+
+
+def _duration(node: s.Duration, _: Known) -> CoreSchema:
+    return _bounded(core.timedelta_schema, node, checks.DURATION, checks.parse_duration)
+
+
+def _uuid(node: s.Uuid, _: Known) -> CoreSchema:
+    schema = _text_or(core.uuid_schema(), core.uuid_schema(strict=False), pattern=checks.UUID)
+    if node.version is None:
+        return schema
+    return _check_after(schema, lambda value: value.version == node.version)
+
+
+def _path(node: s.FilePath, _: Known) -> CoreSchema:
+    return _text_or(
+        core.is_instance_schema(checks.PATHS[node.kind]), lambda text: checks.read_path(node, text)
+    )
+
+
+def _ip(node: s.IpAddress, known: Known) -> CoreSchema:
+    return _text_or(_read_by(node, known), lambda text: checks.read_ip(node, text))
+
+
+def _regex(node: s.Regex, known: Known) -> CoreSchema:
+    return _text_or(_read_by(node, known), checks.read_regex)
+
+
+def _array(node: c.Array, known: Known) -> CoreSchema:
+    if node.unique or node.contains or node.required is not None or (node.prefix and not _plain_tuple(node)):
+        return _read_by(node, known)
+    if not node.prefix and not node.suffix and node.rest is not None and node.container != "namedtuple":
+        return _homogeneous(node, known)
+    items = [compile_node(item, known) for item in node.prefix]
+    if node.rest is not None:
+        middle = len(items)
+        items.append(compile_node(node.rest, known))
+        items.extend(compile_node(item, known) for item in node.suffix)
+        return core.tuple_schema(items, variadic_item_index=middle)
+    if node.container == "tuple":
+        return core.tuple_schema(items)
+    return _read_by(node, known)
+
+
+def _plain_tuple(node: c.Array) -> bool:
+    return node.container == "tuple" and node.min_length == 0 and node.max_length is None
+
+
+def _homogeneous(node: c.Array, known: Known) -> CoreSchema:
+    assert node.rest is not None
+    item = compile_node(node.rest, known)
+    low, high = node.min_length or None, node.max_length
+    as_list = core.list_schema(item, min_length=low, max_length=high, fail_fast=True)
+    if node.container == "list":
+        return as_list
+    as_tuple = core.tuple_schema(
+        [item], variadic_item_index=0, min_length=low, max_length=high, fail_fast=True
+    )
+    if node.container == "tuple":
+        return as_tuple
+    either = core.union_schema([as_list, as_tuple], mode="left_to_right")
+    return core.json_or_python_schema(as_list, either)
+
+
+def _field(item: c.Field, known: Known) -> CoreSchema:
+    schema = compile_node(item.schema, known)
+    if item.default is not UNSET:
+        return core.with_default_schema(schema, default=item.default)
+    if item.default_factory is not UNSET:
+        return core.with_default_schema(schema, default_factory=item.default_factory)
+    return schema
+
+
+def _record(node: c.Record, known: Known) -> CoreSchema:
+    if node.cls is not None:
+        return _dataclass(node, known)
+    unusual = node.patterns or node.keys is not None or node.min_length or node.max_length is not None
+    if unusual or (node.rest is not None and node.extra == "drop"):
+        return _read_by(node, known)
+    fields = {
+        item.name: core.typed_dict_field(_field(item, known), required=item.required)
+        for item in node.fields
+        if item.init
+    }
+    behaviour: Any = {"drop": "ignore", "forbid": "forbid", "keep": "allow"}[node.extra]
+    extras = None if node.rest is None else compile_node(node.rest, known)
+    return core.typed_dict_schema(fields, extra_behavior=behaviour, extras_schema=extras)
+
+
+def _dataclass(node: c.Record, known: Known) -> CoreSchema:
+    cls = node.cls
+    assert cls is not None
+    names = [item.name for item in node.fields]
+    simple = is_dataclass(cls) and all(item.init for item in node.fields) and _generated_init(cls)
+    if not simple:
+        return _read_by(node, known)
+    fields = [
+        core.dataclass_field(item.name, _field(item, known), kw_only=item.keyword_only)
+        for item in node.fields
+    ]
+    behaviour: Any = "forbid" if node.extra == "forbid" else "ignore"
+    return core.dataclass_schema(
+        cls,
+        core.dataclass_args_schema(cls.__name__, fields, extra_behavior=behaviour),
+        names,
+        revalidate_instances="always",
+        post_init=hasattr(cls, "__post_init__"),
+        slots="__slots__" in vars(cls),
+        config=CoreConfig(strict=True, allow_inf_nan=False),
+    )
+
+
+def _generated_init(cls: type) -> bool:
+    """Whether the class is made by the code that `dataclass` writes, so that the engine may fill it in the same way."""
+    params = getattr(cls, "__dataclass_params__", None)
+    return bool(
+        params and params.init and cls.__new__ is object.__new__ and "__dataclass_fields__" in vars(cls)
+    )
+
+
+def _map(node: c.Map, known: Known) -> CoreSchema:
+    values = compile_node(node.values, known)
+    low, high = node.min_length or None, node.max_length
+    python = core.dict_schema(compile_node(node.keys, known), values, min_length=low, max_length=high)
+    inner = resolved(node.keys, known)
+    if isinstance(inner, s.String) or (
+        isinstance(inner, s.Literal) and all(type(v) is str for v in inner.values)
+    ):
+        return python
+    if isinstance(inner, s.Anything):
+        return python
+
+    def from_text(key: Any, info: core.ValidationInfo) -> Any:
+        reading = Reading("json", known, limit=1)
+        result, why = read_key(reading, node.keys, key, ())
+        if why:
+            raise ValueError("refused")
+        return result
+
+    keys = core.with_info_plain_validator_function(from_text)
+    json = core.dict_schema(keys, values, min_length=low, max_length=high)
+    both = core.json_or_python_schema(json, python)
+    return both if _keeps_keys_apart(inner) else _same_length(both)
+
+
+def _same_length(schema: CoreSchema) -> CoreSchema:
+    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
+        result = handler(value)
+        if len(result) != len(value):
+            raise ValueError("refused")
+        return result
+
+    return core.no_info_wrap_validator_function(check, schema)
+
+
+def _keeps_keys_apart(inner: Schema) -> bool:
+    """Nodes that give different results for different values, from Python and from the text of a JSON key."""
+    return isinstance(inner, (s.Boolean, s.Null))
+
+
+def _set(node: c.Set, known: Known) -> CoreSchema:
+    item = compile_node(node.items, known)
+    low, high = node.min_length or None, node.max_length
+    build: Any = core.frozenset_schema if node.frozen else core.set_schema
+    kind: Any = frozenset if node.frozen else set
+
+    def gather(items: list[Any]) -> Any:
+        try:
+            found = kind(items)
+        except TypeError:
+            raise ValueError("refused") from None
+        if len(found) != len(items):
+            raise ValueError("refused")
+        return found
+
+    listed = core.list_schema(item, min_length=low, max_length=high, fail_fast=True)
+    python = build(item, min_length=low, max_length=high)
+    inner = resolved(node.items, known)
+    if isinstance(inner, (s.Float, c.Union, c.Intersection, c.Array, c.Opaque)):
+        python = _same_length(python)
+    return core.json_or_python_schema(core.no_info_after_validator_function(gather, listed), python)
+
+
+def _union(node: c.Union, known: Known) -> CoreSchema:
+    tag = node.discriminator
+    if tag is not None:
+        return _tagged(node, tag, known)
+    order = preferred(node.members, known)
+    if competing_records(order, known):
+        return _read_by(node, known)
+    null = [member for member in order if isinstance(member, s.Null)]
+    others = [compile_node(member, known) for member in order if not isinstance(member, s.Null)]
+    schema = others[0] if len(others) == 1 else core.union_schema(others, mode="left_to_right")
+    return core.nullable_schema(schema) if null else schema
+
+
+def _tagged(node: c.Union, tag: str, known: Known) -> CoreSchema:
+    choices: dict[Any, CoreSchema] = {}
+    for member in node.members:
+        record = c.unwrapped(member)
+        assert isinstance(record, c.Record)
+        item = record.field(tag)
+        assert item is not None
+        assert isinstance(item.schema, s.Literal)
+        compiled = compile_node(member, known)
+        choices.update(dict.fromkeys(item.schema.values, compiled))
+    return core.tagged_union_schema(choices, discriminator=tag)
+
+
+def _refined(node: c.Refined, known: Known) -> CoreSchema:
+    def check(value: Any) -> Any:
+        verdict = node.check(value)
+        if verdict is None or verdict:
+            return value
+        raise ValueError("refused")
+
+    return core.no_info_after_validator_function(check, compile_node(node.base, known))
+
+
+def _ref(node: c.Ref, _: Known) -> CoreSchema:
+    return core.definition_reference_schema(node.name)
+
+
+def _nothing(_node: s.Nothing, _: Known) -> CoreSchema:
+    def refuse(_value: Any) -> Any:
+        raise ValueError("refused")
+
+    return core.no_info_plain_validator_function(refuse)
+
+
+@lru_cache(maxsize=256)
+def _foreign(key: int, node: c.Opaque) -> SchemaValidator:
+    return SchemaValidator(dict(node.core_schema), CONFIG)  # type: ignore[arg-type]
+
+
+def foreign_validator(node: c.Opaque) -> SchemaValidator:
+    """The validator of an opaque part alone."""
+    return _foreign(id(node.core_schema), node)
+
+
+COMPILERS: dict[type[Schema], Callable[[Any, Known], CoreSchema]] = {
+    s.Anything: _scalar(core.any_schema),
+    s.Nothing: _nothing,
+    s.Null: _scalar(core.none_schema),
+    s.Boolean: _scalar(core.bool_schema),
+    s.Integer: _integer,
+    s.Float: _float,
+    s.Number: _number,
+    s.DecimalNumber: _decimal,
+    s.String: _string,
+    s.Bytes: _bytes,
+    s.Literal: _literal,
+    s.EnumMember: _enum,
+    s.Date: _date,
+    s.Time: _time,
+    s.DateTime: _datetime,
+    s.Duration: _duration,
+    s.Uuid: _uuid,
+    s.FilePath: _path,
+    s.IpAddress: _ip,
+    s.Regex: _regex,
+    c.Array: _array,
+    c.Record: _record,
+    c.Map: _map,
+    c.Set: _set,
+    c.Union: _union,
+    c.Intersection: _read_by,
+    c.Not: _read_by,
+    c.Sensitive: lambda node, known: compile_node(node.base, known),
+    c.Refined: _refined,
+    c.Opaque: lambda node, _known: dict(node.core_schema),
+    c.Ref: _ref,
+}

@@ -1,0 +1,68 @@
+"""Lax mode: the engine's own conversions, and its errors put into the words of this package."""
+
+from __future__ import annotations
+
+from pydantic_core import CoreConfig, SchemaValidator
+from pydantic_core import ValidationError as CoreValidationError
+
+from gnomon_gtype import _compile
+from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
+from gnomon_gtype._read_composites import step_of
+from gnomon_gtype._redact import has_sensitive
+from gnomon_gtype._schema import Schema
+
+
+def build_lax_validator(tree: Schema) -> SchemaValidator:
+    """A validator that converts; the checks of the strict one come after the conversion."""
+    return SchemaValidator(_compile.core_schema_of(tree), CoreConfig(strict=False, allow_inf_nan=False))
+
+
+CODES: dict[str, Code] = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_key",
+    "invalid_key": "wrong_key",
+    "greater_than": "too_small",
+    "greater_than_equal": "too_small",
+    "less_than": "too_large",
+    "less_than_equal": "too_large",
+    "multiple_of": "not_multiple",
+    "finite_number": "not_finite",
+    "too_short": "too_short",
+    "too_long": "too_long",
+    "string_too_short": "too_short",
+    "string_too_long": "too_long",
+    "bytes_too_short": "too_short",
+    "bytes_too_long": "too_long",
+    "string_pattern_mismatch": "pattern",
+    "string_unicode": "not_unicode",
+    "literal_error": "not_one_of",
+    "enum": "not_one_of",
+    "recursion_loop": "too_deep",
+    "set_item_not_hashable": "unhashable",
+    "timezone_naive": "timezone",
+    "timezone_aware": "timezone",
+    "union_tag_invalid": "unknown_tag",
+    "union_tag_not_found": "missing",
+    "value_error": "refused",
+    "assertion_error": "refused",
+}
+
+
+def problems_of(error: Exception, tree: Schema) -> tuple[Problem, ...]:
+    """The problems that an error of the engine stands for."""
+    if not isinstance(error, CoreValidationError):
+        return (Problem((), "too_deep", "The value is nested too deeply.", "a value with fewer levels", ""),)
+    hide = has_sensitive(tree)
+    problems = []
+    for line in error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]:
+        code = CODES.get(line["type"]) or ("wrong_type" if line["type"].endswith("_type") else "invalid")
+        message = line["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        message = (
+            message.replace("Input should be", "Expected") if not hide else "The value is not of the type."
+        )
+        path = tuple(step_of(part) for part in line["loc"])
+        actual = HIDDEN if hide else shown(line["input"])
+        problems.append(
+            Problem(path, code, message.rstrip(".") + ".", message.removeprefix("Expected "), actual)
+        )
+    return tuple(problems)

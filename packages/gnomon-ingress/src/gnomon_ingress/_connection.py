@@ -18,7 +18,7 @@ from ._proxy import seen_through_proxies
 from ._request import Client, Request
 from ._response import Commit, Response
 from ._transport import Interrupted, Transport
-from ._wire import bodiless, canned, fields, prefix
+from ._wire import bodiless, canned, fields, length_field
 
 if TYPE_CHECKING:
     from ._server import Server
@@ -38,6 +38,7 @@ _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1024 * 1024
 _BODY_PIECE = 64 * 1024
 _JOIN_BELOW = 64 * 1024
+_BODILESS = (204, 304)
 
 
 class Connection:
@@ -55,11 +56,13 @@ class Connection:
         "_dispatch",
         "_parser",
         "_reader",
+        "_rest",
         "_scheme",
-        "_stripped",
+        "_special",
         "age",
         "aged",
         "body_age",
+        "body_limit",
         "expired",
         "received",
         "request",
@@ -91,8 +94,9 @@ class Connection:
         self.seen = -1
         self.aged = IDLE
         self.age = self.body_age = self.send_age = 0.0
+        self.body_limit = server.body_limit
         self._dispatch = server.dispatch
-        self._parser = HeadParser(server.limits)
+        self._parser = HeadParser(server.limits, server.lines)
         self._buffer = b""
         self._burst = 0
         self._broken = False
@@ -100,7 +104,9 @@ class Connection:
         self._reader: BodyReader | None = None
         self._client = client
         self._scheme = scheme
-        self._stripped = False
+        #: Whether the answer needs more care than the common one: a HEAD, a body under way, an end of the connection.
+        self._special = False
+        self._rest: memoryview | None = None
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
@@ -109,6 +115,9 @@ class Connection:
                 pass
         except (ClientGone, Interrupted):
             pass
+        except Exception as error:
+            # A fault of this module must not reach the connections of others.
+            self._report_crash(error)
         finally:
             self._parser.close()
             self.transport.close()
@@ -129,33 +138,74 @@ class Connection:
         server = self.server
         dispatch = self._dispatch
         reserved = server.reserved
+        sock = self.transport.sock
+        receive = self.transport.receive
+        wait_readable = trio.lowlevel.wait_readable
+        size = server.limits.head_size
         while True:
-            request = await self._next_request()
+            try:
+                if self._buffer:
+                    request = await self._next_pipelined()
+                elif server.draining:
+                    return False
+                else:
+                    if sock is None:
+                        data = await receive(size)
+                    else:
+                        # What ``receive`` does, without a coroutine in between.
+                        await wait_readable(sock)
+                        data = sock.recv(size)
+                    if not data:
+                        return False
+                    self._burst = 0
+                    self._buffer = data
+                    request = self._take_head() or await self._receive_head()
+            except Refusal as refusal:
+                await self._refuse(refusal)
+                return False
+            except BlockingIOError:
+                continue
+            except (OSError, trio.ClosedResourceError):
+                return False
             if request is None:
                 return False
-            response: Response[Any] = Response(sink=self)
             self.request = request
-            self.response = response
+            self.response = response = Response(self)
             try:
                 if request.path in reserved:
                     server.answer_health(request, response)
                 else:
                     await dispatch(request, response)
+                done = response._sent or (response._finished and self._send_at_once(response))
             except Exception as error:
                 self._answer_exception(response, error)
-            if scope.deadline != math.inf or scope.cancel_called:
+                done = False
+            if scope.deadline != math.inf or (self._buffer and scope.cancel_called):
                 return True
-            if self._broken or not await self._finish(request, response):
+            if done and not self._special and self._rest is None and not self._broken:
+                self.request = None
+                self.state = IDLE
+            elif scope.cancel_called:
+                return True
+            elif not await self._finish(request, response):
                 return False
+
+    def _send_at_once(self, response: Response[Any]) -> bool:
+        """Send a plain buffered response without waiting; return whether that was possible."""
+        if response._stream or self._special or not self.deliver_nowait(response, response.encoded()):
+            return False
+        response._started = response._sent = True
+        return True
 
     async def _finish(self, request: Request[Any, Any, Any], response: Response[Any]) -> bool:
         """Send what is unsent and get ready for the next request; return whether there may be one."""
-        if request.abort_reason == "disconnect":
+        if self._broken or request.abort_reason == "disconnect":
             return False
         if not response._finished:
             response.problem(500, code="no-response", detail="The server did not answer this request.")
         try:
             await response.send()
+            await self.flush()
         except ClientGone:
             raise
         except Exception as error:
@@ -164,7 +214,7 @@ class Connection:
                 return False
             self._answer_exception(response, error)
             await response.send()
-        self.request = self.response = None
+        self.request = None
         if self._close:
             await self._linger()
             return False
@@ -214,81 +264,62 @@ class Connection:
         logger.error("the dispatch of %r raised", self.request, exc_info=error)
         self.server.report(ConnectionEvent("crashed", 500, "internal-error", "", error))
 
-    async def _next_request(self) -> Request[Any, Any, Any] | None:
-        """Read one head and make a request of it, or end the connection with ``None``."""
-        parser = self._parser
-        try:
-            buffer = self._buffer
-            if buffer:
-                self._burst += 1
-                if self._burst >= self.server.limits.pipeline_depth:
-                    self._burst = 0
-                    await trio.lowlevel.checkpoint()
-            end = buffer.find(b"\r\n\r\n")
-            if end <= 0:
-                received = await self._receive_head()
-                if received is None:
-                    return None
-                buffer, end = received
-            end += 4
-            if len(buffer) == end:
-                self._buffer = b""
-            else:
-                self._buffer = buffer[end:]
-                buffer = buffer[:end]
-            self.sequence += 1
-            self.state = RUN
-            self._stripped = False
-            parser.complete(buffer)
-        except Refusal as refusal:
-            await self._refuse(refusal)
+    async def _next_pipelined(self) -> Request[Any, Any, Any] | None:
+        """Take the next request from bytes that are here already."""
+        self._burst += 1
+        if self._burst >= self.server.limits.pipeline_depth:
+            # One client's pipeline must not hold the loop.
+            self._burst = 0
+            await trio.lowlevel.checkpoint()
+        return self._take_head() or await self._receive_head()
+
+    def _take_head(self) -> Request[Any, Any, Any] | None:
+        """Make a request of the buffer if it begins with a complete head."""
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n")
+        if end <= 0 or buffer[0] == 13:
             return None
+        end += 4
+        if len(buffer) == end:
+            self._buffer = b""
+        else:
+            self._buffer = buffer[end:]
+            buffer = buffer[:end]
+        self.sequence += 1
+        self.state = RUN
+        parser = self._parser
+        parser.complete(buffer)
         return self._make_request(parser)
 
-    async def _receive_head(self) -> tuple[bytes, int] | None:
-        """Wait until the buffer holds a complete head; return it and where the head ends."""
-        parser = self._parser
-        buffer = self._buffer
+    async def _receive_head(self) -> Request[Any, Any, Any] | None:
+        """Receive until the buffer begins with a complete head; ``None`` if the connection ends before."""
         size = self.server.limits.head_size
-        receive = self.transport.receive
-        searched = 0
+        stripped = False
         while True:
-            if buffer[:1] == b"\r":
+            while self._buffer[:2] == b"\r\n" and not stripped:
                 # One empty line before a request is forgiven (RFC 9112, section 2.2).
-                if len(buffer) > 1:
-                    if self._stripped or buffer[1:2] != b"\n":
-                        raise Refusal(
-                            400, "malformed-request-line", "The message begins with more than one line break."
-                        )
-                    self._stripped = True
-                    buffer = buffer[2:]
-                    continue
-            elif buffer:
-                end = buffer.find(b"\r\n\r\n", searched)
-                if end > 0:
-                    return buffer, end
-                parser.feed(buffer)
-                searched = max(0, len(buffer) - 3)
+                stripped = True
+                self._buffer = self._buffer[2:]
+            if self._buffer[:1] == b"\r" and (stripped or len(self._buffer) > 1):
+                raise Refusal(
+                    400, "malformed-request-line", "The message begins with more than one line break."
+                )
+            request = self._take_head()
+            if request is not None:
+                return request
+            if self._buffer and self._buffer != b"\r":
+                self._parser.feed(self._buffer)
             self._burst = 0
-            self._buffer = buffer
-            self.state = HEAD if buffer or self._stripped else IDLE
-            if self.server.draining and not buffer:
-                return None
+            self.state = HEAD if self._buffer or stripped else IDLE
             try:
-                data = await receive(size)
+                data = await self.transport.receive(size)
             except Interrupted:
                 if self.state == HEAD and self.expired == "deadline":
                     raise Refusal(408, "slow-request", "The request head took too long.") from None
-                return None
+                raise
             if not data:
                 return None
-            if not buffer:
-                buffer = data
-                end = buffer.find(b"\r\n\r\n")
-                if end > 0 and buffer[:1] != b"\r":
-                    return buffer, end
-            else:
-                buffer += data
+            self._buffer += data
 
     def disconnect(self) -> None:
         """Tell the running request that its client left."""
@@ -304,39 +335,33 @@ class Connection:
 
     def _make_request(self, parser: HeadParser) -> Request[Any, Any, Any]:
         length = parser.content_length
-        raw: bytes | None = b""
         reader = None
+        request: Request[Any, Any, Any] = Request(parser.line, parser.headers, self)
         if length:
             buffer = self._buffer
             if 0 < length <= len(buffer):
-                raw = buffer[:length]
+                request._raw = buffer[:length]
                 self._buffer = buffer[length:]
             else:
-                raw = None
+                request._raw = None
                 self.received = 0
-                reader = self._reader = BodyReader(self, length, expects=parser.expects)
+                request._source = reader = self._reader = BodyReader(self, length, expects=parser.expects)
         server = self.server
-        self._close = (
-            not parser.keep_alive or server.draining or self.sequence >= server.requests_per_connection
+        self._close = close = not parser.keep_alive or self.sequence >= server.requests_per_connection
+        self._special = (
+            close
+            or reader is not None
+            or not parser.line.minor
+            or request.method == "HEAD"
+            or server.draining
         )
-        return Request(
-            parser.method,
-            parser.target,
-            parser.path,
-            parser.query_string,
-            parser.headers,
-            raw,
-            reader,
-            self.scope,
-            self,
-            server.body_limit,
-        )
+        return request
 
     async def _refuse(self, refusal: Refusal) -> None:
         server = self.server
         server.report(ConnectionEvent("refused", refusal.status, refusal.code, refusal.detail))
         self.state = LAST
-        answer = canned(refusal.status, code=refusal.code, detail=refusal.detail, shared=server.shared_fields)
+        answer = canned(refusal.status, code=refusal.code, detail=refusal.detail, shared=server.heads.shared)
         try:
             await self._write(answer)
         except ClientGone:
@@ -392,6 +417,36 @@ class Connection:
     async def invite_body(self) -> None:
         await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:
+        """Write a plain buffered response as far as it goes without waiting."""
+        status = response._status
+        length = len(payload)
+        if self._special or length >= _JOIN_BELOW or status in _BODILESS:
+            return 0
+        head = (
+            self.server.heads[status, response._media]
+            if response._headers is None
+            else self._begin_head(response)
+        )
+        data = b"".join((head, length_field(length), payload))
+        try:
+            written = self.transport.send_nowait(data)
+        except BlockingIOError:
+            written = 0
+        except OSError:
+            self._broken = True
+            raise ClientGone("the client left before it had its answer") from None
+        if written == len(data):
+            return 1
+        self._rest = memoryview(data)[written:]
+        return 2
+
+    async def flush(self) -> None:
+        """Write what ``deliver_nowait`` could not."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await self._write_rest(rest)
+
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write a buffered response."""
         status = response.status_code
@@ -400,7 +455,7 @@ class Connection:
         if bodiless(status):
             await self._write(head + b"\r\n")
             return
-        head = b"%bcontent-length: %d\r\n\r\n" % (head, len(payload))
+        head += length_field(len(payload))
         if request is not None and request.method == "HEAD":
             await self._write(head)
         elif len(payload) < _JOIN_BELOW:
@@ -417,7 +472,7 @@ class Connection:
         iterator = aiter(chunks)
         try:
             headless = bodiless(response.status_code) or (request is not None and request.method == "HEAD")
-            chunked = self._parser.minor == 1
+            chunked = self._parser.line.minor == 1
             if not chunked:
                 self._close = True
             head = self._begin_head(response)
@@ -446,8 +501,11 @@ class Connection:
 
     def _begin_head(self, response: Response[Any]) -> bytes:
         headers = response._headers
-        head = prefix(response._status, response._media) if headers is None else fields(response)
-        head += self.server.shared_fields if headers is None or "date" not in headers else b""
+        heads = self.server.heads
+        if headers is None:
+            head = heads[response._status, response._media]
+        else:
+            head = fields(response) if "date" in headers else fields(response) + heads.shared
         reader = self._reader
         if self.server.draining or (
             reader is not None and not reader.decoder.done and self._must_not_discard(reader)
@@ -455,7 +513,7 @@ class Connection:
             self._close = True
         if self._close:
             return head + b"connection: close\r\n"
-        return head if self._parser.minor else head + b"connection: keep-alive\r\n"
+        return head if self._parser.line.minor else head + b"connection: keep-alive\r\n"
 
     def _must_not_discard(self, reader: BodyReader) -> bool:
         # The rest of a chunked body has no known length, and a body that waits for an invitation may never come.
@@ -465,18 +523,20 @@ class Connection:
     async def _write(self, data: bytes) -> None:
         try:
             written = self.transport.send_nowait(data)
-            if written != len(data):
-                await self._write_rest(memoryview(data)[written:])
+        except BlockingIOError:
+            written = 0
         except OSError:
             self._broken = True
             raise ClientGone("the client left before it had its answer") from None
+        if written != len(data):
+            await self._write_rest(memoryview(data)[written:])
 
     async def _write_rest(self, data: memoryview) -> None:
         before = self.state
         self.state = SEND
         try:
             await self.transport.send_rest(data)
-        except (Interrupted, trio.BrokenResourceError, trio.ClosedResourceError):
+        except (Interrupted, OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             self._broken = True
             raise ClientGone("the client did not take its answer in time, or left") from None
         except BaseException:

@@ -14,7 +14,7 @@ import httptools
 
 from ._headers import Headers, join_fields
 from ._limits import Limits
-from ._target import BadTarget, split_target
+from ._target import BadTarget, Line, split_target
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
 _VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]\r\n")
@@ -96,31 +96,39 @@ class HeadParser:
 
     ``feed`` takes the bytes of an unfinished head as they come, so that garbage is refused at once; ``complete`` takes
     the whole head. The results are attributes, valid until the next head.
+
+    Clients repeat themselves: a request line that was seen before, and a block of fields equal to the last one on this
+    connection, have passed the policy already and are not parsed again.
+
+    Args:
+        limits: What a head may be.
+        lines: Request lines seen before; shared by the connections of one server, and bounded.
     """
 
     __slots__ = (
-        "_fed", "_limits", "_parser", "_upgraded", "content_length", "expects", "fields", "headers", "keep_alive",
-        "method", "minor", "pairs", "path", "query_string", "target",
+        "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_upgraded",
+        "content_length", "expects", "headers", "keep_alive", "line",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, lines: dict[bytes, Line]) -> None:
         self._limits = limits
+        self._lines = lines
         self._parser: httptools.HttpRequestParser | None = None
         self._fed = 0
         self._upgraded = False
-        self.pairs: list[tuple[bytes, bytes]] = []
-        self.fields: dict[str, bytes] = {}
+        self._pairs: list[tuple[bytes, bytes]] = []
+        self._block = b""
+        self.line = Line("", "", "", "", 1)
         self.headers = Headers()
-        self.method = self.target = self.path = self.query_string = ""
-        self.minor = 1
         self.keep_alive = True
+        #: Whether the client waits for ``100 Continue``.
         self.expects = False
         #: Bytes of the body; -1 if it is chunked.
         self.content_length = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by llhttp with each field; the blanks before a value are gone, those after it are not."""
-        self.pairs.append((name, value))
+        self._pairs.append((name, value))
 
     def close(self) -> None:
         """Break the reference cycle with the parser."""
@@ -144,19 +152,33 @@ class HeadParser:
         Raises:
             Refusal: It is not a request we answer.
         """
+        cut = head.find(b"\r\n") + 2
+        known = self._lines.get(head[:cut])
+        if (
+            known is not None
+            and known.minor == self.line.minor
+            and head[cut:] == self._block
+            and not self._fed
+        ):
+            self.line = known
+            return
+        self._parse(head, cut)
+
+    def _parse(self, head: bytes, cut: int) -> None:
         limits = self._limits
         fed = self._fed
         if len(head) > limits.head_size:
             self._give(head[fed : limits.head_size])
             self._too_long(head)
         self._fed = 0
-        self._give(head[fed:] if fed else head)
+        self._block = b""
+        self._give(head[fed:])
         line = _REQUEST_LINE.match(head)
         if line is None:
             _bad_line(head)
         method, target, minor = line.groups()
-        pairs = self.pairs
-        self.pairs = []
+        pairs = self._pairs
+        self._pairs = []
         if b" \r\n" in head or b"\t\r\n" in head:
             pairs = [(name, value.rstrip(b" \t")) for name, value in pairs]
         names = _names
@@ -165,18 +187,10 @@ class HeadParser:
             fields = _join_repeated(pairs)
         if len(pairs) > limits.header_count:
             raise Refusal(431, "too-many-headers", f"More than {limits.header_count} header fields.")
-        if len(target) > limits.target_length:
-            raise Refusal(414, "target-too-long", f"The target is longer than {limits.target_length} bytes.")
-        known = METHODS.get(method)
-        if known is None:
-            raise Refusal(501, "method-not-implemented", "This method is not for an origin server.")
-        self.method = known
-        self.minor = 1 if minor == b"1" else 0
-        self._split(target, fields)
-        self.fields = fields
+        self.line = known = self._take_line(method, target, 1 if minor == b"1" else 0, fields)
         self.headers = Headers(pairs, fields=fields)
         connection = fields.get("connection")
-        self.keep_alive = self.minor == 1 if connection is None else self._persists(connection)
+        self.keep_alive = known.minor == 1 if connection is None else self._persists(connection)
         if "content-length" in fields or "transfer-encoding" in fields:
             self._frame(fields)
         else:
@@ -185,27 +199,43 @@ class HeadParser:
         if self._upgraded:
             self._upgraded = False
             self._parser = None
+        self._remember(head, cut, target)
 
-    def _split(self, target: bytes, fields: dict[str, bytes]) -> None:
+    def _remember(self, head: bytes, cut: int, target: bytes) -> None:
+        if len(head) > _REMEMBERED or target[:1] not in (b"/", b"*"):
+            # The absolute form is checked against the Host field, so line and fields are not independent.
+            return
+        self._block = head[cut:]
+        if len(self._lines) >= _REMEMBERED:
+            self._lines.clear()
+        self._lines[head[:cut]] = self.line
+
+    def _take_line(self, method: bytes, target: bytes, minor: int, fields: dict[str, bytes]) -> Line:
+        limit = self._limits.target_length
+        if len(target) > limit:
+            raise Refusal(414, "target-too-long", f"The target is longer than {limit} bytes.")
+        known = METHODS.get(method)
+        if known is None:
+            raise Refusal(501, "method-not-implemented", "This method is not for an origin server.")
         try:
-            self.path, self.query_string, authority = split_target(target, asterisk=self.method == "OPTIONS")
+            path, query_string, authority = split_target(target, asterisk=known == "OPTIONS")
         except BadTarget as error:
             raise Refusal(400, "invalid-target", f"In the request line, {error}.") from None
-        self.target = target.decode("ascii")
         host = fields.get("host")
         if host is None:
-            if self.minor:
+            if minor:
                 raise Refusal(400, "missing-host", "An HTTP/1.1 request needs a Host field.")
         elif host not in _good_hosts:
             _check_host(host)
         if authority is not None:
             _check_agreement(authority, host)
+        return Line(known, target.decode("ascii"), path, query_string, minor)
 
     def _persists(self, connection: bytes) -> bool:
         tokens = [token.strip(b" \t").lower() for token in connection.split(b",")]
         if b"close" in tokens:
             return False
-        return self.minor == 1 or b"keep-alive" in tokens
+        return self.line.minor == 1 or b"keep-alive" in tokens
 
     def _frame(self, fields: dict[str, bytes]) -> None:
         # llhttp is left in the middle of this message: the body never goes through it.
@@ -218,7 +248,7 @@ class HeadParser:
             return
         if length is not None:
             raise Refusal(400, "ambiguous-length", "Content-Length and Transfer-Encoding in one message.")
-        if not self.minor:
+        if not self.line.minor:
             raise Refusal(400, "invalid-transfer-encoding", "HTTP/1.0 knows no Transfer-Encoding.")
         lowered = coding.lower()
         if lowered != b"chunked":
@@ -233,7 +263,7 @@ class HeadParser:
         if value.lower() != b"100-continue":
             raise Refusal(417, "unknown-expectation", "The only expectation known here is 100-continue.")
         # An HTTP/1.0 client would take the interim response for the final one (RFC 9110, section 10.1.1).
-        return self.minor == 1 and self.content_length != 0
+        return self.line.minor == 1 and self.content_length != 0
 
     def _give(self, data: bytes) -> None:
         parser = self._parser

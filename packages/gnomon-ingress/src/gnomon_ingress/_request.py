@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import trio
@@ -12,7 +13,7 @@ from ._cookies import parse_cookies
 from ._errors import HttpError, RequestState
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
-from ._target import parse_query
+from ._target import Line, parse_query
 
 _UNSET: Any = object()
 
@@ -37,6 +38,9 @@ class BodySource(Protocol):
 class Origin(Protocol):
     """What all requests of one connection share."""
 
+    scope: trio.CancelScope | None
+    body_limit: int
+
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
         """Return the client's address and the scheme, seen through trusted proxies."""
 
@@ -47,45 +51,41 @@ class Request(ThreeParameters[Body, Query, Fields]):
     ``params`` belongs to whoever routes, ``body``, ``query`` and ``headers_typed`` to whoever validates.
     """
 
-    __slots__ = (
-        "_abort", "_body", "_client", "_cookies", "_fields", "_origin", "_query", "_raw", "_scheme", "_source",
-        "abort_reason", "body_limit", "headers", "method", "params", "path", "query_string", "scope", "target",
-    )  # fmt: skip
+    # Class attributes instead of slots: most of these stay as they are, and a request is cheaper for it.
+    #: What the router found in the path.
+    params: Mapping[str, Any] = MappingProxyType({})
+    #: Why the connection gave the request up: ``None``, ``"disconnect"`` or ``"shutdown"``.
+    abort_reason: str | None = None
+    _abort: Callable[[str], object] | None = None
+    _body: Any = _UNSET
+    _query: Any = _UNSET
+    _fields: Any = _UNSET
+    _cookies: dict[str, str] | None = None
+    _client: Client | None = _UNSET
+    _scheme: str = ""
 
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        path: str,
-        query_string: str,
-        headers: Headers,
-        raw: bytes | None,
-        source: BodySource | None,
-        scope: trio.CancelScope | None,
-        origin: Origin | None,
-        body_limit: int,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.path = path
-        self.query_string = query_string
+    _raw: bytes | None = b""
+    _source: BodySource | None = None
+    _limit: int | None = None
+
+    def __init__(self, line: Line, headers: Headers, origin: Origin) -> None:
+        self.method, self.target, self.path, self.query_string, _ = line
         self.headers = headers
-        #: What the router found in the path.
-        self.params: Mapping[str, Any] = {}
-        #: The cancel scope that belongs to whoever runs this request.
-        self.scope = scope
-        #: The largest body in bytes that ``read`` and ``stream`` let through; a route may change it before reading.
-        self.body_limit = body_limit
-        #: Why the connection gave the request up: ``None``, ``"disconnect"`` or ``"shutdown"``.
-        self.abort_reason: str | None = None
-        self._raw = raw
-        self._source = source
         self._origin = origin
-        self._abort: Callable[[str], object] | None = None
-        self._body = self._query = self._fields = _UNSET
-        self._cookies: dict[str, str] | None = None
-        self._client: Client | None = _UNSET
-        self._scheme = ""
+
+    @property
+    def body_limit(self) -> int:
+        """The largest body in bytes that ``read`` and ``stream`` let through; a route may set it before reading."""
+        return self._origin.body_limit if self._limit is None else self._limit
+
+    @body_limit.setter
+    def body_limit(self, limit: int) -> None:
+        self._limit = limit
+
+    @property
+    def scope(self) -> trio.CancelScope | None:
+        """The cancel scope of whoever runs this request; opened by the connection, so that nobody has to open one."""
+        return self._origin.scope
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -110,10 +110,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
         return self._scheme
 
     def _look_at_origin(self) -> None:
-        if self._origin is None:
-            self._client, self._scheme = None, "http"
-        else:
-            self._client, self._scheme = self._origin.describe_client(self.headers)
+        self._client, self._scheme = self._origin.describe_client(self.headers)
 
     @property
     def body(self) -> Body:
@@ -237,8 +234,8 @@ class Request(ThreeParameters[Body, Query, Fields]):
         self.abort_reason = reason
         if self._abort is not None:
             self._abort(reason)
-        elif self.scope is not None:
-            self.scope.cancel()
+        elif (scope := self._origin.scope) is not None:
+            scope.cancel()
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"

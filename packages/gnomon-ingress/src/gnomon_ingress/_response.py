@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import json
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from ._cookies import SameSite, format_cookie
 from ._errors import ResponseState
 from ._generic import Body, OneParameter
 from ._headers import MutableHeaders
+from ._json import dump_json
 from ._problem import MEDIA_TYPE as PROBLEM_TYPE
 from ._problem import problem_document
 
@@ -20,11 +20,15 @@ BYTES_TYPE = "application/octet-stream"
 
 Commit = Callable[[], object]
 
-_encode_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 class Sink(Protocol):
     """Where a response goes: an HTTP/1.1 connection, an ASGI server, a test."""
+
+    def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:
+        """Write a buffered response without waiting: 0 not begun, 1 done, 2 begun, ``flush`` has to follow."""
+
+    async def flush(self) -> None:
+        """Write what ``deliver_nowait`` could not."""
 
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write the head and a complete body."""
@@ -33,11 +37,6 @@ class Sink(Protocol):
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
         """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted."""
-
-
-def encode_value(value: object) -> bytes:
-    """Encode a body given to ``json``: strict JSON in UTF-8."""
-    return _encode_json(value).encode()
 
 
 def encode_text(value: str) -> bytes:
@@ -61,23 +60,23 @@ class Response(OneParameter[Body]):
     (201, 'application/json', {'id': 'a1'}, True)
     """
 
-    __slots__ = (
-        "_body", "_encode", "_finished", "_headers", "_media", "_payload", "_sent", "_sink", "_started", "_status",
-        "_stream",
-    )  # fmt: skip
+    # Class attributes instead of slots: most of these stay as they are, and a request is cheaper for it.
+    _status: int = 200
+    _headers: MutableHeaders | None = None
+    _media: str | None = None
+    _body: Any = None
+    _payload: builtins.bytes | None = None
+    _encode: Callable[[Any], builtins.bytes] = staticmethod(dump_json)
+    _stream: bool = False
+    _finished: bool = False
+    _started: bool = False
+    _sent: bool = False
+    # Whether a finishing method has more to do than to store the body.
+    _touched: bool = False
 
-    def __init__(self, *, sink: Sink | None = None) -> None:
+    # One per request, so the argument is positional: that is cheaper.
+    def __init__(self, sink: Sink | None = None) -> None:
         self._sink = sink
-        self._status = 200
-        self._headers: MutableHeaders | None = None
-        self._media: str | None = None
-        self._body: Any = None
-        self._payload: builtins.bytes | None = None
-        self._encode: Callable[[Any], builtins.bytes] = encode_value
-        self._stream = False
-        self._finished = False
-        self._started = False
-        self._sent = False
 
     @property
     def status_code(self) -> int:
@@ -90,6 +89,7 @@ class Response(OneParameter[Body]):
         headers = self._headers
         if headers is None:
             headers = self._headers = MutableHeaders()
+            self._touched = True
             if self._media is not None:
                 headers["content-type"] = self._media
         return headers
@@ -123,7 +123,7 @@ class Response(OneParameter[Body]):
     def body(self, value: Any) -> None:
         self._check_open()
         if not self._finished:
-            self._finish(value, encode_value, JSON_TYPE)
+            self._finish(value, dump_json, JSON_TYPE)
             return
         self._body = value
         self._payload = None
@@ -196,7 +196,12 @@ class Response(OneParameter[Body]):
 
     def json(self, value: Body) -> None:
         """Finish with a JSON body; it is encoded once, when it is validated or sent."""
-        self._finish(value, encode_value, JSON_TYPE)
+        if self._touched:
+            self._finish(value, dump_json, JSON_TYPE)
+            return
+        self._body = value
+        self._media = JSON_TYPE
+        self._finished = self._touched = True
 
     def text(self, value: str, *, media_type: str = TEXT_TYPE) -> None:
         """Finish with text in UTF-8."""
@@ -255,7 +260,7 @@ class Response(OneParameter[Body]):
         self.status(status)
         for name, value in (headers or {}).items():
             self.headers[name] = value
-        self._finish(document, encode_value, PROBLEM_TYPE)
+        self._finish(document, dump_json, PROBLEM_TYPE)
 
     def stream(self, chunks: AsyncIterable[builtins.bytes], *, media_type: str = BYTES_TYPE) -> None:
         """Finish with a body that is produced while it is sent.
@@ -277,9 +282,10 @@ class Response(OneParameter[Body]):
         self._status = 200
         self._body = None
         self._payload = None
-        self._encode = encode_value
+        self._encode = dump_json
         self._stream = False
         self._finished = False
+        self._touched = True
 
     def encoded(self) -> builtins.bytes:
         """Return the body as it will be sent, encoding it on the first call.
@@ -324,7 +330,11 @@ class Response(OneParameter[Body]):
         if before_first_byte is not None:
             before_first_byte()
         self._sent = self._started = True
-        await self._sink.deliver(self, payload)
+        verdict = self._sink.deliver_nowait(self, payload)
+        if verdict == 0:
+            await self._sink.deliver(self, payload)
+        elif verdict == 2:
+            await self._sink.flush()
 
     def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes], media: str | None) -> None:
         if self._started:
@@ -333,7 +343,7 @@ class Response(OneParameter[Body]):
         self._encode = encode
         self._payload = None
         self._stream = False
-        self._finished = True
+        self._finished = self._touched = True
         self._media = media
         headers = self._headers
         if headers is not None:

@@ -16,9 +16,10 @@ from ._connection import HEAD, IDLE, Connection, Dispatch
 from ._limits import Config, ConnectionEvent
 from ._request import Client, Request
 from ._response import Response
+from ._target import Line
 from ._transport import SocketTransport, StreamTransport, Transport
 from ._watchdog import Watchdog
-from ._wire import canned
+from ._wire import Heads, canned
 
 logger = logging.getLogger("gnomon_ingress")
 
@@ -54,8 +55,9 @@ class Server:
         self.requests_per_connection = config.limits.requests_per_connection
         self.trusted = config.trusted_networks()
         self.connections: set[Connection] = set()
+        self.lines: dict[bytes, Line] = {}
         self.draining = False
-        self.shared_fields = b""
+        self.heads = Heads(b"")
         self.reserved = frozenset(path for path in (config.live_path, config.ready_path) if path is not None)
         self._listeners: list[socket.socket] = []
         self._asked_to_drain = trio.Event()
@@ -219,7 +221,7 @@ class Server:
         self.report(ConnectionEvent("overload", 503, "too-many-connections"))
         answer = canned(
             503, code="too-many-connections", detail="The server has no connection to spare.",
-            shared=self.shared_fields, extra=b"retry-after: 1\r\n",
+            shared=self.heads.shared, extra=b"retry-after: 1\r\n",
         )  # fmt: skip
         try:
             sock.send(answer)
@@ -230,9 +232,8 @@ class Server:
     def set_date(self, date: str) -> None:
         """Renew the fields that all responses share."""
         server = self.config.server_header
-        self.shared_fields = (
-            f"date: {date}\r\n{f'server: {server}' + chr(13) + chr(10) if server else ''}".encode("latin-1")
-        )
+        shared = f"date: {date}\r\n" + (f"server: {server}\r\n" if server else "")
+        self.heads = Heads(shared.encode("latin-1"))
 
     def report(self, event: ConnectionEvent) -> None:
         """Hand an event to the configured listener."""

@@ -26,6 +26,16 @@ class Target(NamedTuple):
     authority: bytes | None
 
 
+class Line(NamedTuple):
+    """A request line taken apart."""
+
+    method: str
+    target: str
+    path: str
+    query_string: str
+    minor: int
+
+
 class BadTarget(ValueError):
     """The target is not one an origin server answers."""
 

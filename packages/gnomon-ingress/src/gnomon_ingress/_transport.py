@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -23,8 +24,13 @@ class Transport(Protocol):
     async def receive(self, size: int) -> bytes:
         """Return up to ``size`` bytes, none at the end of the stream."""
 
-    def send_nowait(self, data: bytes) -> int:
-        """Write what fits now, return how many bytes that was."""
+    @property
+    def sock(self) -> socket.socket | None:
+        """The socket if it can be read without this object in between."""
+
+    @property
+    def send_nowait(self) -> Callable[[bytes], int]:
+        """Writes what fits now and returns how many bytes that was; ``BlockingIOError`` if nothing does."""
 
     async def send_rest(self, data: memoryview) -> None:
         """Write everything, waiting as long as it takes."""
@@ -48,10 +54,11 @@ class Transport(Protocol):
 class SocketTransport:
     """A connected non-blocking socket, used without a stream object in between."""
 
-    __slots__ = ("_fd", "_sock", "sent")
+    __slots__ = ("_fd", "_sock", "send_nowait", "sent", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._sock = self.sock = sock
+        self.send_nowait: Callable[[bytes], int] = sock.send
         self._fd = sock.fileno()
         #: Bytes written by ``send_rest``, for the send deadline.
         self.sent = 0
@@ -69,12 +76,6 @@ class SocketTransport:
             raise Interrupted from None
         except OSError:
             return b""
-
-    def send_nowait(self, data: bytes) -> int:
-        try:
-            return self._sock.send(data)
-        except BlockingIOError:
-            return 0
 
     async def send_rest(self, data: memoryview) -> None:
         sock = self._sock
@@ -131,6 +132,8 @@ class StreamTransport:
     """
 
     __slots__ = ("_scope", "_sock", "_stream", "sent")
+
+    sock: socket.socket | None = None
 
     def __init__(self, stream: trio.abc.Stream, *, sock: socket.socket | None = None) -> None:
         self._stream = stream

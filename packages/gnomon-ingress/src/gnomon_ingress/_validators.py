@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 from ._errors import RequestInvalid, RequestState, ResponseInvalid
 from ._forms import FORM_TYPE, parse_form
+from ._json import dump_json
 from ._request import Request, is_json, unsupported_media
-from ._response import Response, encode_value
+from ._response import Response
 
 
 class RequestType(Protocol):
@@ -157,7 +158,7 @@ class ResponseValidator:
                 problems = unknown
         if problems:
             raise ResponseInvalid(subject.status_code, problems)
-        if subject._encode is encode_value:
+        if subject._encode is dump_json:
             subject.set_encoded(kind.dump_json(value))
 
 

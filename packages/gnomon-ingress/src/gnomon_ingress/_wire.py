@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._json import dump_json
 from ._problem import problem_document, reason
-from ._response import Response, encode_value
+from ._response import Response
 
 _REMEMBERED = 512
-_prefixes: dict[tuple[int, str | None], bytes] = {}
+_lengths: list[bytes] = [b"content-length: %d\r\n\r\n" % length for length in range(1024)]
 
 
 def bodiless(status: int) -> bool:
@@ -25,16 +26,24 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {reason(status)}\r\n".encode("ascii")
 
 
-def prefix(status: int, media: str | None) -> bytes:
-    """Return status line and content type, remembered because services use few of them."""
-    known = _prefixes.get((status, media))
-    if known is None:
-        known = status_line(status)
-        if media is not None:
-            known += f"content-type: {media}\r\n".encode("latin-1")
-        if len(_prefixes) < _REMEMBERED:
-            _prefixes[status, media] = known
-    return known
+class Heads(dict[tuple[int, str | None], bytes]):
+    """Heads up to the length, by status and content type; services use few of them, and Date changes once a second."""
+
+    def __init__(self, shared: bytes) -> None:
+        self.shared = shared
+
+    def __missing__(self, key: tuple[int, str | None]) -> bytes:
+        status, media = key
+        kind = b"" if media is None else f"content-type: {media}\r\n".encode("latin-1")
+        head = status_line(status) + kind + self.shared
+        if len(self) < _REMEMBERED:
+            self[key] = head
+        return head
+
+
+def length_field(length: int) -> bytes:
+    """Return the Content-Length field and the end of the head."""
+    return _lengths[length] if length < 1024 else b"content-length: %d\r\n\r\n" % length
 
 
 def fields(response: Response[Any]) -> bytes:
@@ -45,7 +54,7 @@ def fields(response: Response[Any]) -> bytes:
 
 def canned(status: int, *, code: str, detail: str, shared: bytes, extra: bytes = b"") -> bytes:
     """Return a whole problem response that closes the connection, for where there is no request."""
-    body = encode_value(problem_document(status, code=code, detail=detail))
+    body = dump_json(problem_document(status, code=code, detail=detail))
     return b"%bcontent-type: application/problem+json\r\n%b%bconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (
         status_line(status), shared, extra, len(body), body,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from ._limits import Config
 from ._request import Client as _Address
 from ._request import Request
 from ._server import Server
-from ._target import split_target
+from ._target import Line, split_target
 from ._transport import StreamTransport
 
 __all__ = ["Answer", "Client", "MemoryStream", "StreamedAnswer", "make_request", "memory_pair"]
@@ -435,7 +435,7 @@ def make_request(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     params: Mapping[str, Any] | None = None,
-    body_limit: int = 1024 * 1024,
+    scope: trio.CancelScope | None = None,
 ) -> Request[Any, Any, Any]:
     """Make a request that no connection stands behind, for tests of validators and hooks.
 
@@ -445,7 +445,20 @@ def make_request(
     path, query_string, _ = split_target(target.encode("ascii"), asterisk=True)
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
     request: Request[Any, Any, Any] = Request(
-        method, target, path, query_string, Headers(pairs), body, None, None, None, body_limit
+        Line(method, target, path, query_string, 1), Headers(pairs), _Nowhere(scope)
     )
+    request._raw = body
     request.params = params or {}
     return request
+
+
+class _Nowhere:
+    """The origin of a request that came over no connection."""
+
+    body_limit = 1024 * 1024
+
+    def __init__(self, scope: trio.CancelScope | None) -> None:
+        self.scope = scope
+
+    def describe_client(self, headers: Headers) -> tuple[_Address | None, str]:  # noqa: ARG002 — its protocol has it
+        return None, "http"

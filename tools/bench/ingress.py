@@ -1,0 +1,239 @@
+"""Requests per second and tail latency of one server process, against the floor and against other servers.
+
+The floor is the least a trio program can do over httptools: a non-blocking socket, one wait, one parse, fixed bytes
+out. Servers run one at a time under load, each in a process of its own; the load generator is another process with 32
+keep-alive connections, each of which sends its next request when it has its answer.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.harness import Case, Sampler
+
+REQUIRES: tuple[str, ...] = ("uvicorn", "uvloop", "hypercorn[trio]")
+
+CONNECTIONS = 32
+SECONDS = 0.8
+PLAIN = b"GET / HTTP/1.1\r\nHost: localhost:8000\r\n\r\n"
+BROWSER = (
+    b"GET / HTTP/1.1\r\nHost: localhost:8000\r\nConnection: keep-alive\r\n"
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36\r\n"
+    b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8\r\n"
+    b"Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\nCache-Control: max-age=0\r\n"
+    b"Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\nSec-Fetch-Mode: navigate\r\n"
+    b"Sec-Fetch-Site: none\r\nUpgrade-Insecure-Requests: 1\r\n\r\n"
+)
+
+
+def serve_floor(port: int) -> None:
+    """The bare loop."""
+    import httptools
+    import trio
+
+    answer = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n"
+        + b'{"hello":"world"}'
+    )
+
+    class Protocol:
+        def __init__(self) -> None:
+            self.complete = 0
+
+        def on_message_complete(self) -> None:
+            self.complete += 1
+
+    async def connection(sock: socket.socket) -> None:
+        protocol = Protocol()
+        parser = httptools.HttpRequestParser(protocol)
+        with sock, contextlib.suppress(ConnectionResetError):
+            while True:
+                await trio.lowlevel.wait_readable(sock)
+                data = sock.recv(16384)
+                if not data:
+                    return
+                parser.feed_data(data)
+                while protocol.complete:
+                    protocol.complete -= 1
+                    sock.send(answer)
+
+    async def main() -> None:
+        listener = socket.create_server(("127.0.0.1", port))
+        listener.setblocking(False)
+        async with trio.open_nursery() as nursery:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                sock, _ = listener.accept()
+                sock.setblocking(False)
+                nursery.start_soon(connection, sock)
+
+    trio.run(main)
+
+
+def serve_ours(port: int) -> None:
+    """gnomon-ingress with a dispatch that answers with JSON."""
+    import gc
+
+    import trio
+
+    import gnomon_ingress
+
+    async def hello(req: object, res: gnomon_ingress.Response) -> None:
+        res.json({"hello": "world"})
+
+    gc.collect()
+    gc.freeze()
+    trio.run(gnomon_ingress.serve, hello, "127.0.0.1", port)
+
+
+async def bare_asgi(scope: dict[str, object], receive: object, send: Callable[..., object]) -> None:
+    """The smallest ASGI application."""
+    assert scope["type"] == "http"
+    head = [(b"content-type", b"application/json"), (b"content-length", b"17")]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    await send({"type": "http.response.body", "body": b'{"hello":"world"}'})
+
+
+def serve_uvicorn(port: int) -> None:
+    """Uvicorn at its fastest."""
+    import uvicorn
+
+    uvicorn.run(
+        bare_asgi, host="127.0.0.1", port=port, loop="uvloop", http="httptools", lifespan="off",
+        log_level="error", access_log=False,
+    )  # fmt: skip
+
+
+def serve_hypercorn(port: int) -> None:
+    """Hypercorn's trio worker."""
+    import hypercorn.config
+    import hypercorn.trio
+    import trio
+
+    config = hypercorn.config.Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.accesslog = config.errorlog = None
+    trio.run(hypercorn.trio.serve, bare_asgi, config)
+
+
+SERVERS = {"floor": serve_floor, "ours": serve_ours, "uvicorn": serve_uvicorn, "hypercorn": serve_hypercorn}
+
+
+def generate_load(port: int, request: bytes, seconds: float) -> tuple[float, float]:
+    """Load a server and return its requests per second and the 99th percentile of its latency in seconds."""
+    sockets = {}
+    poll = select.epoll()
+    sent: dict[int, float] = {}
+    clock = time.perf_counter
+    for _ in range(CONNECTIONS):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sockets[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLIN)
+    latencies = []
+    started = clock()
+    warm = started + seconds / 4
+    end = warm + seconds
+    for descriptor, sock in sockets.items():
+        sent[descriptor] = clock()
+        sock.send(request)
+    now = started
+    counted = None
+    while now < end:
+        for descriptor, _ in poll.poll():
+            sock = sockets[descriptor]
+            data = sock.recv(65536)
+            if not data.endswith(b"}"):
+                if not data:
+                    raise RuntimeError(
+                        f"the server sent an unexpected answer or closed the connection: {data!r:.200}"
+                    )
+                # Some servers send head and body apart.
+                continue
+            now = clock()
+            latencies.append(now - sent[descriptor])
+            sent[descriptor] = now
+            sock.send(request)
+        if counted is None and now >= warm:
+            latencies.clear()
+            counted = now
+    for sock in sockets.values():
+        sock.close()
+    assert counted is not None
+    latencies.sort()
+    return len(latencies) / (now - counted), latencies[len(latencies) * 99 // 100]
+
+
+@functools.cache
+def start(name: str) -> int:
+    """Start a server process and return its port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, __file__, "serve", name, str(port)])
+    atexit.register(process.wait)
+    atexit.register(process.kill)
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return port
+    raise RuntimeError(f"the server {name} did not start")
+
+
+def load(name: str, request: bytes) -> tuple[float, float]:
+    """Run the load generator in a process of its own."""
+    kind = "browser" if request is BROWSER else "plain"
+    done = subprocess.run(
+        [sys.executable, __file__, "load", kind, str(start(name))], check=True, capture_output=True, text=True
+    )
+    rate, tail = done.stdout.split()
+    return float(rate), float(tail)
+
+
+def rate(name: str, request: bytes = PLAIN) -> Sampler:
+    """Requests per second."""
+    return lambda: load(name, request)[0]
+
+
+def tail(name: str) -> Sampler:
+    """The 99th percentile in seconds."""
+    return lambda: load(name, PLAIN)[1]
+
+
+def cases() -> list[Case]:
+    """The goals of the ingress."""
+    return [
+        Case("hello, req/s", rate("ours"), rate("floor"), "bare loop", at_least=0.80, rounds=5),
+        Case(
+            "ten headers, req/s",
+            rate("ours", BROWSER),
+            rate("floor", BROWSER),
+            "bare loop",
+            at_least=0.80,
+            rounds=5,
+        ),
+        Case("hello, p99", tail("ours"), tail("floor"), "bare loop", at_most=2.0, rounds=5),
+        Case("hello, req/s", rate("ours"), rate("uvicorn"), "uvicorn, bare ASGI", at_least=1.1, rounds=5),
+        Case("hello, req/s", rate("ours"), rate("hypercorn"), "hypercorn, trio", at_least=15.0, rounds=3),
+    ]
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        SERVERS[sys.argv[2]](int(sys.argv[3]))
+    else:
+        figures = generate_load(int(sys.argv[3]), BROWSER if sys.argv[2] == "browser" else PLAIN, SECONDS)
+        print(*figures)

@@ -130,7 +130,8 @@ class LocalContext:
         # How often the watchdog met this request; 2 when its deadline is armed.
         self._watched = 0
         self._deadline = math.inf if timeout == math.inf else gctx._application.clock() + timeout
-        self._received_ns = time.monotonic_ns()
+        source = sources or gctx._sources
+        self._received_ns = time.monotonic_ns() if source is None else int(source.monotonic() * 1e9)
 
     # The mapping.
 
@@ -212,13 +213,15 @@ class LocalContext:
                 tuple(self._flags),
                 self._received_at(),
                 self._received_ns,
+                self._source().monotonic,
             )
         return made
 
     def _received_at(self) -> datetime:
         # Reckoned back from now, so that a request whose metadata nobody reads pays for one clock only.
-        waited_ns = time.monotonic_ns() - self._received_ns
-        return self._source().now() - timedelta(microseconds=waited_ns / 1000)
+        source = self._source()
+        waited = source.monotonic() - self._received_ns / 1e9
+        return source.now() - timedelta(seconds=waited)
 
     @property
     def phase(self) -> RequestPhase:

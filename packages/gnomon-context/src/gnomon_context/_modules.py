@@ -287,13 +287,11 @@ class ModuleRegistry:
 
     def health_checks(self) -> list[Check]:
         """One check for each module that has a health function or does not run as it should."""
-        checks = []
-        for entry in self.entries.values():
-            if entry.module.health is not None or entry.status == "failed":
-                checks.append(
-                    Check(f"module {entry.name}", _health_of(entry), entry.module.health_timeout, True)
-                )
-        return checks
+        return [
+            Check(f"module {entry.name}", _health_of(entry), entry.module.health_timeout, True)
+            for entry in self.entries.values()
+            if entry.module.health is not None or entry.status == "failed"
+        ]
 
 
 def _first_leaf(error: BaseException) -> BaseException:

@@ -82,12 +82,12 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
             except BaseException as raised:
                 leaving = _combine(error, raised)
             fatal = await _finish(lctx, leaving)
-            if leaving is None:
-                leaving = fatal
         finally:
             end(lctx)
             current.set(self._before)
         left = self._leave_scope(leaving)
+        if fatal is not None:
+            raise fatal
         if left is None and lctx.outcome is not None and lctx.outcome.kind == "timeout":
             raise DeadlineExceeded(
                 f"the request {lctx.request_id} did not end within {self._fields['timeout']:g} s"

@@ -16,6 +16,7 @@ from ._errors import (
 from ._events import EVENT_KINDS, EventKind, LifecycleEvent
 from ._hook import Hook
 from ._orchestrator import Orchestrator, Plan
+from ._sink import BoundedSink, Listening, SinkStatistics, listen
 from ._steps import Step
 from ._threads import ThreadStatistics
 from .protocols import (
@@ -35,6 +36,7 @@ __all__ = [
     "Answer",
     "BindingError",
     "Boundary",
+    "BoundedSink",
     "DuplicateHook",
     "EventKind",
     "Guard",
@@ -44,6 +46,7 @@ __all__ = [
     "ItemValidator",
     "LifecycleEvent",
     "Listener",
+    "Listening",
     "NoAnswer",
     "Orchestrator",
     "OrchestratorError",
@@ -53,6 +56,7 @@ __all__ = [
     "Question",
     "RequestCancelled",
     "ScopeLeaked",
+    "SinkStatistics",
     "StatusError",
     "Step",
     "StepDescription",
@@ -60,9 +64,10 @@ __all__ = [
     "UnexpectedReturn",
     "UnknownHook",
     "Validator",
+    "listen",
 ]
 
 for _name in __all__:
-    if isinstance(globals()[_name], type):
+    if hasattr(globals()[_name], "__module__"):
         globals()[_name].__module__ = __name__
 del _name

@@ -21,6 +21,7 @@ from gnomon_context.runtime import begin, end, move_deadline
 from ._cause import Overdue
 from ._ending import conclude
 from ._events import LifecycleEvent
+from ._leaks import LEAKS_SHOW, leaked
 from ._observer import give_up
 from ._run import Run, settle_result
 from ._streams import validated_items
@@ -39,9 +40,11 @@ _NAMES: dict[str, Any] = {
     "Run": Run,
     "begin": begin,
     "conclude": conclude,
+    "current_task": trio.lowlevel.current_task,
     "end": end,
     "give_up": give_up,
     "inf": math.inf,
+    "leaked": leaked,
     "move_deadline": move_deadline,
     "new": tuple.__new__,
     "now": trio.current_time,
@@ -71,7 +74,7 @@ class _Writer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.observed = bool(plan.table)
-        self.constants: dict[str, Any] = {"plan": plan, "clock": plan.clock_ns}
+        self.constants: dict[str, Any] = {"plan": plan, "clock": plan.clock_ns, "watch": plan.watch}
         self.hears = [f"hear{position}" for position in range(len(plan.listeners))] if self.observed else []
         self.constants |= {
             f"{hear}_": listener for hear, listener in zip(self.hears, plan.listeners, strict=False)
@@ -82,18 +85,24 @@ class _Writer:
 
     def lines(self) -> Iterator[str]:
         """The text of the whole function."""
+        plan = self.plan
         yield "async def run(req, res, lctx, gctx):"
-        if self.plan.timeout is not None:
-            yield f"    if lctx.deadline == inf: move_deadline(lctx, now() + {float(self.plan.timeout)!r})"
+        if plan.timeout is not None:
+            yield f"    if lctx.deadline == inf: move_deadline(lctx, now() + {float(plan.timeout)!r})"
         yield "    begin(lctx)"
         yield "    step = -1"
+        if LEAKS_SHOW:
+            yield "    task = current_task()"
+            yield "    status = task._cancel_status"
         yield "    done = t = 0"
+        if plan.watch is not None:
+            yield "    watch.install()"
         if self.observed:
             yield "    id_ = lctx.request_id"
             yield "    epoch = time()"
             yield "    n = began = clock()"
             yield from (f"    {hear} = {hear}_" for hear in self.hears)
-            yield from _indent(1, self._event("request.received", self.plan.name))
+            yield from _indent(1, self._event("request.received", plan.name))
         if self.keeps_run:
             yield from _indent(1, self._make_run())
         yield "    try:"
@@ -103,7 +112,7 @@ class _Writer:
         yield from _indent(1, self._leave("None"))
 
     def _make_run(self) -> Iterator[str]:
-        yield "request = Run(plan, req, res, lctx, gctx)"
+        yield f"request = Run(plan, req, res, lctx, gctx, {'status' if LEAKS_SHOW else 'None'})"
         if self.observed:
             yield f"request.observe(({', '.join(self.hears)},), id_, epoch, began)"
 
@@ -140,7 +149,12 @@ class _Writer:
         if self.observed:
             if f"{entry.event}.end" in self.plan.table:
                 yield "n = clock()"
-                yield from self._event(f"{entry.event}.end", entry.name, entry, duration="n - t")
+                detail = "None"
+                if self.plan.watch is not None:
+                    detail = f"watch.held_ns(t, n) if n - t > {self.plan.watch.threshold_ns} else None"
+                yield from self._event(
+                    f"{entry.event}.end", entry.name, entry, duration="n - t", detail=detail
+                )
             yield "t = 0"
         if entry.provides:
             yield f"done |= {entry.provides}"
@@ -248,6 +262,8 @@ class _Writer:
                 yield f"if hasattr(res.body, '__aiter__'): res.body = validated_items(res.body, {validator})"
         if plan.after or plan.response_entry is not None:
             yield "if lctx.cancel_reason is not None: raise Overdue"
+        if LEAKS_SHOW:
+            yield "if task._cancel_status is not status: raise leaked(plan.name)"
         yield f"step = {plan.send_index}"
         # Whether the answer came from a hook on the way in decides what the phase was.
         if "phase" in plan.table:

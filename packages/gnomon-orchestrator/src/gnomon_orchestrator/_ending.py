@@ -26,6 +26,7 @@ from gnomon_context.runtime import (
 
 from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
 from ._errors import NoAnswer
+from ._leaks import innermost, leaked
 from ._streams import validated_items
 from .protocols import ItemValidator
 
@@ -83,6 +84,9 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
     finally:
         # Whatever happens to this code, the request is over.
         outcome = ending.finish()
+    if ending.fatal is None and innermost() is not run.status:
+        # Answered as it may be: the task is of no more use, and its owner has to hear of it.
+        ending.fatal = leaked(run.plan.name)
     if ending.fatal is not None:
         raise ending.fatal
     return outcome
@@ -143,6 +147,8 @@ class Ending:
             await self._after_hooks()
             await self._validate_response()
             check_in_time(run)
+            if innermost() is not run.status:
+                raise leaked(self.plan.name)
             self.stage = SENDING
             await self._send()
         except GeneratorExit:

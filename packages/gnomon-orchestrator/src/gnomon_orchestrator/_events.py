@@ -48,7 +48,8 @@ class LifecycleEvent(NamedTuple):
         duration_ns: How long the step took (``request.finished``: the whole request); ``None`` at a start.
         error: The exception of ``*.error``, ``hook.retry``, ``hook.timeout`` and a failed request.
         detail: What else belongs to the kind: the outcome for ``request.finished``, the previous phase
-            for ``phase``, the delay in seconds for ``hook.retry``.
+            for ``phase``, the delay in seconds for ``hook.retry``; for ``*.end``, if the orchestrator watches
+            the loop, how many nanoseconds the step has held it without a break, if that was too long.
     """
 
     kind: EventKind

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 from gnomon_context import GlobalContext, LocalContext, LocalHook, RequestOutcome
 
 from ._binding import ARGUMENTS, Binding, name_of
+from ._blocking import LoopWatch
 from ._compile import compile_plan
 from ._describe import PlanDescription, describe
 from ._entries import (
@@ -40,6 +41,9 @@ class Orchestrator:
         boundaries: Who stands between the steps of every request.
         exit_timeout: Seconds that the steps after a failure have together, and the cleanups again.
         threads: How many steps may run in threads at once, abandoned ones included.
+        blocking: Seconds; a step that holds the event loop for longer without a break is reported, see
+            ``LifecycleEvent.detail``. This puts an instrument into trio, which costs every step of every
+            task about 0.3 µs; ``None`` measures nothing.
         clock_ns: The monotonic clock of events, in nanoseconds.
 
     Raises:
@@ -65,10 +69,13 @@ class Orchestrator:
         boundaries: Iterable[Boundary] = (),
         exit_timeout: float = 5.0,
         threads: int = 40,
+        blocking: float | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not (math.isfinite(exit_timeout) and exit_timeout > 0):
             raise InvalidHook(f"exit_timeout is a number of seconds above 0, not {exit_timeout!r}")
+        if blocking is not None and not (math.isfinite(blocking) and blocking > 0):
+            raise InvalidHook(f"blocking is a number of seconds above 0, not {blocking!r}")
         if threads < 1:
             raise InvalidHook(f"threads is 1 or more, not {threads!r}")
         self._hooks = resolve(tuple(hooks), level="global")
@@ -79,6 +86,7 @@ class Orchestrator:
         self._exit_timeout = exit_timeout
         self._threads = Threads(threads)
         self._clock_ns = clock_ns
+        self._watch = None if blocking is None else LoopWatch(blocking, clock_ns)
 
     def plan(
         self,
@@ -190,6 +198,7 @@ class Plan:
         self.boundaries = orchestrator._boundaries
         self.threads = orchestrator._threads
         self.clock_ns = orchestrator._clock_ns
+        self.watch = orchestrator._watch
 
         way_in, way_out = _ways(hooks)
         self.received = tuple(entry for entry in way_in if _at(entry) == "received")

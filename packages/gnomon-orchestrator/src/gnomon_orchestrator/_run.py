@@ -41,10 +41,21 @@ class Run:
         "plan",
         "req",
         "res",
+        "status",
     )
 
-    def __init__(self, plan: Plan, req: Any, res: Any, lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        req: Any,
+        res: Any,
+        lctx: LocalContext,
+        gctx: GlobalContext[Any],
+        status: object,
+    ) -> None:
         self.plan = plan
+        # The innermost cancel scope of the task at the start; see _leaks.
+        self.status = status
         self.req = req
         self.res = res
         self.lctx = lctx
@@ -112,16 +123,15 @@ class Run:
                 with trio.move_on_after(limit) as scope:
                     await self._perform(entry, error, since)
                 if scope.cancelled_caught:
-                    raise self._tell_timeout(entry, None, self.lctx.execution.attempt, since)
+                    raise self._tell_timeout(entry, None, self._attempt_number(), since)
         except BaseException as raised:
             failure = raised
             if observer is not None:
-                attempt = self.lctx.execution.attempt
                 observer.tell(
                     f"{entry.event}.error",
                     entry.name,
                     entry=entry,
-                    attempt=attempt,
+                    attempt=self._attempt_number(),
                     since_ns=since,
                     error=raised,
                 )
@@ -130,13 +140,24 @@ class Run:
             return False
         else:
             if observer is not None:
-                attempt = self.lctx.execution.attempt
-                observer.tell(f"{entry.event}.end", entry.name, entry=entry, attempt=attempt, since_ns=since)
+                watch = self.plan.watch
+                observer.tell(
+                    f"{entry.event}.end",
+                    entry.name,
+                    entry=entry,
+                    attempt=self._attempt_number(),
+                    since_ns=since,
+                    detail=None if watch is None else watch.held_ns(since, observer.clock()),
+                )
             self.done |= entry.provides
             return True
         finally:
             if self.boundaries and not isinstance(failure, GeneratorExit):
                 await self._at_boundaries("after_step", entry, failure)
+
+    def _attempt_number(self) -> int:
+        execution = self.lctx.execution
+        return 1 if execution is None else execution.attempt
 
     async def _perform(self, entry: Entry, error: BaseException | None, since: int) -> None:
         if entry.plain:

@@ -94,7 +94,7 @@ class _Writer:
         if LEAKS_SHOW:
             yield "    task = current_task()"
             yield "    status = task._cancel_status"
-        yield "    done = t = 0"
+        yield "    done, t = 0, -1"
         if plan.watch is not None:
             yield "    watch.install()"
         if self.observed:
@@ -155,7 +155,7 @@ class _Writer:
                 yield from self._event(
                     f"{entry.event}.end", entry.name, entry, duration="n - t", detail=detail
                 )
-            yield "t = 0"
+            yield "t = -1"
         if entry.provides:
             yield f"done |= {entry.provides}"
 

@@ -57,7 +57,7 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
     Args:
         run: The request.
         step: The number of the step that was entered last.
-        since_ns: When that step began, if it still has to be reported as failed; else 0.
+        since_ns: When that step began, if it still has to be reported as failed; else -1.
         failure: What came out of it, or ``None`` if it left because the request uses more than a call.
 
     Raises:
@@ -71,7 +71,7 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
             raise failure
         if failure is None:
             failure = await ending.succeed()
-        elif since_ns:
+        elif since_ns >= 0:
             ending.report(failure, since_ns)
         try:
             if failure is not None:

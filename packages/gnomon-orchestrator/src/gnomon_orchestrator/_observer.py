@@ -139,4 +139,4 @@ class Observer:
             kinds.append("compensation.alert")
         for kind in kinds:
             if kind in self.table:
-                self.deliver(self._event(kind, at_ns, report.name, where, 1, duration, error))
+                self.deliver(self._event(kind, at_ns, report.name, where, 1, duration, error, None))

@@ -1,0 +1,270 @@
+"""A scenario on real plans and contexts, in virtual time."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import trio
+import trio.testing
+from gnomon_context import LocalContext, open_global_context
+from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
+
+from ._fakes import EventLog, FakeRequest, FakeResponse
+from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace
+
+
+class Broken(Exception):
+    """What a part raises when it raises."""
+
+
+class ChildFailed(Exception):
+    """What a task raises."""
+
+
+class Invalid(Exception):
+    """What the validators of a scenario raise."""
+
+    problems = ()
+
+
+class Refused(Exception):
+    """An error that knows its answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        self.code = "refused"
+        self.detail: str | None = None
+        self.headers: dict[str, str] | None = None
+        self.errors: tuple[object, ...] = ()
+
+
+class _Whole(random.Random):
+    """No jitter."""
+
+    def random(self) -> float:
+        return 0.0
+
+
+class _Sources:
+    random = _Whole()
+
+    def now(self) -> datetime:
+        return datetime(2000, 1, 1, tzinfo=timezone.utc)
+
+    def monotonic(self) -> float:
+        return trio.current_time()
+
+    def uuid(self) -> uuid.UUID:
+        return uuid.UUID(int=0)
+
+
+class _Validator:
+    reads_body = False
+
+    def __init__(self, refuses: Callable[[Any], bool]) -> None:
+        self._refuses = refuses
+
+    def validate(self, subject: Any, /) -> None:
+        if self._refuses(subject):
+            raise Invalid
+
+
+class Performance:
+    """The functions of one scenario, and the plan made of them."""
+
+    def __init__(self, scenario: Scenario, *, boundaries: tuple[Any, ...] = (), silent: bool = False) -> None:
+        self.scenario = scenario
+        self.log = EventLog()
+        self.req = FakeRequest()
+        self.res = FakeResponse(delay=scenario.send_delay)
+        self.calls: dict[str, int] = {}
+        self.functions = {part.name: self._function(part) for part in scenario.parts}
+        guards = [_Guard(part.name, self.functions[part.name]) for part in scenario.of("guard")]
+        orchestrator = Orchestrator(
+            self._hooks("global"),
+            () if silent else (self.log,),
+            guards=guards,
+            boundaries=boundaries,
+            exit_timeout=EXIT,
+            clock_ns=lambda: round(trio.current_time() * 1e9),
+        )
+        self.plan: Plan
+        if scenario.refusal:
+            self.plan = orchestrator.refusal(lambda: Refused(404), name="here")
+            return
+        (handler,) = scenario.of("handler")
+        refused = scenario.response
+        self.plan = orchestrator.plan(
+            self.functions[handler.name],
+            hooks=self._hooks("route"),
+            request=None if scenario.request is None else _Validator(lambda _: scenario.request == "refuse"),
+            response=None if refused is None else _Validator(lambda res: res.status_code in refused),
+            name="here",
+        )
+        # The handler is known by its name in the scenario.
+        self.handler = handler
+
+    def _hooks(self, level: str) -> list[Hook]:
+        return [
+            Hook(
+                self.functions[part.name],
+                part.point,  # type: ignore[arg-type]
+                name=part.name,
+                timeout=part.timeout,
+                retries=part.retries,
+                backoff=part.backoff,
+                isolated=part.isolated,
+                at="received" if part.received else None,
+                requires=None if part.requires is None else self.functions[part.requires],
+            )
+            for part in self.scenario.parts
+            if part.level == level and part.point not in ("guard", "handler")
+        ]
+
+    def _function(self, part: Part) -> Callable[..., object]:
+        def begin(lctx: LocalContext) -> Act:
+            number = self.calls.get(part.name, 0)
+            self.calls[part.name] = number + 1
+            if number == 0:
+                self._register(part, lctx)
+            act = part.act(number)
+            if act.cancels:
+                lctx.cancel()
+            return act
+
+        async def run_async(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+            act = begin(lctx)
+            if act.delay:
+                await trio.sleep(act.delay)
+            _end(act, res)
+
+        def run_sync(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+            _end(begin(lctx), res)
+
+        function = run_sync if part.sync else run_async
+        function.__qualname__ = part.name
+        return function
+
+    def _register(self, part: Part, lctx: LocalContext) -> None:
+        for callback in part.registers:
+            if callback.kind == "compensation":
+                lctx.compensate(_callback(callback), name=callback.name)
+            elif callback.kind == "cleanup":
+                lctx.on_cleanup(_callback(callback), name=callback.name)
+            elif callback.kind == "on_error":
+                lctx.on_error(_callback(callback, takes_error=True), name=callback.name)
+            else:
+                lctx.on_timeout(_callback(callback, takes_error=True), name=callback.name)
+        for hook in part.hooks:
+            options = {
+                "name": hook.name,
+                "timeout": hook.timeout,
+                "retries": hook.retries,
+                "backoff": hook.backoff,
+                "isolated": hook.isolated,
+            }
+            getattr(lctx, hook.point)(self._function(hook), **options)
+        for child in part.children:
+            lctx.start_soon(_child, child, name=child.name, isolated=child.isolated)
+
+    async def run(self) -> Trace:
+        """Run the one request; to be called once, in virtual time."""
+        raised: str | None = None
+        outcome: Any = None
+        began = trio.current_time()
+        async with open_global_context() as gctx, trio.open_nursery() as nursery:
+            gctx.on_alert(lambda alert: None)
+            with trio.CancelScope() as outside, trio.CancelScope() as scope:
+                lctx = LocalContext(gctx, scope=scope, timeout=self.scenario.deadline, sources=_Sources())
+                if self.scenario.interruption is not None:
+                    nursery.start_soon(self._interrupt, lctx, outside)
+                try:
+                    outcome = await self.plan.run(self.req, self.res, lctx, gctx)
+                except BaseException as error:
+                    raised = type(error).__name__
+            settled = lctx.outcome
+            nursery.cancel_scope.cancel()
+        assert settled is not None
+        return Trace(
+            tuple(self._line(event, began) for event in self.log.events),
+            None if outcome is None else outcome.kind,
+            (settled.truncated, settled.recovered),
+            tuple("body" if position else item for position, item in enumerate(self.res.sent)),
+            raised,
+        )
+
+    async def _interrupt(self, lctx: LocalContext, outside: trio.CancelScope) -> None:
+        interruption = self.scenario.interruption
+        assert interruption is not None
+        await trio.sleep(interruption.at)
+        if interruption.kind == "outside":
+            outside.cancel()
+        elif lctx.outcome is None or lctx.phase.value == "failed":
+            try:
+                lctx.cancel(interruption.kind)
+            except RuntimeError:
+                pass  # the request is over
+
+    def _line(self, event: LifecycleEvent, began: float) -> tuple[object, ...]:
+        detail = event.detail
+        if event.kind == "request.finished":
+            detail = (detail.kind, detail.truncated, detail.recovered)
+        timed = event.kind.split(".")[0] not in ("compensation", "cleanup") and event.point != "callback"
+        at = round(event.at_ns / 1e6 - began * 1000) if timed else None
+        error = None if event.error is None else type(event.error).__name__
+        name = self.handler.name if event.kind.startswith("handler") else event.name
+        return (event.kind, name, event.attempt, error, detail, at)
+
+
+class _Guard:
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name = name
+        self.check = function
+
+
+def _end(act: Act, res: Any) -> None:
+    if act.then == "answer":
+        res.status(act.status).json("body")
+    elif act.then == "raise":
+        raise Broken
+    elif act.then == "refuse":
+        raise Refused(act.status)
+
+
+def _callback(callback: Callback, *, takes_error: bool = False) -> Callable[..., Any]:
+    async def run() -> None:
+        if callback.act.delay:
+            await trio.sleep(callback.act.delay)
+        if callback.act.then == "raise":
+            raise Broken
+
+    async def run_with_error(error: BaseException) -> None:
+        await run()
+
+    return run_with_error if takes_error else run
+
+
+async def _child(child: Child) -> None:
+    await trio.sleep(child.delay)
+    if child.fails:
+        raise ChildFailed
+
+
+def performed(scenario: Scenario, *, silent: bool = False, boundaries: tuple[Any, ...] = ()) -> Trace:
+    """How ``scenario`` goes on real plans.
+
+    Args:
+        scenario: What happens.
+        silent: Without a listener, which is other compiled code.
+        boundaries: For the plan.
+    """
+    performance = Performance(scenario, silent=silent, boundaries=boundaries)
+    return trio.run(performance.run, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+__all__ = ["Performance", "performed"]

@@ -4,6 +4,7 @@
 with a value and where, writes JSON, blanks what is sensitive, and has a fingerprint of what it means.
 """
 
+from gnomon_gtype import g
 from gnomon_gtype._errors import GTypeError, SchemaError, UnsupportedAnnotation, UnsupportedSchema
 from gnomon_gtype._gtype import DumpError, GType
 from gnomon_gtype._markers import (
@@ -104,6 +105,7 @@ __all__ = [
     "UuidVersion",
     "ValidationError",
     "Zone",
+    "g",
 ]
 
 for _name in __all__:

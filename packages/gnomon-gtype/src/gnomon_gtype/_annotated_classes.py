@@ -81,7 +81,7 @@ def _typed_dict(reader: Any, cls: type, given: Mapping[Any, Any], path: str) -> 
     depth = len(reader.spaces)
     hints = _hints(reader, cls, path)
     inherited = _variables(cls, given)
-    required_keys = getattr(cls, "__required_keys__", frozenset())
+    required_keys: frozenset[str] = getattr(cls, "__required_keys__", frozenset())
     fields = []
     for name, hint in hints.items():
         required, read_only = name in required_keys, False
@@ -149,7 +149,7 @@ def _dataclass(reader: Any, cls: type, given: Mapping[Any, Any], path: str) -> S
                 default=default,
                 default_factory=factory,
                 init=item.init,
-                keyword_only=item.kw_only,
+                keyword_only=item.kw_only is True,
             )
         )
     del reader.spaces[depth:]

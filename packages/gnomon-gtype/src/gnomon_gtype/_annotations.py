@@ -155,7 +155,7 @@ class _Annotations:
         if isinstance(annotation, Schema):
             return annotation
         if isinstance(annotation, _ALIASES):
-            return self.read_alias(annotation, (), path, given)
+            return self.read_alias(annotation, (), path)
         if isinstance(annotation, typing.TypeVar | te.TypeVar):
             return self.read_variable(annotation, path, given)
         if isinstance(annotation, typing.NewType):
@@ -212,7 +212,7 @@ class _Annotations:
                 raise UnsupportedAnnotation(path, "a ClassVar is no field of an instance")
             return self.read(arguments[0], path, given)
         if isinstance(origin, _ALIASES):
-            return self.read_alias(origin, _substituted(arguments, given), path, given)
+            return self.read_alias(origin, _substituted(arguments, given), path)
         if origin in _GENERICS:
             return _GENERICS[origin](self, arguments, path, given)
         if isinstance(origin, type):
@@ -248,13 +248,9 @@ class _Annotations:
                 raise SchemaError(message) from None
             return apply_marker(self.pool[node.name], marker)
 
-    def read_alias(
-        self, alias: Any, arguments: tuple[Any, ...], path: str, given: Mapping[Any, Any]
-    ) -> Schema:
+    def read_alias(self, alias: Any, arguments: tuple[Any, ...], path: str) -> Schema:
         inner = dict(zip(alias.__type_params__, arguments, strict=False))
-        return self.named(
-            (alias, arguments), alias.__name__, lambda: self.read(alias.__value__, path, inner), path
-        )
+        return self.named((alias, arguments), alias.__name__, lambda: self.read(alias.__value__, path, inner))
 
     def read_class(self, cls: type, arguments: tuple[Any, ...], path: str) -> Schema:
         from gnomon_gtype import _annotated_classes as classes
@@ -267,9 +263,9 @@ class _Annotations:
                 return foreign_node(cls, path)
             raise UnsupportedAnnotation(path, _refusal(cls))
         given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
-        return self.named((cls, arguments), cls.__name__, lambda: build(self, cls, given, path), path)
+        return self.named((cls, arguments), cls.__name__, lambda: build(self, cls, given, path))
 
-    def named(self, key: Any, name: str, build: Callable[[], Schema], path: str) -> Schema:
+    def named(self, key: Any, name: str, build: Callable[[], Schema]) -> Schema:
         """A type with a name: built once, and a reference to itself wherever it contains itself."""
         try:
             hash(key)
@@ -343,7 +339,7 @@ def _frozenset(reader: _Annotations, arguments: Any, path: str, given: Mapping[A
     return c.Set(reader.read(arguments[0], f"{path}[]", given), frozen=True)
 
 
-def _pattern(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _pattern(_reader: _Annotations, arguments: Any, path: str, _given: Mapping[Any, Any]) -> Schema:
     if arguments[0] not in (str, Any):
         raise UnsupportedAnnotation(path, "only re.Pattern[str] is supported")
     return s.Regex()

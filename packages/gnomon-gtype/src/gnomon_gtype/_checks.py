@@ -165,9 +165,9 @@ def literal_from_python(node: Literal, value: Any) -> Any:
     for member in node.values:
         if member is value:
             return member
-        kind = type(member)
         if isinstance(member, enum.Enum):
             continue
+        kind: Any = type(member)
         same_kind = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
         if same_kind and kind.__eq__(member, value) is True:
             return member

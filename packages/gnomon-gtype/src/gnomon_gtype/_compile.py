@@ -29,18 +29,27 @@ from gnomon_gtype._schema import UNSET, Schema
 from gnomon_gtype._unions import competing_records, preferred, resolved
 
 CoreSchema = Any
-Known = Mapping[str, Schema]
-
 CONFIG = CoreConfig(strict=True, allow_inf_nan=False)
+LAX = CoreConfig(strict=False, allow_inf_nan=False)
+
+
+class Known(dict[str, Schema]):
+    """The definitions of a tree, and the configuration that every record inside it repeats (the engine does not inherit it)."""
+
+    def __init__(self, definitions: Mapping[str, Schema], config: CoreConfig = CONFIG) -> None:
+        super().__init__(definitions)
+        self.config = config
+
+
 _EXACT_FLOAT = 1 << 53
 
 
-def core_schema_of(tree: Schema) -> CoreSchema:
+def core_schema_of(tree: Schema, *, config: CoreConfig = CONFIG) -> CoreSchema:
     """The core schema of a whole tree."""
     if not isinstance(tree, c.Definitions):
-        return compile_node(tree, {})
-    known = tree.by_name
-    bodies = []
+        return compile_node(tree, Known({}, config))
+    known = Known(tree.by_name, config)
+    bodies: list[CoreSchema] = []
     for name, node in tree.definitions:
         body = dict(compile_node(node, known))
         if "ref" in body or body["type"] == "definition-ref":
@@ -50,14 +59,14 @@ def core_schema_of(tree: Schema) -> CoreSchema:
     return core.definitions_schema(compile_node(tree.root, known), bodies)
 
 
-def build_validator(tree: Schema) -> SchemaValidator:
-    """The compiled validator of a tree.
+def build_validator(tree: Schema, *, config: CoreConfig = CONFIG) -> SchemaValidator:
+    """The compiled validator of a tree, strict unless `config` says other.
 
     Raises:
         SchemaError: the engine cannot serve it.
     """
     try:
-        return SchemaValidator(core_schema_of(tree), CONFIG)
+        return SchemaValidator(core_schema_of(tree, config=config), config)
     except CoreSchemaError as error:
         raise SchemaError(f"the engine cannot compile the type: {error}") from error
 
@@ -97,7 +106,7 @@ def _check_after(schema: CoreSchema, holds: Callable[[Any], bool]) -> CoreSchema
     return core.no_info_after_validator_function(check, schema)
 
 
-def _float_limits(node: Any) -> dict[str, float | None]:
+def _float_limits(node: Any) -> dict[str, Any]:
     return {
         "gt" if node.exclusive_minimum else "ge": None if node.minimum is None else float(node.minimum),
         "lt" if node.exclusive_maximum else "le": None if node.maximum is None else float(node.maximum),
@@ -109,16 +118,24 @@ def _small(*limits: Any) -> bool:
     return all(limit is None or abs(limit) < _EXACT_FLOAT for limit in limits)
 
 
-def _float(node: s.Float, _: Known) -> CoreSchema:
+def _float_schema(known: Known, **limits: Any) -> CoreSchema:
+    """The float of the engine, without its way of taking anything that has `__float__`, such as a `Decimal`."""
+    schema = core.float_schema(**limits)
+    if not known.config["strict"]:
+        return schema
+    return core.json_or_python_schema(
+        schema, core.chain_schema([core.is_instance_schema((float, int)), schema])
+    )
+
+
+def _float(node: s.Float, known: Known) -> CoreSchema:
     step = node.multiple_of
-    if not _small(node.minimum, node.maximum):
-        schema = core.float_schema(allow_inf_nan=not node.finite)
-        schema = _check_after(schema, lambda value: value != value or checks.within(node, value) is None)
-    elif not node.finite and (node.minimum is not None or node.maximum is not None):
-        schema = core.float_schema(allow_inf_nan=True)
-        schema = _check_after(schema, lambda value: value != value or checks.within(node, value) is None)
+    exact = _small(node.minimum, node.maximum)
+    if exact and (node.finite or (node.minimum is None and node.maximum is None)):
+        schema = _float_schema(known, allow_inf_nan=not node.finite, **_float_limits(node))
     else:
-        schema = core.float_schema(allow_inf_nan=not node.finite, **_float_limits(node))
+        schema = _float_schema(known, allow_inf_nan=not node.finite)
+        schema = _check_after(schema, lambda value: value != value or checks.within(node, value) is None)
     if step is not None:
         schema = _check_after(
             schema, lambda value: not math.isfinite(value) or checks.is_multiple(value, step)
@@ -128,18 +145,16 @@ def _float(node: s.Float, _: Known) -> CoreSchema:
     return core.json_or_python_schema(core.chain_schema([core.float_schema(), schema]), schema)
 
 
-def _number(node: s.Number, _: Known) -> CoreSchema:
+def _number(node: s.Number, known: Known) -> CoreSchema:
     step = node.multiple_of
-    if _small(node.minimum, node.maximum):
-        low, high = node.minimum, node.maximum
+    low, high = node.minimum, node.maximum
+    if _small(low, high):
         least = None if low is None else math.floor(low) + 1 if node.exclusive_minimum else math.ceil(low)
         most = None if high is None else math.ceil(high) - 1 if node.exclusive_maximum else math.floor(high)
-        whole = core.int_schema(ge=least, le=most)
-        schema: CoreSchema = core.union_schema(
-            [whole, core.float_schema(**_float_limits(node))], mode="left_to_right"
-        )
+        choices = [core.int_schema(ge=least, le=most), _float_schema(known, **_float_limits(node))]
+        schema: CoreSchema = core.union_schema(choices, mode="left_to_right")
     else:
-        schema = core.union_schema([core.int_schema(), core.float_schema()], mode="left_to_right")
+        schema = core.union_schema([core.int_schema(), _float_schema(known)], mode="left_to_right")
         schema = _check_after(schema, lambda value: checks.within(node, value) is None)
     if step is None:
         return schema
@@ -311,19 +326,19 @@ def _regex(node: s.Regex, known: Known) -> CoreSchema:
 
 
 def _array(node: c.Array, known: Known) -> CoreSchema:
-    if node.unique or node.contains or node.required is not None or (node.prefix and not _plain_tuple(node)):
+    if node.unique or node.contains or node.required is not None or node.cls is not None:
         return _read_by(node, known)
-    if not node.prefix and not node.suffix and node.rest is not None and node.container != "namedtuple":
+    if not node.prefix and not node.suffix and node.rest is not None:
         return _homogeneous(node, known)
+    if not _plain_tuple(node):
+        return _read_by(node, known)
     items = [compile_node(item, known) for item in node.prefix]
-    if node.rest is not None:
-        middle = len(items)
-        items.append(compile_node(node.rest, known))
-        items.extend(compile_node(item, known) for item in node.suffix)
-        return core.tuple_schema(items, variadic_item_index=middle)
-    if node.container == "tuple":
+    if node.rest is None:
         return core.tuple_schema(items)
-    return _read_by(node, known)
+    middle = len(items)
+    items.append(compile_node(node.rest, known))
+    items.extend(compile_node(item, known) for item in node.suffix)
+    return core.tuple_schema(items, variadic_item_index=middle)
 
 
 def _plain_tuple(node: c.Array) -> bool:
@@ -368,7 +383,7 @@ def _record(node: c.Record, known: Known) -> CoreSchema:
     }
     behaviour: Any = {"drop": "ignore", "forbid": "forbid", "keep": "allow"}[node.extra]
     extras = None if node.rest is None else compile_node(node.rest, known)
-    return core.typed_dict_schema(fields, extra_behavior=behaviour, extras_schema=extras)
+    return core.typed_dict_schema(fields, extra_behavior=behaviour, extras_schema=extras, config=known.config)
 
 
 def _dataclass(node: c.Record, known: Known) -> CoreSchema:
@@ -390,16 +405,18 @@ def _dataclass(node: c.Record, known: Known) -> CoreSchema:
         revalidate_instances="always",
         post_init=hasattr(cls, "__post_init__"),
         slots="__slots__" in vars(cls),
-        config=CoreConfig(strict=True, allow_inf_nan=False),
+        config=known.config,
     )
 
 
 def _generated_init(cls: type) -> bool:
     """Whether the class is made by the code that `dataclass` writes, so that the engine may fill it in the same way."""
     params = getattr(cls, "__dataclass_params__", None)
-    return bool(
-        params and params.init and cls.__new__ is object.__new__ and "__dataclass_fields__" in vars(cls)
-    )
+    return bool(params and params.init and not _own_new(cls) and "__dataclass_fields__" in vars(cls))
+
+
+def _own_new(cls: type) -> bool:
+    return any("__new__" in vars(base) for base in cls.__mro__[:-1])
 
 
 def _map(node: c.Map, known: Known) -> CoreSchema:
@@ -414,14 +431,14 @@ def _map(node: c.Map, known: Known) -> CoreSchema:
     if isinstance(inner, s.Anything):
         return python
 
-    def from_text(key: Any, info: core.ValidationInfo) -> Any:
+    def from_text(key: Any) -> Any:
         reading = Reading("json", known, limit=1)
         result, why = read_key(reading, node.keys, key, ())
         if why:
             raise ValueError("refused")
         return result
 
-    keys = core.with_info_plain_validator_function(from_text)
+    keys = core.no_info_plain_validator_function(from_text)
     json = core.dict_schema(keys, values, min_length=low, max_length=high)
     both = core.json_or_python_schema(json, python)
     return both if _keeps_keys_apart(inner) else _same_length(both)
@@ -513,13 +530,9 @@ def _nothing(_node: s.Nothing, _: Known) -> CoreSchema:
 
 
 @lru_cache(maxsize=256)
-def _foreign(key: int, node: c.Opaque) -> SchemaValidator:
-    return SchemaValidator(dict(node.core_schema), CONFIG)  # type: ignore[arg-type]
-
-
 def foreign_validator(node: c.Opaque) -> SchemaValidator:
     """The validator of an opaque part alone."""
-    return _foreign(id(node.core_schema), node)
+    return SchemaValidator(dict(node.core_schema), CONFIG)
 
 
 COMPILERS: dict[type[Schema], Callable[[Any, Known], CoreSchema]] = {

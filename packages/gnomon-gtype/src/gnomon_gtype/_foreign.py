@@ -41,7 +41,7 @@ def foreign_node(source: Any, path: str, *, inner: Schema | None = None) -> Opaq
     ready = vars(source).get("__pydantic_core_schema__") if isinstance(source, type) else None
     if isinstance(source, type) and hasattr(source, "model_rebuild"):
         source.model_rebuild()
-        ready = source.__pydantic_core_schema__
+        ready = getattr(source, "__pydantic_core_schema__", None)
     if not isinstance(ready, dict):
         try:
             ready = source.__get_pydantic_core_schema__(

@@ -93,9 +93,9 @@ class GType(Generic[T]):
         self._schema = schema
         self.annotation = annotation
         self._compiled: _Compiled | None = None
-        self._python = self._first_python
-        self._json = self._first_json
-        self._guard = _never
+        self._python: Callable[[Any], Any] = self._first_python
+        self._json: Callable[[Json], Any] = self._first_json
+        self._guard: Callable[[Json, Any], bool] = _never
 
     @classmethod
     def from_schema(cls, schema: Schema) -> GType[Any]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import from_json
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
-from gnomon_gtype._compile import Known
 from gnomon_gtype._problems import Problem
 from gnomon_gtype._schema import Schema
 from gnomon_gtype._unions import resolved
 
+Known = Mapping[str, Schema]
 Count = Callable[[Any], int]
 """How many keys the JSON text of a validated value has, if none stands twice and none was dropped; negative: unknown."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic_core import CoreConfig, SchemaValidator
+from pydantic_core import SchemaValidator
 from pydantic_core import ValidationError as CoreValidationError
 
-from gnomon_gtype import _compile
+from gnomon_gtype._compile import LAX, build_validator
 from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
 from gnomon_gtype._read_composites import step_of
 from gnomon_gtype._redact import has_sensitive
@@ -14,7 +14,7 @@ from gnomon_gtype._schema import Schema
 
 def build_lax_validator(tree: Schema) -> SchemaValidator:
     """A validator that converts; the checks of the strict one come after the conversion."""
-    return SchemaValidator(_compile.core_schema_of(tree), CoreConfig(strict=False, allow_inf_nan=False))
+    return build_validator(tree, config=LAX)
 
 
 CODES: dict[str, Code] = {

@@ -149,14 +149,14 @@ def _record(reading: Reading, node: c.Record, value: Any, path: Path) -> Any:
         if not going:
             return REFUSED
         before = len(reading.problems)
-        found = _read_fields(reading, node, entries, value, path)
+        found = _read_fields(reading, node, entries, path)
         _read_others(reading, node, entries, found, path)
-        _check_key_count(reading, node, entries, value, path)
+        _check_key_count(reading, node, entries, path)
         if len(reading.problems) > before:
             return REFUSED
     if node.cls is None:
         return found
-    return _construct(reading, node, value, path, lambda: _make_dataclass(node, found, entries))
+    return _construct(reading, node, value, path, lambda: _make_dataclass(node, found))
 
 
 def attributes_of(node: c.Record, value: Any) -> dict[Any, Any]:
@@ -177,7 +177,7 @@ def _has(value: Any, name: str) -> bool:
     return True
 
 
-def _make_dataclass(node: c.Record, found: dict[str, Any], entries: dict[Any, Any]) -> Any:
+def _make_dataclass(node: c.Record, found: dict[str, Any]) -> Any:
     assert node.cls is not None
     made = node.cls(
         **{item.name: found[item.name] for item in node.fields if item.init and item.name in found}
@@ -188,9 +188,7 @@ def _make_dataclass(node: c.Record, found: dict[str, Any], entries: dict[Any, An
     return made
 
 
-def _read_fields(
-    reading: Reading, node: c.Record, entries: dict[Any, Any], value: Any, path: Path
-) -> dict[str, Any]:
+def _read_fields(reading: Reading, node: c.Record, entries: dict[Any, Any], path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in node.fields:
         place = (*path, item.name)
@@ -248,7 +246,7 @@ def _read_others(
             found[key] = item
 
 
-def _check_key_count(reading: Reading, node: Any, entries: dict[Any, Any], value: Any, path: Path) -> None:
+def _check_key_count(reading: Reading, node: Any, entries: dict[Any, Any], path: Path) -> None:
     if node.min_length or node.max_length is not None:
         _lengthy(reading, node, entries, path, "key")
 
@@ -263,7 +261,7 @@ def _map(reading: Reading, node: c.Map, value: Any, path: Path) -> Any:
             return REFUSED
         before = len(reading.problems)
         found: dict[Any, Any] = {}
-        _check_key_count(reading, node, entries, value, path)
+        _check_key_count(reading, node, entries, path)
         for key, item in entries.items():
             place = (*path, step_of(key))
             new, why = read_key(reading, node.keys, key, place)
@@ -331,7 +329,7 @@ def key_readings(node: Schema, key: str) -> Iterator[Any]:
 
 @reader(c.Set)
 def _set(reading: Reading, node: c.Set, value: Any, path: Path) -> Any:
-    kind = list if reading.json else (frozenset if node.frozen else set)
+    kind: Any = list if reading.json else (frozenset if node.frozen else set)
     if not isinstance(value, kind):
         return reading.wrong_type(node, value, path)
     items = list(kind.__iter__(value))

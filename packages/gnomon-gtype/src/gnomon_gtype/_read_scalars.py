@@ -19,7 +19,7 @@ from gnomon_gtype._schema import Schema
 
 
 @reader(s.Anything)
-def _anything(reading: Reading, node: s.Anything, value: Any, path: Path) -> Any:
+def _anything(_reading: Reading, _node: s.Anything, value: Any, _path: Path) -> Any:
     return value
 
 

@@ -112,9 +112,9 @@ class _Numeric(Bounded):
 
     def __post_init__(self) -> None:
         Bounded.__post_init__(self)
-        if self.multiple_of is not None:
-            if type(self.multiple_of) not in (int, float) or not 0 < self.multiple_of < float("inf"):
-                raise SchemaError(f"multiple_of is a finite number above 0, not {self.multiple_of!r}")
+        step = self.multiple_of
+        if step is not None and (type(step) not in (int, float) or not 0 < step < float("inf")):
+            raise SchemaError(f"multiple_of is a finite number above 0, not {step!r}")
         for name in ("minimum", "maximum", "multiple_of"):
             object.__setattr__(self, name, _exact(getattr(self, name)))
 

@@ -77,7 +77,7 @@ class Schema:
         """The direct child nodes, each with the step that leads to it (`.name`, `[]`, `[0]`, `{}`, `|0`, `&0`, `#Name`)."""
         return iter(())
 
-    def map_children(self, change: Callable[[Schema], Schema]) -> Self:
+    def map_children(self, change: Callable[[Schema], Schema]) -> Self:  # noqa: ARG002 (nodes with children use it)
         """The same node over changed children; `self` when nothing changed."""
         return self
 

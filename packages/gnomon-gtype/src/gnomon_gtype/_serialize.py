@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic_core import CoreConfig, SchemaSerializer, to_jsonable_python
@@ -13,13 +13,13 @@ from pydantic_core import core_schema as core
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
-from gnomon_gtype._compile import Known
 from gnomon_gtype._interpret import REFUSED, Reading
 from gnomon_gtype._read_composites import _nodes_for
 from gnomon_gtype._schema import Schema
 from gnomon_gtype._unions import preferred
 
 CoreSchema = Any
+Known = Mapping[str, Schema]
 
 
 def build_serializer(tree: Schema) -> SchemaSerializer:
@@ -28,7 +28,7 @@ def build_serializer(tree: Schema) -> SchemaSerializer:
     root = tree.root if isinstance(tree, c.Definitions) else tree
     schema = _serial(root, known)
     if known:
-        bodies = [dict(_serial(node, known), ref=name) for name, node in known.items()]
+        bodies: list[CoreSchema] = [dict(_serial(node, known), ref=name) for name, node in known.items()]
         schema = core.definitions_schema(schema, bodies)
     return SchemaSerializer(schema, CoreConfig(ser_json_inf_nan="null"))
 

@@ -121,7 +121,7 @@ def _read_record(
         elif item.default_factory is not UNSET:
             found[item.name] = item.default_factory()
     _read_others(reading, record, entries, found, path)
-    _check_key_count(reading, record, entries, value, path)
+    _check_key_count(reading, record, entries, path)
     if len(reading.problems) > before:
         return REFUSED
     if record.cls is None and node is record:
@@ -130,7 +130,7 @@ def _read_record(
     if record.cls is not None:
         from gnomon_gtype._read_composites import _construct, _make_dataclass
 
-        found = _construct(reading, node, value, path, lambda: _make_dataclass(record, found, entries))
+        found = _construct(reading, node, value, path, lambda: _make_dataclass(record, found))
     while isinstance(node, c.Refined) and found is not REFUSED:
         checked = c.Refined(s.Anything(), id=node.id, check=node.check, message=node.message, meta=node.meta)
         found = reading.read(checked, found, path)

@@ -271,7 +271,10 @@ class Application:
         current.set(None)
         try:
             with scope:
-                async with open_local_context(gctx, **fields):
+                async with open_local_context(gctx, **fields) as lctx:
+                    # No request that a drain cancels: it has the time of the shutdown to finish.
+                    self.live.discard(lctx)
+                    lctx._arm()
                     await fn(*args)
             if scope.cancelled_caught:
                 self.alert("detached_cancelled", None, {"name": name})

@@ -73,15 +73,18 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
             # KeyboardInterrupt or its like from a callback; everything has run.
             fatal = raised
         application.stop()
-        swallowed = False
+        swallowed, left = False, None
         try:
             swallowed = bool(await self._manager.__aexit__(kind, error, traceback))
         except BaseExceptionGroup as group:
-            # The block raised, and nothing else did: no group around it because there is a nursery here.
-            if len(group.exceptions) != 1 or group.exceptions[0] is not error:
+            if len(group.exceptions) != 1:
                 raise
+            # One exception alone has no group around it only because there is a nursery here.
+            left = group.exceptions[0]
         if fatal is not None:
             raise fatal
+        if left is not None and left is not error:
+            raise left
         return swallowed
 
     async def _shut_down(self, application: Application) -> None:

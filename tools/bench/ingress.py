@@ -43,8 +43,7 @@ def serve_floor(port: int) -> None:
     import trio
 
     answer = (
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n"
-        + b'{"hello":"world"}'
+        b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{"hello":"world"}'
     )
 
     class Protocol:
@@ -85,11 +84,10 @@ def serve_ours(port: int) -> None:
     """gnomon-ingress with a dispatch that answers with JSON."""
     import gc
 
+    import gnomon_ingress
     import trio
 
-    import gnomon_ingress
-
-    async def hello(req: object, res: gnomon_ingress.Response) -> None:
+    async def hello(_req: object, res: gnomon_ingress.Response) -> None:
         res.json({"hello": "world"})
 
     gc.collect()
@@ -97,7 +95,7 @@ def serve_ours(port: int) -> None:
     trio.run(gnomon_ingress.serve, hello, "127.0.0.1", port)
 
 
-async def bare_asgi(scope: dict[str, object], receive: object, send: Callable[..., object]) -> None:
+async def bare_asgi(scope: dict[str, object], _receive: object, send: Callable[..., object]) -> None:
     """The smallest ASGI application."""
     assert scope["type"] == "http"
     head = [(b"content-type", b"application/json"), (b"content-length", b"17")]

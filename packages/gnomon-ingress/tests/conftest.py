@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
 import trio.testing
+
+# Helpers of these tests carry the name of the package, so that they cannot be taken for another's.
+sys.path.insert(0, str(Path(__file__).parent))
 
 hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("slow", max_examples=2000, deadline=None)

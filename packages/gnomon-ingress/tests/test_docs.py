@@ -8,9 +8,8 @@ import pkgutil
 import re
 from pathlib import Path
 
-import pytest
-
 import gnomon_ingress
+import pytest
 
 MODULES = sorted(name for _, name, _ in pkgutil.walk_packages(gnomon_ingress.__path__, "gnomon_ingress."))
 README = Path(__file__).parent.parent / "README.md"

@@ -17,7 +17,7 @@ from ._limits import Limits
 from ._target import BadTarget, Line, split_target
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
-_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]\r\n")
+_VERSION = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n")
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{1,5}))?"
 )
@@ -286,7 +286,7 @@ class HeadParser:
 
 def _refuse(error: httptools.HttpParserError) -> NoReturn:
     message = str(error)
-    if "version" in message or "PRI" in message:
+    if message == "Invalid HTTP version" or "PRI" in message:
         raise Refusal(505, "unknown-version", "This server speaks HTTP/1.1 and HTTP/1.0.") from None
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         raise Refusal(400, "unknown-method", "The message does not begin with a known method.") from None

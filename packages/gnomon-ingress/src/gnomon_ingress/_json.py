@@ -32,14 +32,14 @@ _chunks = _make_chunks()
 
 
 def dump_json(value: Any) -> bytes:
-    """Encode a value as JSON in UTF-8.
+    r"""Encode a value as JSON in UTF-8.
 
     Raises:
         TypeError: It has no JSON form.
         ValueError: A float is not finite, a string is not valid Unicode, or the value contains itself.
 
     >>> dump_json({"name": "Zoë", "tags": [1, None]})
-    b'{"name":"Zo\\xc3\\xab","tags":[1,null]}'
+    b'{"name":"Zo\xc3\xab","tags":[1,null]}'
     """
     try:
         return "".join(_chunks(value, 0)).encode()

@@ -8,11 +8,9 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from ._errors import HttpError
 
-# Everything RFC 3986 allows in path and query, plus what every browser sends unescaped in a query.
-_TARGET = re.compile(rb"""/[!"$-;=?-\[\]-_a-z|~{}^`\\<>@%]*""")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SLASH = re.compile(r"%2[fF]")
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#@]+)(.*)", re.DOTALL)
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]+)((?:[/?#].*)?)", re.DOTALL)
 _UNRENDERED = re.compile(r"[\x00-\x1f\x7f]")
 
 MAX_FIELDS = 1000

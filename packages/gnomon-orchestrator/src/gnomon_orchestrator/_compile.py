@@ -130,6 +130,8 @@ class _Writer:
             yield from self._inline(entry)
         else:
             yield f"await request.step({self._constant('e', entry.index, entry)})"
+            if entry.provides:
+                yield "done |= request.done"
             # A listener may have been given up there.
             if self.observed:
                 yield f"{', '.join(self.hears)}, = request.observer.listeners"
@@ -218,6 +220,7 @@ class _Writer:
         yield from self._advance(RequestPhase.ROUTED)
         for entry in plan.guards:
             yield from self._step(entry)
+            yield "if res.finished: break"
         yield from self._advance(RequestPhase.AUTHORIZED)
         if plan.body_entry is not None:
             yield f"step = {plan.body_entry.index}"

@@ -252,6 +252,8 @@ class Ending:
                 self.returned = True
                 kind, error = "error", own
             else:
+                # What after hooks of a request without compensations so far have registered.
+                await self._compensate()
                 return
 
     async def _callbacks(self, error: BaseException) -> None:

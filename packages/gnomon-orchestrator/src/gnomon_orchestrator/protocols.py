@@ -152,7 +152,8 @@ class StatusError(Protocol):
 class Guard(Protocol):
     """What enforces a policy (authentication, limits), before validation and hooks.
 
-    It lets a request pass by returning, and refuses it by raising, best a :class:`StatusError`.
+    It lets a request pass by returning, and refuses it by raising, best a :class:`StatusError`. One that
+    finishes the response answers in the place of the handler, as a ``before`` hook may.
     """
 
     @property

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace
+from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace, milliseconds
 
 REASONS = {"deadline": "timeout", "disconnect": "disconnect", "shutdown": "shutdown", "explicit": "cancelled"}
 ERRORS = {
@@ -55,6 +55,9 @@ class Model:
         self.cleanups: list[Callback] = []
         self.on_error: list[Callback] = []
         self.on_timeout: list[Callback] = []
+        # Whether the request uses more than plain steps, and whether its compensations have been run.
+        self.extras = False
+        self.sealed = False
         self.locals: dict[str, list[Part]] = {"before": [], "after": [], "catch": []}
         self.calls: dict[str, int] = {}
         self.completed: set[str] = set()
@@ -71,7 +74,7 @@ class Model:
 
     def tell(self, kind: str, name: str, attempt: int = 1, error: str | None = None, detail: object = None) -> None:
         timed = kind.split(".")[0] not in ("compensation", "cleanup") and not name.startswith("on_")
-        self.events.append((kind, name, attempt, error, detail, round(self.now * 1000) if timed else None))
+        self.events.append((kind, name, attempt, error, detail, milliseconds(self.now) if timed else None))
 
     def move(self, phase: str) -> None:
         self.tell("phase", phase, detail=self.phase)
@@ -124,7 +127,10 @@ class Model:
         self.calls[part.name] = number + 1
         act = part.act(number)
         if number == 0:
+            self.extras |= bool(part.registers or part.hooks or part.children)
             for callback in part.registers:
+                if callback.kind == "compensation" and self.sealed:
+                    raise Failed("IllegalPhase")
                 {
                     "compensation": self.compensations,
                     "cleanup": self.cleanups,
@@ -193,9 +199,9 @@ class Model:
                 done_for = not self.shielded and self.cancelled_by() is not None
                 if attempt[0] > part.retries or done_for or self.now + delay >= min(left, default=math.inf):
                     raise
-                attempt[0] += 1
-                self.tell("hook.retry", part.name, attempt[0], failed.error, delay)
+                self.tell("hook.retry", part.name, attempt[0] + 1, failed.error, delay)
                 self.sleep(delay)
+                attempt[0] += 1
 
     # The way in.
 
@@ -219,6 +225,8 @@ class Model:
             except Failed as failed:
                 failed.refused = True
                 raise
+            if self.status is not None:
+                return
         self.move("authorized")
         if scenario.request is not None:
             self.tell("validation.start", "request")
@@ -413,6 +421,7 @@ class Model:
                     return False
                 returned, kind, status = True, "error", failed.status if failed.error == "Refused" else 500
                 continue
+            self.undo()
             assert self.status is not None
             return caught and self.status < 400
 
@@ -431,6 +440,7 @@ class Model:
                 pass
 
     def undo(self) -> None:
+        self.sealed = self.extras
         self.callbacks("compensation", self.compensations, (self.exit_at - self.now) / 2)
 
 

@@ -14,7 +14,7 @@ from gnomon_context import LocalContext, open_global_context
 from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
 
 from ._fakes import EventLog, FakeRequest, FakeResponse
-from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace
+from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace, milliseconds
 
 
 class Broken(Exception):
@@ -215,7 +215,7 @@ class Performance:
         if event.kind == "request.finished":
             detail = (detail.kind, detail.truncated, detail.recovered)
         timed = event.kind.split(".")[0] not in ("compensation", "cleanup") and event.point != "callback"
-        at = round(event.at_ns / 1e6 - began * 1000) if timed else None
+        at = milliseconds(event.at_ns / 1e9 - began) if timed else None
         error = None if event.error is None else type(event.error).__name__
         name = self.handler.name if event.kind.startswith("handler") else event.name
         return (event.kind, name, event.attempt, error, detail, at)

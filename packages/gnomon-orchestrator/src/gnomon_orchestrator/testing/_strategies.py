@@ -89,6 +89,10 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             for _ in range(draw(st.integers(1, 2)))
         )
         handler = _with(handler, children=children)
+    if draw(st.integers(0, 9)) == 9:
+        known = tuple(part for part in parts if part.level == "global" and part.point != "guard")
+        interruption = draw(st.one_of(st.none(), _interruptions()))
+        return Scenario(parts=(*known, handler), interruption=interruption, refusal=True)
     return Scenario(
         parts=(*parts, handler),
         request=draw(st.sampled_from([None, None, "accept", "refuse"])),
@@ -96,7 +100,6 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         deadline=draw(st.sampled_from([math.inf, math.inf, math.inf, 0.057, 0.257, 0.657, 3.557])),
         interruption=draw(st.one_of(st.none(), st.none(), _interruptions())),
         send_delay=draw(st.sampled_from([0.0, 0.0, 0.2])),
-        refusal=draw(st.integers(0, 9)) == 9,
     )
 
 
@@ -112,7 +115,9 @@ def _placed(draw: st.DrawFn, part: Part, parts: list[Part]) -> Part:
     """Some global before hooks run at ``received``, some after hooks require a before hook."""
     if part.point == "before" and part.level == "global" and draw(st.integers(0, 3)) == 0:
         return _with(part, received=True)
-    required = [other.name for other in parts if other.point == "before"]
+    required = [
+        other.name for other in parts if other.point == "before" and part.level in (other.level, "route")
+    ]
     if part.point in ("after", "catch") and required and draw(st.integers(0, 3)) == 0:
         return _with(part, requires=draw(st.sampled_from(required)))
     return part

@@ -50,9 +50,9 @@ class Config(Mapping[str, Any]):
     __slots__ = ("_values",)
     _values: Mapping[str, Any]
 
-    def __init__(self, values: Mapping[str, Any] = MappingProxyType({})) -> None:
-        # The dict behind the proxy is known to nobody else.
-        object.__setattr__(self, "_values", MappingProxyType(_freeze_all(values, ())))
+    # Not in `__init__`, which anybody could call a second time.
+    def __new__(cls, values: Mapping[str, Any] = MappingProxyType({})) -> Config:
+        return _section(_freeze_all(values, ()))
 
     def __getitem__(self, key: str) -> Any:
         try:
@@ -105,6 +105,13 @@ def _shown(value: object) -> str:
     return "..." if getattr(type(value), "__sensitive__", False) else repr(value)
 
 
+def _section(frozen: dict[str, Any]) -> Config:
+    made = object.__new__(Config)
+    # The dict behind the proxy is known to nobody else.
+    object.__setattr__(made, "_values", MappingProxyType(frozen))
+    return made
+
+
 def _freeze_all(values: Mapping[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
     frozen = {}
     for key, value in values.items():
@@ -121,9 +128,7 @@ def _freeze(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, (Config, *_SCALARS)) or getattr(type(value), "__sensitive__", False):
         return value
     if isinstance(value, Mapping):
-        section = object.__new__(Config)
-        object.__setattr__(section, "_values", MappingProxyType(_freeze_all(value, path)))
-        return section
+        return _section(_freeze_all(value, path))
     if isinstance(value, (list, tuple)):
         return tuple(_freeze(each, (*path, str(index))) for index, each in enumerate(value))
     if isinstance(value, Set):

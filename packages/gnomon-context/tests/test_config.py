@@ -1,0 +1,285 @@
+"""Configuration: immutable at every depth, from layers, reloaded whole."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from gnomon_context import Alert, Config, ConfigError, ConfigSources, ContextClosed, open_global_context
+from gnomon_context.testing import global_context
+from gnomon_context.testing.strategies import configs
+from hypothesis import given
+
+
+def plain(value: Any) -> Any:
+    """An independent copy in ordinary types, to compare with later."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return set(value) if isinstance(value, (set, frozenset)) else value
+
+
+def ravage(value: Any) -> Any:
+    """Change every mutable thing below `value`."""
+    if isinstance(value, dict):
+        for each in value.values():
+            ravage(each)
+        value["ravaged"] = True
+    elif isinstance(value, list):
+        for each in value:
+            ravage(each)
+        value.append("ravaged")
+    elif isinstance(value, set):
+        value.add("ravaged")
+
+
+MUTATORS = (
+    "__setitem__ __delitem__ __setattr__ __delattr__ __iadd__ __ior__ __iand__ __isub__ __ixor__ __imul__ __init__ "
+    "add append clear discard extend insert pop popitem remove reverse setdefault sort update "
+    "difference_update intersection_update symmetric_difference_update"
+).split()
+ARGUMENTS = ((), ("a",), ("a", 1), (0,), (0, 1), ([1],), ({"a": 1},), ({1},), (({"a": 1},)))
+
+
+def attack(value: Any) -> None:
+    """Call everything that changes a value of any type, with arguments of many forms, at every depth."""
+    for name in MUTATORS:
+        for arguments in ARGUMENTS:
+            method = getattr(type(value), name, None)
+            if method is None:
+                continue
+            try:
+                method(value, *arguments)
+            except (AttributeError, TypeError, KeyError, IndexError, ValueError):
+                pass
+    for operation in ("a", 0, slice(None)):
+        with pytest.raises((TypeError, AttributeError)):
+            value[operation] = 1
+        with pytest.raises((TypeError, AttributeError)):
+            del value[operation]
+    with pytest.raises((AttributeError, TypeError)):
+        value.a = 1
+    with pytest.raises((AttributeError, TypeError)):
+        del value.a
+    if isinstance(value, Mapping):
+        for each in value.values():
+            attack(each)
+    elif isinstance(value, (tuple, frozenset)):
+        for each in value:
+            attack(each)
+
+
+@pytest.mark.property(32)
+@given(values=configs())
+def test_nothing_changes_a_configuration(values: dict[str, Any]) -> None:
+    before = plain(values)
+    gctx = global_context(config=values)
+    ravage(values)
+    assert plain(gctx.config) == before
+    attack(gctx.config)
+    assert plain(gctx.config) == before
+    with pytest.raises(AttributeError):
+        gctx.config = Config()  # type: ignore[misc]
+
+
+@given(values=configs())
+def test_a_configuration_is_read_by_attribute_and_item(values: dict[str, Any]) -> None:
+    config = Config(values)
+    assert list(config) == list(values) and len(config) == len(values)
+    for key, value in values.items():
+        assert plain(config[key]) == plain(value)
+        assert config[key] is getattr(config, key, config[key])
+        assert key in dir(config)
+    assert copy.copy(config) is config and copy.deepcopy(config) is config
+    assert pickle.loads(pickle.dumps(config)) == config
+    assert hash(Config(values)) == hash(config) and Config(values) == config
+
+
+def test_what_is_missing_is_named() -> None:
+    config = Config({"a": 1})
+    for read in (lambda: config.b, lambda: config["b"]):
+        with pytest.raises((AttributeError, KeyError), match="no 'b' here; it has: a"):
+            read()
+    assert config.get("b") is None and not hasattr(config, "b")
+
+
+class Secret:
+    __sensitive__ = True
+
+    def __repr__(self) -> str:
+        return "the secret"
+
+
+def test_values_that_fit() -> None:
+    config = Config(
+        {"when": datetime.date(2030, 1, 1), "raw": bytearray(b"x"), "secret": Secret(), "sub": Config()}
+    )
+    assert config.raw == b"x" and type(config.raw) is bytes
+    assert "the secret" not in repr(config) and "'secret': ..." in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"a": {"b": [1, object()]}}, r"a\.b\.1 is a object"),
+        ({"a": {1: 2}}, "keys are strings, not 1 under a"),
+        ({1: 2}, "under the root"),
+    ],
+)
+def test_values_without_an_immutable_form_are_refused(values: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config(values)
+
+
+def test_layers_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "app.toml"
+    file.write_text('a = "file"\nb = "file"\nc = "file"\n[section]\nx = 1\ny = 2\n')
+    config = ConfigSources(
+        defaults={"a": "defaults", "z": "defaults", "section": {"w": 0, "x": 0}},
+        file=file,
+        environ={
+            "GNOMON_B": "environment",
+            "GNOMON_C": "environment",
+            "GNOMON_SECTION__Y": "3",
+            "OTHER": "no",
+        },
+        arguments={"c": "arguments", "section.v": 4},
+    ).load()
+    assert plain(config) == {
+        "a": "file",
+        "b": "environment",
+        "c": "arguments",
+        "z": "defaults",
+        "section": {"w": 0, "x": 1, "y": 3, "v": 4},
+    }
+
+
+@pytest.mark.parametrize(
+    ("default", "text", "expected"),
+    [
+        (True, "off", False),
+        (False, "YES", True),
+        (1, "42", 42),
+        (1.5, "2", 2.0),
+        (["a"], "b, c", ["b", "c"]),
+        ((), "", []),
+        ("x", "1", "1"),
+        (None, "1", "1"),
+    ],
+)
+def test_the_environment_is_read_as_what_it_replaces(default: Any, text: str, expected: Any) -> None:
+    config = ConfigSources(defaults={"a": default}, environ={"GNOMON_A": text}).load()
+    assert plain(config.a) == expected and type(plain(config.a)) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ({"defaults": {"a": 1}, "environ": {"GNOMON_A": "s3cret"}}, "variable GNOMON_A is not an integer"),
+        ({"defaults": {"a": True}, "environ": {"GNOMON_A": "s3cret"}}, "variable GNOMON_A is not a boolean"),
+        ({"defaults": {"a": {"b": 1}}, "environ": {"GNOMON_A": "1"}}, "whole section a.*GNOMON_A__KEY"),
+        ({"environ": {"GNOMON_A____B": "1"}}, "GNOMON_A____B has an empty part"),
+        ({"file": "/nowhere/app.toml"}, "file .*app.toml does not exist"),
+    ],
+)
+def test_a_layer_that_cannot_be_read_is_named(sources: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        ConfigSources(**{"environ": {}, **sources}).load()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_may_be_optional_and_must_be_toml(tmp_path: Path) -> None:
+    assert ConfigSources(file=tmp_path / "none.toml", optional_file=True, environ={}).load() == {}
+    file = tmp_path / "app.toml"
+    file.write_text("a = = 1")
+    with pytest.raises(ConfigError, match=r"app\.toml cannot be read"):
+        ConfigSources(file=file, environ={}).load()
+
+
+def test_a_value_may_become_a_section_and_back() -> None:
+    sources = ConfigSources(defaults={"a": 1, "b": {"c": {}}}, arguments={"a.x": 2, "b": 3}, environ={})
+    assert plain(sources.load()) == {"a": {"x": 2}, "b": 3}
+    # A key below a plain value makes a section of it.
+    sources = ConfigSources(defaults={"a": 1}, environ={"GNOMON_A__B__C": "2"})
+    assert plain(sources.load()) == {"a": {"b": {"c": "2"}}}
+
+
+@dataclass
+class Problem:
+    pointer: str
+    message: str
+
+
+class Invalid(ValueError):
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+
+
+def test_a_validator_converts_and_its_problems_name_source_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Validator:
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+
+        def validate(self, value: Any) -> Any:
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return {**value, **self.answer} if isinstance(self.answer, dict) else self.answer
+
+    def sources(answer: Any) -> ConfigSources:
+        return ConfigSources(defaults={"a": 1, "b/c": {"d": 1}}, validator=Validator(answer))
+
+    monkeypatch.setenv("GNOMON_A", "2")
+    assert plain(sources({"a": 3}).load()) == {"a": 3, "b/c": {"d": 1}}
+    problems = Invalid(
+        Problem("/a", "too small"), Problem("/b~1c/d/0", "wrong"), Problem("", "odd"), Problem("/x", "?")
+    )
+    with pytest.raises(ConfigError) as caught:
+        sources(problems).load()
+    assert str(caught.value) == (
+        "the configuration is not valid: a (from environment variable GNOMON_A): too small; "
+        "b/c.d.0 (from defaults): wrong; the whole (from no source): odd; x (from no source): ?"
+    )
+    with pytest.raises(ConfigError, match="not valid: simply wrong"):
+        sources(ValueError("simply wrong")).load()
+    with pytest.raises(ConfigError, match="validator returned a int"):
+        sources(3).load()
+
+
+def test_a_reload_is_a_new_value(tmp_path: Path) -> None:
+    async def main() -> None:
+        file = tmp_path / "app.toml"
+        file.write_text("a = 1")
+        told: list[tuple[Any, Any]] = []
+        alerts: list[Alert] = []
+
+        def fail(new: Config, old: Config) -> None:
+            raise ValueError
+
+        async with open_global_context(config=ConfigSources(file=file, environ={})) as gctx:
+            gctx.on_alert(alerts.append)
+            gctx.on_config_reload(fail)
+            gctx.on_config_reload(lambda new, old: told.append((new, old)))
+            old = gctx.config
+            file.write_text("a = 2")
+            assert gctx.config.a == 1
+            new = await gctx.reload_config()
+            assert (old.a, new.a, gctx.config.a) == (1, 2, 2) and gctx.config is new
+            assert told == [(new, old)] and [alert.kind for alert in alerts] == ["config_watcher_failed"]
+            file.write_text("nonsense")
+            with pytest.raises(ConfigError):
+                await gctx.reload_config()
+            assert gctx.config is new
+            assert gctx.view(config={"a": 3}).config.a == 3
+        async with open_global_context(config=Config({"a": 1})) as gctx:
+            with pytest.raises(ContextClosed, match="give ConfigSources"):
+                await gctx.reload_config()
+
+    trio.run(main)

@@ -40,7 +40,7 @@ class ScriptedTransport:
     def interrupt(self) -> None:
         raise AssertionError("no deadline here")
 
-    def send_eof(self) -> None:
+    async def send_eof(self) -> None:
         self.ended = True
 
     def close(self) -> None:

@@ -88,22 +88,25 @@ class BodyReader:
         pieces = [piece async for piece in self.stream(limit)]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def stream(self, limit: int) -> AsyncIterator[bytes]:
-        """Yield the body in pieces.
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """Return an iterator over the pieces; 413 comes before any of them if the length is known."""
+        return _Pieces(self, limit)
+
+    async def take(self, limit: int) -> bytes:
+        """Return the next piece, none at the end.
 
         Raises:
-            HttpError: 413 before any piece if the length is known, else as soon as ``limit`` is passed.
+            HttpError: 413 for more than ``limit`` bytes; 408 and 400 from below.
         """
         if self.length > limit:
             raise body_too_large(limit)
-        while True:
+        while not self.decoder.done:
             piece = await self._next()
             if self.taken > limit:
                 raise body_too_large(limit)
             if piece:
-                yield piece
-            if self.decoder.done:
-                return
+                return piece
+        return b""
 
     async def discard(self, limit: int) -> bool:
         """Drop what was not read; return whether the connection stands at the next message."""
@@ -132,4 +135,20 @@ class BodyReader:
         self.taken += len(piece)
         if decoder.done:
             intake.give_back(decoder.rest)
+        return piece
+
+
+# A class and not an async generator: one may be left half-way without leaving anything to clean up.
+class _Pieces:
+    def __init__(self, reader: BodyReader, limit: int) -> None:
+        self._reader = reader
+        self._limit = limit
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._reader.take(self._limit)
+        if not piece:
+            raise StopAsyncIteration
         return piece

@@ -236,16 +236,16 @@ class Connection:
         if not response.finished:
             if request.abort_reason == "shutdown":
                 response.problem(503, code="shutting-down", detail="The server is shutting down.")
-                self._close = True
+                self.close_after_answer()
             else:
                 response.problem(500, code="cancelled", detail="The request was cancelled.")
         return await self._finish(request, response)
 
     def _answer_exception(self, response: Response[Any], error: Exception) -> None:
-        if isinstance(error, ClientGone) or self._broken:
+        if isinstance(error, ClientGone):
             self._broken = True
             return
-        if response.started:
+        if response.started or self._broken:
             # Whatever is on the wire cannot be taken back; without a clean end the client can tell.
             self._broken = True
             self._report_crash(error)
@@ -257,7 +257,7 @@ class Connection:
             )
             return
         self._report_crash(error)
-        self._close = True
+        self.close_after_answer()
         response.problem(500, code="internal-error", detail="The server failed to answer this request.")
 
     def _report_crash(self, error: Exception) -> None:
@@ -321,6 +321,10 @@ class Connection:
                 return None
             self._buffer += data
 
+    def close_after_answer(self) -> None:
+        """Make the answer under way the last one."""
+        self._close = self._special = True
+
     def disconnect(self) -> None:
         """Tell the running request that its client left."""
         if self.request is not None:
@@ -347,14 +351,10 @@ class Connection:
                 self.received = 0
                 request._source = reader = self._reader = BodyReader(self, length, expects=parser.expects)
         server = self.server
-        self._close = close = not parser.keep_alive or self.sequence >= server.requests_per_connection
-        self._special = (
-            close
-            or reader is not None
-            or not parser.line.minor
-            or request.method == "HEAD"
-            or server.draining
+        self._close = close = (
+            not parser.keep_alive or server.draining or self.sequence >= server.requests_per_connection
         )
+        self._special = close or reader is not None or not parser.line.minor or request.method == "HEAD"
         return request
 
     async def _refuse(self, refusal: Refusal) -> None:
@@ -371,9 +371,9 @@ class Connection:
     async def _linger(self) -> None:
         # Closing a socket with unread bytes resets the connection, and the reset can overtake our answer.
         self.state = LAST
-        self.transport.send_eof()
         left = _LINGER_BYTES
         with trio.move_on_after(_LINGER_SECONDS):
+            await self.transport.send_eof()
             while left > 0:
                 data = await self.transport.receive(_BODY_PIECE)
                 if not data:
@@ -401,7 +401,7 @@ class Connection:
         try:
             data = await self.transport.receive(_BODY_PIECE)
         except Interrupted:
-            self._close = True
+            self.close_after_answer()
             raise HttpError(408, "slow-request", "The request body took too long.") from None
         finally:
             self.state = RUN
@@ -507,9 +507,7 @@ class Connection:
         else:
             head = fields(response) if "date" in headers else fields(response) + heads.shared
         reader = self._reader
-        if self.server.draining or (
-            reader is not None and not reader.decoder.done and self._must_not_discard(reader)
-        ):
+        if reader is not None and not reader.decoder.done and self._must_not_discard(reader):
             self._close = True
         if self._close:
             return head + b"connection: close\r\n"

@@ -186,23 +186,20 @@ class Request(ThreeParameters[Body, Query, Fields]):
             raise body_too_large(self.body_limit)
         return raw
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the body in pieces; the client is read only as fast as they are taken.
+    def stream(self) -> AsyncIterator[bytes]:
+        """Return an iterator over the body in pieces; the client is read only as fast as they are taken.
 
         Raises:
-            HttpError: As ``read`` does, possibly after some pieces.
+            HttpError: As ``read`` does, from the iterator and possibly after some pieces.
             RequestState: The body is being streamed already.
         """
-        if self._raw is not None:
-            raw = await self.read()
-            if raw:
-                yield raw
-            return
+        raw = self._raw
+        if raw is not None:
+            return _Whole(raw, self.body_limit)
         if self._source is None:
             _too_early("stream()", "stream() took the body")
         source, self._source = self._source, None
-        async for piece in source.stream(self.body_limit):
-            yield piece
+        return source.stream(self.body_limit)
 
     async def json(self) -> Any:
         """Read the body as JSON (RFC 8259) in UTF-8.
@@ -239,6 +236,25 @@ class Request(ThreeParameters[Body, Query, Fields]):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+class _Whole:
+    """A body that is all here, as a stream of at most one piece."""
+
+    def __init__(self, raw: bytes, limit: int) -> None:
+        self._raw = raw
+        self._limit = limit
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raw, self._raw = self._raw, b""
+        if len(raw) > self._limit:
+            raise body_too_large(self._limit)
+        if not raw:
+            raise StopAsyncIteration
+        return raw
 
 
 def _too_early(name: str, advice: str) -> NoReturn:

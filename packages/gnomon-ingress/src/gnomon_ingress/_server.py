@@ -123,6 +123,8 @@ class Server:
         for listener in self._listeners:
             trio.lowlevel.notify_closing(listener)
             listener.close()
+        for connection in self.connections:
+            connection.close_after_answer()
         self._end_idle()
         self._end_if_empty()
 

@@ -38,7 +38,7 @@ class Transport(Protocol):
     def interrupt(self) -> None:
         """Make the wait under way raise ``Interrupted``."""
 
-    def send_eof(self) -> None:
+    async def send_eof(self) -> None:
         """Say that nothing more will be written."""
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class SocketTransport:
         # It only wakes who waits on the socket, with ClosedResourceError: no cancel scope per wait is needed.
         trio.lowlevel.notify_closing(self._sock)
 
-    def send_eof(self) -> None:
+    async def send_eof(self) -> None:
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -167,12 +167,16 @@ class StreamTransport:
         if self._scope is not None:
             self._scope.cancel()
 
-    def send_eof(self) -> None:
-        if self._sock is not None:
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
+    async def send_eof(self) -> None:
+        stream = self._stream
+        try:
+            if isinstance(stream, trio.SSLStream):
+                # Without it a client cannot tell the end of the answer from an attacker's cut.
+                await stream.unwrap()
+            elif isinstance(stream, trio.abc.HalfCloseableStream):
+                await stream.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            pass
 
     def close(self) -> None:
         closing = getattr(self._stream, "close", None)

@@ -219,16 +219,16 @@ class StreamedAnswer:
         self.headers = Headers(reader.pairs)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces()
+        return self
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body."""
         reader = self._reader
-        while True:
-            while reader.pieces:
-                yield reader.pieces.pop(0)
+        while not reader.pieces:
             if reader.done:
-                return
+                raise StopAsyncIteration
             await reader.more()
+        return reader.pieces.pop(0)
 
     async def read(self) -> bytes:
         """Return what is left of the body."""

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -23,10 +24,9 @@ def test_docstrings(name: str) -> None:
     module = importlib.import_module(name)
     for value in list(vars(module).values()):
         # exports name their public home as their module; here they are looked for where they are written
-        code = getattr(value, "__code__", None)
-        if code is None and not isinstance(value, type):
+        if not isinstance(value, (type, FunctionType)):
             continue
-        if code is not None and code.co_filename != module.__file__:
+        if isinstance(value, FunctionType) and value.__code__.co_filename != module.__file__:
             continue
         for example in doctest.DocTestFinder(recurse=isinstance(value, type)).find(
             value, globs=dict(vars(module))

@@ -27,6 +27,7 @@ Point: TypeAlias = Literal["before", "after", "catch"]
 Level: TypeAlias = Literal["global", "route"]
 
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+_FOREIGN: Final = re.compile(r"[\s?#]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?::[a-z]+)?")
 _HANDLER: Final = "__gnomon_handler__"
 _HOOK: Final = "__gnomon_hook__"
@@ -115,7 +116,7 @@ def check_path(path: str, *, prefix: bool = False) -> str:
         raise DeclarationError(f"the path {path!r} does not start with a slash; write {'/' + path!r}")
     if prefix and path.endswith("/"):
         raise DeclarationError(f"the prefix {path!r} ends with a slash; write {path.rstrip('/')!r}")
-    if any(character.isspace() or character in "?#" for character in path):
+    if _FOREIGN.search(path):
         raise DeclarationError(f"the path {path!r} holds white space, a query or a fragment")
     parameters = _PARAMETER.findall(path)
     if "{" in (rest := _PARAMETER.sub("", path)) or "}" in rest:
@@ -145,7 +146,7 @@ def documented(function: Callable[..., Any], values: dict[str, Any]) -> dict[str
     return values
 
 
-def check_responses(responses: Mapping[int, Any] | None) -> Mapping[int, Any]:
+def check_responses(responses: Mapping[Any, Any] | None) -> Mapping[int, Any]:
     """Take the further answers of a route, by status.
 
     Raises:
@@ -157,7 +158,7 @@ def check_responses(responses: Mapping[int, Any] | None) -> Mapping[int, Any]:
     return MappingProxyType(dict(responses or {}))
 
 
-def check_words(words: Iterable[str], what: str) -> tuple[str, ...]:
+def check_words(words: Iterable[Any], what: str) -> tuple[str, ...]:
     """Take a sequence of strings, and refuse one bare string.
 
     Raises:

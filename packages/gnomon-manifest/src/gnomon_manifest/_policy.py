@@ -68,7 +68,7 @@ def parse_rate_limit(text: str) -> RateLimit:
     return RateLimit(limit, window, int(match["burst"] or limit))
 
 
-def parse_roles(roles: Iterable[str]) -> tuple[str, ...]:
+def parse_roles(roles: Iterable[Any]) -> tuple[str, ...]:
     """Put roles into order, each once.
 
     Raises:

@@ -1,0 +1,100 @@
+"""Findings: what can not be known from the source, told with its place and its mend."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+__all__ = ["CODES", "Code", "Finding", "Position", "render"]
+
+Code: TypeAlias = Literal[
+    "ambiguous-definition",
+    "dynamic-declaration",
+    "dynamic-hook",
+    "dynamic-value",
+    "invalid-declaration",
+    "lint-body-on-get",
+    "lint-duplicate-id",
+    "lint-hook-runs-twice",
+    "lint-response-never-sent",
+    "lint-route-conflict",
+    "lint-swapped-contexts",
+    "lint-unreachable-hook",
+    "signature",
+    "syntax",
+    "too-deep",
+    "unreadable",
+    "unresolvable-type",
+]
+
+CODES: Final[dict[Code, str]] = {
+    "ambiguous-definition": "keep one definition of the name, or one per branch of `if TYPE_CHECKING`",
+    "dynamic-declaration": "decorate a module-level function or a method directly, with the decorator or a group",
+    "dynamic-hook": "name a function of the project, by itself or in a list that is a module-level constant",
+    "dynamic-value": "write a literal, or a module-level constant made of literals",
+    "invalid-declaration": "see the message; the application would not start with this",
+    "lint-body-on-get": "take the values from the query, or declare another method",
+    "lint-duplicate-id": "give one of the handlers an id of its own",
+    "lint-hook-runs-twice": "declare the hook with level='route', or take it out of the route",
+    "lint-response-never-sent": "send the status, or drop it from responses",
+    "lint-route-conflict": "change one of the paths or methods",
+    "lint-swapped-contexts": "annotate lctx with LocalContext and gctx with GlobalContext",
+    "lint-unreachable-hook": "list the hook in a route, or declare it with level='global'",
+    "signature": "bind by the names req, res, lctx, gctx",
+    "syntax": "mend the syntax; the other files were read",
+    "too-deep": "split the expression into smaller ones",
+    "unreadable": "make the file readable, in UTF-8 or with a coding line",
+    "unresolvable-type": "use a type that can be read from the source of the project",
+}
+
+
+class Position(NamedTuple):
+    """A place in the source: file relative to what was read, line from 1, column from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Finding(NamedTuple):
+    """Something that could not be known, or that can not be meant.
+
+    Args:
+        position: where it stands.
+        code: one of the closed list in the reference; lints start with `lint-`.
+        message: what is wrong, in one sentence.
+        mend: what to do about it.
+    """
+
+    position: Position
+    code: Code
+    message: str
+    mend: str
+
+    @property
+    def is_lint(self) -> bool:
+        """Whether the meaning is clear and only doubtful."""
+        return self.code.startswith("lint-")
+
+
+def render(finding: Finding, source: str | None) -> str:
+    """Show a finding as a compiler would, with the line it is about.
+
+    Args:
+        finding: what to show.
+        source: text of the file, or None when it can not be shown.
+    """
+    kind = "warning" if finding.is_lint else "error"
+    shown = [f"{finding.position}: {kind}[{finding.code}]: {finding.message}"]
+    lines = source.splitlines() if source is not None else []
+    if 0 < finding.position.line <= len(lines):
+        number = str(finding.position.line)
+        line = lines[finding.position.line - 1]
+        lead = "".join(
+            "\t" if character == "\t" else " " for character in line[: finding.position.column - 1]
+        )
+        shown += [f"  {number} | {line}", f"  {' ' * len(number)} | {lead}^"]
+    shown.append(f"  = mend: {finding.mend}")
+    return "\n".join(shown)

@@ -1,0 +1,85 @@
+"""The manifest as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ._findings import Finding
+from ._model import Handler, OpenEdge, TypeEntry
+from ._wire import ManifestRefused, decode, encode, loads, schema_of
+
+__all__ = ["FORMAT", "Manifest"]
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a source tree exposes.
+
+    Args:
+        handlers: every handler, sorted by id.
+        types: every type that a handler refers to, by the digest of its schema.
+        findings: what could not be known, and what can not be meant, sorted by place.
+        open_edges: where the reach of the fingerprints ends, over all handlers.
+
+    >>> from gnomon_manifest import Manifest
+    >>> Manifest().to_json()
+    '{"findings":[],"format":1,"handlers":[],"open_edges":[],"types":{}}'
+    >>> Manifest.from_json(Manifest().to_json()) == Manifest()
+    True
+    """
+
+    handlers: tuple[Handler, ...] = ()
+    types: Mapping[str, TypeEntry] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    open_edges: tuple[OpenEdge, ...] = ()
+
+    def to_json(self) -> str:
+        """The manifest as canonical JSON: sorted keys, no white space, ASCII; one manifest has one text."""
+        return json.dumps(
+            {"format": FORMAT, **encode(self)}, sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Manifest:
+        """Read a manifest back.
+
+        Args:
+            text: what `to_json` gave, in any formatting.
+
+        Raises:
+            ManifestRefused: when the text is no manifest, or of another format; says where and why.
+        """
+        value = loads(text)
+        if not isinstance(value, dict):
+            raise ManifestRefused("a manifest is a JSON object")
+        found = value.pop("format", None)
+        if found != FORMAT or isinstance(found, bool):
+            raise ManifestRefused(
+                f"the format of the manifest is {found!r}; this version understands {FORMAT}"
+            )
+        return decode(Manifest, value)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """The JSON Schema (2020-12) of `to_json`.
+
+        >>> from gnomon_manifest import Manifest
+        >>> Manifest.json_schema()["properties"]["format"]
+        {'const': 1}
+        """
+        definitions: dict[str, Any] = {}
+        schema_of(Manifest, definitions)
+        whole = definitions.pop("Manifest")
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Gnomon manifest",
+            **whole,
+            "properties": {"format": {"const": FORMAT}, **whole["properties"]},
+            "required": ["format", *whole["required"]],
+            "$defs": definitions,
+        }

@@ -1,0 +1,150 @@
+"""A manifest of a thousand handlers, against parsing and hashing the same files, and against FastAPI."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+from bench.harness import Case, Sampler
+
+REQUIRES = ("fastapi>=0.115",)
+MODULES, HANDLERS = 200, 5
+
+_HEAD = '''
+"""Orders of shop {number}."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+{imports}
+
+
+class NewOrder{number}(TypedDict):
+    email: str
+    sku: Annotated[str, MinLen(3)]
+    quantity: int
+    note: str | None
+
+
+class Order{number}(NewOrder{number}):
+    id: str
+    lines: list[NewOrder{number}]
+
+
+def price{number}(order: NewOrder{number}) -> int:
+    """The price in cents."""
+    total = order["quantity"] * 100
+    if total > 10_000:
+        return total - total // 10
+    return total
+
+
+def valid{number}(order: NewOrder{number}) -> bool:
+    return bool(order["sku"]) and price{number}(order) > 0
+'''
+_OURS = '''
+
+@post("/shop{number}/orders/{index}", roles=("buyer",), rate_limit="100/minute", timeout=2.0)
+async def create{index}(
+    req: Request[NewOrder{number}], res: Response[Order{number}], lctx: LocalContext, gctx: GlobalContext
+) -> None:
+    """Place an order."""
+    if not valid{number}(req.body):
+        raise HttpError(409, "invalid", f"no such thing: {{req.body['sku']}}")
+    order = await gctx.modules.orders.create(req.body)
+    lctx.compensate(gctx.modules.orders.cancel, order["id"])
+    lines = [line for line in order["lines"] if line["quantity"] > 0]
+    lctx.set("price", sum(price{number}(line) for line in lines))
+    res.status(201).json(order)
+'''
+_FASTAPI = '''
+
+@app.post("/shop{number}/orders/{index}", status_code=201)
+async def create{index}(order: NewOrder{number}) -> Order{number}:
+    """Place an order."""
+    if not valid{number}(order):
+        raise HTTPException(409, f"no such thing: {{order['sku']}}")
+    lines = [line for line in order["lines"] if line["quantity"] > 0]
+    print("price", sum(price{number}(line) for line in lines))
+    return order
+'''
+
+
+def _write(folder: Path, handler: str, imports: str) -> Path:
+    package = folder / "shops"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    for number in range(MODULES):
+        text = _HEAD.format(number=number, imports=imports)
+        text += "".join(handler.format(number=number, index=index) for index in range(HANDLERS))
+        (package / f"shop{number}.py").write_text(text)
+    return package
+
+
+@cache
+def _project() -> Path:
+    imports = (
+        "from annotated_types import MinLen\n"
+        "from gnomon import GlobalContext, HttpError, LocalContext, Request, Response, post"
+    )
+    return _write(Path(tempfile.mkdtemp()), _OURS, imports)
+
+
+def _timed(function: object) -> Sampler:
+    def sample() -> float:
+        started = time.perf_counter()
+        function()  # type: ignore[operator]
+        return time.perf_counter() - started
+
+    return sample
+
+
+def _cold() -> None:
+    from gnomon_manifest import build
+
+    manifest = build(_project())
+    if len(manifest.handlers) != MODULES * HANDLERS or manifest.findings:
+        raise SystemExit(f"{len(manifest.handlers)} handlers, {manifest.findings[:3]}")
+
+
+def _parse_and_hash() -> None:
+    for file in sorted(_project().glob("*.py")):
+        data = file.read_bytes()
+        hashlib.sha256(data).hexdigest()
+        ast.parse(data)
+
+
+@cache
+def _fastapi_program() -> str:
+    folder = Path(tempfile.mkdtemp())
+    imports = "from annotated_types import MinLen\nfrom fastapi import HTTPException\nfrom shops import app"
+    package = _write(folder, _FASTAPI, imports)
+    (package / "__init__.py").write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
+    return (
+        f"import sys, time; sys.path.insert(0, {str(folder)!r})\n"
+        "from importlib import import_module; import fastapi\n"
+        "started = time.perf_counter()\n"
+        f"for number in range({MODULES}): import_module(f'shops.shop{{number}}')\n"
+        "import shops; shops.app.openapi(); print(time.perf_counter() - started)"
+    )
+
+
+def _fastapi() -> float:
+    done = subprocess.run([sys.executable, "-c", _fastapi_program()], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def cases() -> list[Case]:
+    """The goals of the package, and the peer beside them."""
+    cold = _timed(_cold)
+    return [
+        Case("cold build, 1,000 handlers", cold, _timed(_parse_and_hash), "ast.parse + sha256", at_most=3.0, rounds=5),
+        Case("cold build, 1,000 handlers", cold, _fastapi, "FastAPI import + openapi()", rounds=3),
+    ]

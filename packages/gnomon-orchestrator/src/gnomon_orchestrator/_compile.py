@@ -247,6 +247,8 @@ class _Writer:
 
     def _way_out(self) -> Iterator[str]:
         plan = self.plan
+        # A guard or hook that answered has not failed, whatever happens from here on.
+        yield f"step = {plan.handler_entry.index}"
         yield "if lctx.cancel_reason is not None: raise Overdue"
         yield "if lctx.deadline != inf and lctx.deadline <= now(): raise Overdue"
         for entry in plan.after:

@@ -135,6 +135,7 @@ class Ending:
     async def succeed(self) -> BaseException | None:
         """Steps 1, 4, 5 and 6 under the deadline of the request; returns what failed."""
         run = self.run
+        self.entry = None
         try:
             if self.stage == IN:
                 await join_tasks(run.lctx)

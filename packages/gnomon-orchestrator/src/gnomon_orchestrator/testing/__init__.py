@@ -1,8 +1,33 @@
-"""Fakes for tests of what runs in a plan: real plans, real contexts, no network."""
+"""For tests of what runs in plans: a bench and fakes, requests as data, and the lifecycle as a reference model.
 
+``gnomon_orchestrator.testing.strategies`` generates such requests; it needs the extra ``testing``.
+"""
+
+from ._bench import Bench, FakeGuard, FakeValidator, Invalid, Refused
 from ._fakes import EventLog, FakeRequest, FakeResponse
+from ._model import expected
+from ._perform import performed
+from ._scenario import Act, Callback, Child, Interruption, Part, Scenario, Trace
 
-__all__ = ["EventLog", "FakeRequest", "FakeResponse"]
+__all__ = [
+    "Act",
+    "Bench",
+    "Callback",
+    "Child",
+    "EventLog",
+    "FakeGuard",
+    "FakeRequest",
+    "FakeResponse",
+    "FakeValidator",
+    "Interruption",
+    "Invalid",
+    "Part",
+    "Refused",
+    "Scenario",
+    "Trace",
+    "expected",
+    "performed",
+]
 
 for _name in __all__:
     globals()[_name].__module__ = __name__

@@ -72,7 +72,9 @@ class Model:
 
     # Events and time.
 
-    def tell(self, kind: str, name: str, attempt: int = 1, error: str | None = None, detail: object = None) -> None:
+    def tell(
+        self, kind: str, name: str, attempt: int = 1, error: str | None = None, detail: object = None
+    ) -> None:
         timed = kind.split(".")[0] not in ("compensation", "cleanup") and not name.startswith("on_")
         self.events.append((kind, name, attempt, error, detail, milliseconds(self.now) if timed else None))
 
@@ -251,7 +253,9 @@ class Model:
     def join(self) -> None:
         """Step 1 of a request that has not failed."""
         while True:
-            running = [began + child.delay for began, child in self.children if began + child.delay > self.now]
+            running = [
+                began + child.delay for began, child in self.children if began + child.delay > self.now
+            ]
             failing = [
                 began + child.delay
                 for began, child in self.children
@@ -349,6 +353,7 @@ class Model:
             self.move("responding")
             self.deadline = math.inf
             self.compensations.clear()
+            self.sealed = self.extras
             self.send()
         except Failed as failed:
             kind, error, again, truncated, recovered = self.failure(failed, stage)
@@ -358,7 +363,9 @@ class Model:
             self.move("completed")
         self.tell("request.finished", "here", 1, error, (kind, truncated, recovered))
         raised = "Cancelled" if again else None
-        return Trace(tuple(self.events), None if again else kind, (truncated, recovered), tuple(self.sent), raised)
+        return Trace(
+            tuple(self.events), None if again else kind, (truncated, recovered), tuple(self.sent), raised
+        )
 
     def failure(self, failed: Failed, stage: str) -> tuple[str, str | None, bool, bool, bool]:
         """Steps 1 to 6 after a failure; returns kind, error, whether it is raised again, and the flags."""
@@ -372,6 +379,7 @@ class Model:
             kind = REASONS[reason]
             error = ERRORS[kind]
         self.shielded = True
+        self.deadline = math.inf
         self.exit_at = self.now + EXIT
         self.children = []
         self.move("failed")
@@ -388,7 +396,6 @@ class Model:
         self.shielded = False
         interrupted = self.cancelled_by() is not None or kind in ("timeout", "cancelled", "shutdown")
         self.shielded = interrupted
-        self.deadline = math.inf
         try:
             if interrupted:
                 with self.limit(EXIT):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import trio
 import trio.testing
 from gnomon_context import LocalContext, open_global_context
+
 from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
 
+from ._bench import FakeGuard, FakeValidator, Refused
 from ._fakes import EventLog, FakeRequest, FakeResponse
 from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace, milliseconds
 
@@ -23,24 +25,6 @@ class Broken(Exception):
 
 class ChildFailed(Exception):
     """What a task raises."""
-
-
-class Invalid(Exception):
-    """What the validators of a scenario raise."""
-
-    problems = ()
-
-
-class Refused(Exception):
-    """An error that knows its answer."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-        self.code = "refused"
-        self.detail: str | None = None
-        self.headers: dict[str, str] | None = None
-        self.errors: tuple[object, ...] = ()
 
 
 class _Whole(random.Random):
@@ -54,24 +38,13 @@ class _Sources:
     random = _Whole()
 
     def now(self) -> datetime:
-        return datetime(2000, 1, 1, tzinfo=timezone.utc)
+        return datetime(2000, 1, 1, tzinfo=UTC)
 
     def monotonic(self) -> float:
         return trio.current_time()
 
     def uuid(self) -> uuid.UUID:
         return uuid.UUID(int=0)
-
-
-class _Validator:
-    reads_body = False
-
-    def __init__(self, refuses: Callable[[Any], bool]) -> None:
-        self._refuses = refuses
-
-    def validate(self, subject: Any, /) -> None:
-        if self._refuses(subject):
-            raise Invalid
 
 
 class Performance:
@@ -84,7 +57,7 @@ class Performance:
         self.res = FakeResponse(delay=scenario.send_delay)
         self.calls: dict[str, int] = {}
         self.functions = {part.name: self._function(part) for part in scenario.parts}
-        guards = [_Guard(part.name, self.functions[part.name]) for part in scenario.of("guard")]
+        guards = [FakeGuard(self.functions[part.name], part.name) for part in scenario.of("guard")]
         orchestrator = Orchestrator(
             self._hooks("global"),
             () if silent else (self.log,),
@@ -102,8 +75,10 @@ class Performance:
         self.plan = orchestrator.plan(
             self.functions[handler.name],
             hooks=self._hooks("route"),
-            request=None if scenario.request is None else _Validator(lambda _: scenario.request == "refuse"),
-            response=None if refused is None else _Validator(lambda res: res.status_code in refused),
+            request=None
+            if scenario.request is None
+            else FakeValidator(lambda _: scenario.request == "accept"),
+            response=None if refused is None else FakeValidator(lambda res: res.status_code not in refused),
             name="here",
         )
         # The handler is known by its name in the scenario.
@@ -219,12 +194,6 @@ class Performance:
         error = None if event.error is None else type(event.error).__name__
         name = self.handler.name if event.kind.startswith("handler") else event.name
         return (event.kind, name, event.attempt, error, detail, at)
-
-
-class _Guard:
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        self.name = name
-        self.check = function
 
 
 def _end(act: Act, res: Any) -> None:

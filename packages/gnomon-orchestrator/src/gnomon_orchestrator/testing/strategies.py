@@ -1,4 +1,4 @@
-"""Hypothesis strategies: whole requests, and their parts."""
+"""Hypothesis strategies: whole requests, and their parts; needs the extra ``testing``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def acts(draw: st.DrawFn, *, sync: bool = False, calm: bool = False) -> Act:
 @st.composite
 def _callbacks(draw: st.DrawFn, numbers: Iterator[int]) -> tuple[Callback, ...]:
     made = []
-    for kind in draw(st.lists(st.sampled_from(["compensation", "cleanup", "on_error", "on_timeout"]), max_size=2)):
+    for kind in draw(
+        st.lists(st.sampled_from(["compensation", "cleanup", "on_error", "on_timeout"]), max_size=2)
+    ):
         act = Act(draw(_DELAYS), draw(st.sampled_from(["return", "return", "raise"])))
         made.append(Callback(kind, f"{kind}{next(numbers)}", act))
     return tuple(made)
@@ -77,7 +79,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     parts = [_placed(draw, part, parts) for part in parts]
     handler = draw(_part("handler", "route", numbers))
     if draw(st.booleans()):
-        handler = _with(handler, acts=(Act(draw(_DELAYS) if not handler.sync else 0.0, "answer", draw(_STATUSES)),))
+        handler = _with(
+            handler, acts=(Act(draw(_DELAYS) if not handler.sync else 0.0, "answer", draw(_STATUSES)),)
+        )
     if draw(st.integers(0, 3)) == 0:
         children = tuple(
             Child(
@@ -96,7 +100,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     return Scenario(
         parts=(*parts, handler),
         request=draw(st.sampled_from([None, None, "accept", "refuse"])),
-        response=draw(st.sampled_from([None, None, frozenset[int](), frozenset({200}), frozenset({200, 418, 500})])),
+        response=draw(
+            st.sampled_from([None, None, frozenset[int](), frozenset({200}), frozenset({200, 418, 500})])
+        ),
         deadline=draw(st.sampled_from([math.inf, math.inf, math.inf, 0.057, 0.257, 0.657, 3.557])),
         interruption=draw(st.one_of(st.none(), st.none(), _interruptions())),
         send_delay=draw(st.sampled_from([0.0, 0.0, 0.2])),

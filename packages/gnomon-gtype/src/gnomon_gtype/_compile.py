@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
 from gnomon_gtype._errors import SchemaError
 from gnomon_gtype._formats import FORMATS
-from gnomon_gtype._interpret import REFUSED, Reading
+from gnomon_gtype._interpret import REFUSED, Channel, Reading
 from gnomon_gtype._read_composites import read_key
 from gnomon_gtype._read_scalars import decimal_from_json
 from gnomon_gtype._schema import UNSET, Schema
@@ -34,21 +34,34 @@ LAX = CoreConfig(strict=False, allow_inf_nan=False)
 
 
 class Known(dict[str, Schema]):
-    """The definitions of a tree, and the configuration that every record inside it repeats (the engine does not inherit it)."""
+    """The definitions of a tree, and what it is compiled for.
 
-    def __init__(self, definitions: Mapping[str, Schema], config: CoreConfig = CONFIG) -> None:
+    Args:
+        definitions: the nodes that references name.
+        channel: whether Python objects or JSON text will be read; each has a validator of its own, which knows only that.
+        config: what every record repeats, because the engine does not hand it down.
+    """
+
+    def __init__(
+        self, definitions: Mapping[str, Schema], channel: Channel = "python", config: CoreConfig = CONFIG
+    ) -> None:
         super().__init__(definitions)
+        self.channel: Channel = channel
         self.config = config
+
+    @property
+    def json(self) -> bool:
+        return self.channel == "json"
 
 
 _EXACT_FLOAT = 1 << 53
 
 
-def core_schema_of(tree: Schema, *, config: CoreConfig = CONFIG) -> CoreSchema:
+def core_schema_of(tree: Schema, *, channel: Channel = "python", config: CoreConfig = CONFIG) -> CoreSchema:
     """The core schema of a whole tree."""
     if not isinstance(tree, c.Definitions):
-        return compile_node(tree, Known({}, config))
-    known = Known(tree.by_name, config)
+        return compile_node(tree, Known({}, channel, config))
+    known = Known(tree.by_name, channel, config)
     bodies: list[CoreSchema] = []
     for name, node in tree.definitions:
         body = dict(compile_node(node, known))
@@ -59,14 +72,16 @@ def core_schema_of(tree: Schema, *, config: CoreConfig = CONFIG) -> CoreSchema:
     return core.definitions_schema(compile_node(tree.root, known), bodies)
 
 
-def build_validator(tree: Schema, *, config: CoreConfig = CONFIG) -> SchemaValidator:
-    """The compiled validator of a tree, strict unless `config` says other.
+def build_validator(
+    tree: Schema, *, channel: Channel = "python", config: CoreConfig = CONFIG
+) -> SchemaValidator:
+    """The compiled validator of a tree for one channel, strict unless `config` says other.
 
     Raises:
         SchemaError: the engine cannot serve it.
     """
     try:
-        return SchemaValidator(core_schema_of(tree, config=config), config)
+        return SchemaValidator(core_schema_of(tree, channel=channel, config=config), config)
     except CoreSchemaError as error:
         raise SchemaError(f"the engine cannot compile the type: {error}") from error
 
@@ -79,14 +94,13 @@ def compile_node(node: Schema, known: Known) -> CoreSchema:
 def _read_by(node: Schema, known: Known) -> CoreSchema:
     """The node, read by the interpreter from inside the engine."""
 
-    def read(value: Any, info: core.ValidationInfo) -> Any:
-        reading = Reading("json" if info.mode == "json" else "python", known, limit=1)
-        result = reading.attempt(node, value, ())[0]
+    def read(value: Any) -> Any:
+        result = Reading(known.channel, known, limit=1).attempt(node, value, ())[0]
         if result is REFUSED:
             raise ValueError("refused")
         return result
 
-    return core.with_info_plain_validator_function(read)
+    return core.no_info_plain_validator_function(read)
 
 
 def _scalar(build: Callable[..., CoreSchema], **fixed: Any) -> Callable[[Any, Known], CoreSchema]:
@@ -130,6 +144,8 @@ def _float_schema(known: Known, **limits: Any) -> CoreSchema:
 
 def _float(node: s.Float, known: Known) -> CoreSchema:
     step = node.multiple_of
+    if known.json and not node.finite:
+        node = replace(node, finite=True)
     exact = _small(node.minimum, node.maximum)
     if exact and (node.finite or (node.minimum is None and node.maximum is None)):
         schema = _float_schema(known, allow_inf_nan=not node.finite, **_float_limits(node))
@@ -140,9 +156,7 @@ def _float(node: s.Float, known: Known) -> CoreSchema:
         schema = _check_after(
             schema, lambda value: not math.isfinite(value) or checks.is_multiple(value, step)
         )
-    if node.finite:
-        return schema
-    return core.json_or_python_schema(core.chain_schema([core.float_schema(), schema]), schema)
+    return schema
 
 
 def _number(node: s.Number, known: Known) -> CoreSchema:
@@ -161,7 +175,7 @@ def _number(node: s.Number, known: Known) -> CoreSchema:
     return _check_after(schema, lambda value: checks.is_multiple(value, step))
 
 
-def _decimal(node: s.DecimalNumber, _: Known) -> CoreSchema:
+def _decimal(node: s.DecimalNumber, known: Known) -> CoreSchema:
     def from_json(value: Any) -> Any:
         found = decimal_from_json(value)
         if found is None:
@@ -176,17 +190,21 @@ def _decimal(node: s.DecimalNumber, _: Known) -> CoreSchema:
             and checks.decimal_fits(node, value)
         )
 
-    from_text = core.no_info_plain_validator_function(from_json)
+    schema = core.no_info_plain_validator_function(from_json) if known.json else core.decimal_schema()
     limits = (node.minimum, node.maximum, node.multiple_of, node.max_digits, node.decimal_places)
-    plain = core.decimal_schema()
-    if any(limit is not None for limit in limits):
-        from_text, plain = _check_after(from_text, fits), _check_after(plain, fits)
-    else:
-        from_text = _check_after(from_text, lambda value: value.is_finite())
-    return core.json_or_python_schema(from_text, plain)
+    if all(limit is None for limit in limits):
+        return _check_after(schema, lambda value: value.is_finite()) if known.json else schema
+    return _check_after(schema, fits)
 
 
-def _string(node: s.String, _: Known) -> CoreSchema:
+def _text(known: Known, **limits: Any) -> CoreSchema:
+    """Text. A lower limit, even 0, makes the engine check that text from Python is Unicode; JSON text always is."""
+    if not known.json:
+        limits.setdefault("min_length", 0)
+    return core.str_schema(**limits)
+
+
+def _string(node: s.String, known: Known) -> CoreSchema:
     low, high, patterns = node.min_length, node.max_length, list(node.patterns)
     check = None
     if node.format is not None:
@@ -202,35 +220,41 @@ def _string(node: s.String, _: Known) -> CoreSchema:
         check = item.check
         if item.pattern:
             patterns.append(item.pattern)
-    # a lower limit, even 0, makes the engine check that the text is Unicode
-    schema: CoreSchema = core.str_schema(
-        min_length=low, max_length=high, pattern=patterns[0] if patterns else None
-    )
+    limits: dict[str, Any] = {"min_length": low} if low else {}
+    schema = _text(known, max_length=high, pattern=patterns[0] if patterns else None, **limits)
     for pattern in patterns[1:]:
         schema = core.chain_schema([schema, core.str_schema(pattern=pattern)])
     return schema if check is None else _check_after(schema, check)
 
 
 def _text_or(
-    python: CoreSchema, parse: Callable[[str], Any] | CoreSchema, *, pattern: str | None = None
+    known: Known,
+    python: Callable[[], CoreSchema],
+    parse: Callable[[str], Any] | CoreSchema,
+    *,
+    pattern: str | None = None,
 ) -> CoreSchema:
     """From Python as `python` says; from JSON, text that matches and is then parsed."""
-    text = core.str_schema(min_length=0, pattern=pattern)
+    if not known.json:
+        return python()
+    text = core.str_schema(pattern=pattern)
     if callable(parse):
-        return core.json_or_python_schema(core.no_info_after_validator_function(parse, text), python)
-    return core.json_or_python_schema(core.chain_schema([text, parse]), python)
+        return core.no_info_after_validator_function(parse, text)
+    return core.chain_schema([text, parse])
 
 
-def _bytes(node: s.Bytes, _: Known) -> CoreSchema:
+def _bytes(node: s.Bytes, known: Known) -> CoreSchema:
     plain = core.bytes_schema(min_length=node.min_length, max_length=node.max_length)
-    decoded = core.no_info_after_validator_function(checks.read_base64, core.str_schema(min_length=0))
-    return core.json_or_python_schema(core.chain_schema([decoded, plain]), plain)
+    if not known.json:
+        return plain
+    decoded = core.no_info_after_validator_function(checks.read_base64, core.str_schema())
+    return core.chain_schema([decoded, plain])
 
 
 def _literal(node: s.Literal, known: Known) -> CoreSchema:
     kinds = {type(value) for value in node.values}
     if kinds == {str}:
-        return core.chain_schema([core.str_schema(min_length=0), core.literal_schema(list(node.values))])
+        return core.literal_schema(list(node.values))
     if kinds == {int}:
         return core.chain_schema([core.int_schema(), core.literal_schema(list(node.values))])
     if kinds == {bool}:
@@ -239,12 +263,12 @@ def _literal(node: s.Literal, known: Known) -> CoreSchema:
 
 
 def _enum(node: s.EnumMember, known: Known) -> CoreSchema:
-    if not node.members:
-        return core.json_or_python_schema(_read_by(node, known), core.is_instance_schema(node.cls))
+    if not known.json:
+        return core.is_instance_schema(node.cls)
     kinds = {type(member.value) for member in node.members}
-    table = {member.value: member for member in node.members} if kinds <= {str} or kinds <= {int} else {}
-    if not table:
-        return core.json_or_python_schema(_read_by(node, known), core.is_instance_schema(node.cls))
+    if kinds not in ({str}, {int}):
+        return _read_by(node, known)
+    table = {member.value: member for member in node.members}
 
     def find(value: Any) -> enum.Enum:
         try:
@@ -252,77 +276,64 @@ def _enum(node: s.EnumMember, known: Known) -> CoreSchema:
         except KeyError:
             raise ValueError("refused") from None
 
-    plain = core.int_schema() if kinds == {int} else core.str_schema(min_length=0)
-    by_value = core.no_info_after_validator_function(find, plain)
-    return core.json_or_python_schema(by_value, core.is_instance_schema(node.cls))
-
-
-def _limits(node: Any) -> dict[str, Any]:
-    return {
-        "gt" if node.exclusive_minimum else "ge": node.minimum,
-        "lt" if node.exclusive_maximum else "le": node.maximum,
-    }
-
-
-def _bounded(build: Callable[..., CoreSchema], node: s.Bounded, pattern: str, parse: Any) -> CoreSchema:
-    plain = build()
-    if node.minimum is None and node.maximum is None:
-        return _text_or(plain, parse, pattern=pattern)
-    return _check_after(
-        _text_or(plain, parse, pattern=pattern), lambda value: checks.within(node, value) is None
+    return core.no_info_after_validator_function(
+        find, core.int_schema() if kinds == {int} else core.str_schema()
     )
 
 
-def _date(node: s.Date, _: Known) -> CoreSchema:
-    return _bounded(core.date_schema, node, checks.DATE, core.date_schema(strict=False))
+def _within(node: s.Bounded, schema: CoreSchema) -> CoreSchema:
+    if node.minimum is None and node.maximum is None:
+        return schema
+    return _check_after(schema, lambda value: checks.within(node, value) is None)
 
 
-def _zone_holds(zone: str) -> Callable[[Any], bool]:
-    return lambda value: (value.utcoffset() is None) == (zone == "naive")
+def _date(node: s.Date, known: Known) -> CoreSchema:
+    return _within(
+        node, _text_or(known, core.date_schema, core.date_schema(strict=False), pattern=checks.DATE)
+    )
 
 
-def _time(node: s.Time, _: Known) -> CoreSchema:
-    schema = _bounded(core.time_schema, s.Time(), checks.TIME, checks.parse_time)
+def _time(node: s.Time, known: Known) -> CoreSchema:
+    schema = _text_or(known, core.time_schema, checks.parse_time, pattern=checks.TIME)
     if node.zone != "any":
-        schema = _check_after(schema, _zone_holds(node.zone))
-    if node.minimum is None and node.maximum is None:
-        return schema
-    return _check_after(schema, lambda value: checks.within(node, value) is None)
+        schema = _check_after(schema, lambda value: (value.utcoffset() is None) == (node.zone == "naive"))
+    return _within(node, schema)
 
 
-def _datetime(node: s.DateTime, _: Known) -> CoreSchema:
-    constraint: Any = None if node.zone == "any" else node.zone
-    plain = core.datetime_schema(tz_constraint=constraint)
-    parse = core.datetime_schema(tz_constraint=constraint, strict=False)
-    schema = _text_or(plain, parse, pattern=checks.DATETIME)
-    if node.minimum is None and node.maximum is None:
-        return schema
-    return _check_after(schema, lambda value: checks.within(node, value) is None)
+def _datetime(node: s.DateTime, known: Known) -> CoreSchema:
+    zone: Any = None if node.zone == "any" else node.zone
+    parse = core.datetime_schema(tz_constraint=zone, strict=False)
+    schema = _text_or(known, lambda: core.datetime_schema(tz_constraint=zone), parse, pattern=checks.DATETIME)
+    return _within(node, schema)
 
 
-def _duration(node: s.Duration, _: Known) -> CoreSchema:
-    return _bounded(core.timedelta_schema, node, checks.DURATION, checks.parse_duration)
+def _duration(node: s.Duration, known: Known) -> CoreSchema:
+    return _within(
+        node, _text_or(known, core.timedelta_schema, checks.parse_duration, pattern=checks.DURATION)
+    )
 
 
-def _uuid(node: s.Uuid, _: Known) -> CoreSchema:
-    schema = _text_or(core.uuid_schema(), core.uuid_schema(strict=False), pattern=checks.UUID)
+def _uuid(node: s.Uuid, known: Known) -> CoreSchema:
+    schema = _text_or(known, core.uuid_schema, core.uuid_schema(strict=False), pattern=checks.UUID)
     if node.version is None:
         return schema
     return _check_after(schema, lambda value: value.version == node.version)
 
 
-def _path(node: s.FilePath, _: Known) -> CoreSchema:
+def _path(node: s.FilePath, known: Known) -> CoreSchema:
     return _text_or(
-        core.is_instance_schema(checks.PATHS[node.kind]), lambda text: checks.read_path(node, text)
+        known,
+        lambda: core.is_instance_schema(checks.PATHS[node.kind]),
+        lambda text: checks.read_path(node, text),
     )
 
 
 def _ip(node: s.IpAddress, known: Known) -> CoreSchema:
-    return _text_or(_read_by(node, known), lambda text: checks.read_ip(node, text))
+    return _text_or(known, lambda: _read_by(node, known), lambda text: checks.read_ip(node, text))
 
 
 def _regex(node: s.Regex, known: Known) -> CoreSchema:
-    return _text_or(_read_by(node, known), checks.read_regex)
+    return _text_or(known, lambda: _read_by(node, known), checks.read_regex)
 
 
 def _array(node: c.Array, known: Known) -> CoreSchema:
@@ -350,15 +361,14 @@ def _homogeneous(node: c.Array, known: Known) -> CoreSchema:
     item = compile_node(node.rest, known)
     low, high = node.min_length or None, node.max_length
     as_list = core.list_schema(item, min_length=low, max_length=high, fail_fast=True)
-    if node.container == "list":
+    if node.container == "list" or (known.json and node.container == "sequence"):
         return as_list
     as_tuple = core.tuple_schema(
         [item], variadic_item_index=0, min_length=low, max_length=high, fail_fast=True
     )
     if node.container == "tuple":
         return as_tuple
-    either = core.union_schema([as_list, as_tuple], mode="left_to_right")
-    return core.json_or_python_schema(as_list, either)
+    return core.union_schema([as_list, as_tuple], mode="left_to_right")
 
 
 def _field(item: c.Field, known: Known) -> CoreSchema:
@@ -422,26 +432,21 @@ def _own_new(cls: type) -> bool:
 def _map(node: c.Map, known: Known) -> CoreSchema:
     values = compile_node(node.values, known)
     low, high = node.min_length or None, node.max_length
-    python = core.dict_schema(compile_node(node.keys, known), values, min_length=low, max_length=high)
     inner = resolved(node.keys, known)
-    if isinstance(inner, s.String) or (
+    textual = isinstance(inner, s.String) or (
         isinstance(inner, s.Literal) and all(type(v) is str for v in inner.values)
-    ):
-        return python
-    if isinstance(inner, s.Anything):
-        return python
+    )
+    if textual or isinstance(inner, s.Anything):
+        return core.dict_schema(compile_node(node.keys, known), values, min_length=low, max_length=high)
 
     def from_text(key: Any) -> Any:
-        reading = Reading("json", known, limit=1)
-        result, why = read_key(reading, node.keys, key, ())
+        result, why = read_key(Reading("json", known, limit=1), node.keys, key, ())
         if why:
             raise ValueError("refused")
         return result
 
-    keys = core.no_info_plain_validator_function(from_text)
-    json = core.dict_schema(keys, values, min_length=low, max_length=high)
-    both = core.json_or_python_schema(json, python)
-    return both if _keeps_keys_apart(inner) else _same_length(both)
+    keys = core.no_info_plain_validator_function(from_text) if known.json else compile_node(node.keys, known)
+    return _same_length(core.dict_schema(keys, values, min_length=low, max_length=high))
 
 
 def _same_length(schema: CoreSchema) -> CoreSchema:
@@ -452,11 +457,6 @@ def _same_length(schema: CoreSchema) -> CoreSchema:
         return result
 
     return core.no_info_wrap_validator_function(check, schema)
-
-
-def _keeps_keys_apart(inner: Schema) -> bool:
-    """Nodes that give different results for different values, from Python and from the text of a JSON key."""
-    return isinstance(inner, (s.Boolean, s.Null))
 
 
 def _set(node: c.Set, known: Known) -> CoreSchema:
@@ -474,12 +474,13 @@ def _set(node: c.Set, known: Known) -> CoreSchema:
             raise ValueError("refused")
         return found
 
-    listed = core.list_schema(item, min_length=low, max_length=high, fail_fast=True)
+    if known.json:
+        listed = core.list_schema(item, min_length=low, max_length=high, fail_fast=True)
+        return core.no_info_after_validator_function(gather, listed)
     python = build(item, min_length=low, max_length=high)
     inner = resolved(node.items, known)
-    if isinstance(inner, (s.Float, c.Union, c.Intersection, c.Array, c.Opaque)):
-        python = _same_length(python)
-    return core.json_or_python_schema(core.no_info_after_validator_function(gather, listed), python)
+    lossy = isinstance(inner, (s.Float, c.Union, c.Intersection, c.Array, c.Opaque))
+    return _same_length(python) if lossy else python
 
 
 def _union(node: c.Union, known: Known) -> CoreSchema:

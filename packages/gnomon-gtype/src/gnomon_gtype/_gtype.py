@@ -5,63 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
-from weakref import WeakValueDictionary
 
-from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaValidator
-from pydantic_core import ValidationError as CoreValidationError
+from pydantic_core import PydanticSerializationError
 
 from gnomon_gtype._annotations import tree_of
-from gnomon_gtype._compile import build_validator
+from gnomon_gtype._entry import FAILURES, Handle, Json, json_entry, python_entry
 from gnomon_gtype._errors import GTypeError, SchemaError
-from gnomon_gtype._interpret import REFUSED, interpret
-from gnomon_gtype._json import guard_for, parse
-from gnomon_gtype._lax import build_lax_validator, problems_of
+from gnomon_gtype._interpret import REFUSED
 from gnomon_gtype._problems import Problem, ValidationError
 from gnomon_gtype._recursion import definitions
 from gnomon_gtype._redact import has_sensitive, redacted
 from gnomon_gtype._schema import Schema
-from gnomon_gtype._serialize import build_serializer
 from gnomon_gtype._strings import read_strings
 
 T = TypeVar("T")
-Json = str | bytes | bytearray
 
 
 class DumpError(GTypeError, ValueError):
     """A value cannot be written as JSON, because it is not of the type."""
 
     code = "dump_failed"
-
-
-class _Compiled:
-    """What equal layouts share: the validators and the serialiser, each made when it is first needed."""
-
-    __slots__ = ("__weakref__", "guard", "json", "lax", "python", "schema", "serializer")
-
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema  # kept alive: the key of the cache contains identities of what is in it
-        self.python: Callable[[Any], Any] | None = None
-        self.json: Callable[[Json], Any] | None = None
-        self.guard: Callable[[Json, Any], bool] | None = None
-        self.lax: SchemaValidator | None = None
-        self.serializer: SchemaSerializer | None = None
-
-    def build(self) -> None:
-        validator = build_validator(self.schema)
-        self.guard = guard_for(self.schema)
-        self.json = validator.validate_json
-        self.python = validator.validate_python
-
-
-_SHARED: WeakValueDictionary[tuple[object, ...], _Compiled] = WeakValueDictionary()
-
-
-def _shared(schema: Schema) -> _Compiled:
-    key = schema.layout()
-    found = _SHARED.get(key)
-    if found is None:
-        found = _SHARED[key] = _Compiled(schema)
-    return found
 
 
 class GType(Generic[T]):
@@ -81,8 +44,6 @@ class GType(Generic[T]):
     [0][1]: Expected an integer, found a str.
     """
 
-    __slots__ = ("__weakref__", "_compiled", "_guard", "_json", "_python", "_schema", "annotation")
-
     def __init__(self, annotation: Any, *, namespace: Mapping[str, Any] | None = None) -> None:
         if namespace is None and not isinstance(annotation, Schema):
             frame = sys._getframe(1)
@@ -92,10 +53,10 @@ class GType(Generic[T]):
     def _prepare(self, schema: Schema, annotation: Any) -> None:
         self._schema = schema
         self.annotation = annotation
-        self._compiled: _Compiled | None = None
-        self._python: Callable[[Any], Any] = self._first_python
-        self._json: Callable[[Json], Any] = self._first_json
-        self._guard: Callable[[Json, Any], bool] = _never
+        self._handle = handle = Handle(schema)
+        # functions in place of the two methods below, which are there to be read: a call costs one frame less
+        self.__dict__["validate"] = python_entry(handle)
+        self.__dict__["validate_json"] = json_entry(handle)
 
     @classmethod
     def from_schema(cls, schema: Schema) -> GType[Any]:
@@ -111,6 +72,41 @@ class GType(Generic[T]):
         made._prepare(definitions(schema, {}), None)
         return made
 
+    @classmethod
+    def from_json_schema(cls, document: Mapping[str, Any] | bool) -> GType[Any]:
+        """The type that a JSON Schema 2020-12 document describes, exactly as the standard says.
+
+        Args:
+            document: the parsed document. References stay inside of it: nothing is ever fetched.
+
+        Raises:
+            UnsupportedSchema: a keyword cannot be honoured exactly, or is malformed.
+
+        >>> positive = GType.from_json_schema({"type": "integer", "exclusiveMinimum": 0})
+        >>> positive.validate_json("1.0"), positive.is_valid(0)
+        (1.0, False)
+        """
+        from gnomon_gtype._json_schema_import import read  # most programs import no JSON Schema
+
+        made = cls.__new__(cls)
+        made._prepare(read(document), None)
+        return made
+
+    def json_schema(self, *, mode: Literal["validation", "serialization"] = "validation") -> dict[str, Any]:
+        """The type as a JSON Schema 2020-12 document.
+
+        Args:
+            mode: `validation` describes what `validate_json` accepts, `serialization` what `dump_json` writes.
+
+        The document accepts every value that the type accepts; where JSON Schema has no words for more, it is wider.
+
+        >>> GType(list[int]).json_schema()["items"]
+        {'type': 'integer'}
+        """
+        from gnomon_gtype._json_schema_emit import emit
+
+        return emit(self._schema, mode)
+
     @property
     def schema(self) -> Schema:
         """The schema tree: what the type means."""
@@ -124,26 +120,6 @@ class GType(Generic[T]):
         """
         return self._schema.digest
 
-    def _ready(self) -> _Compiled:
-        compiled = self._compiled
-        if compiled is None:
-            compiled = self._compiled = _shared(self._schema)
-        if compiled.python is None:
-            compiled.build()
-        assert compiled.python is not None
-        assert compiled.json is not None
-        assert compiled.guard is not None
-        self._python, self._json, self._guard = compiled.python, compiled.json, compiled.guard
-        return compiled
-
-    def _first_python(self, value: Any) -> Any:
-        self._ready()
-        return self._python(value)
-
-    def _first_json(self, data: Json) -> Any:
-        self._ready()
-        return self._json(data)
-
     def validate(self, value: Any, mode: Literal["strict", "lax"] = "strict") -> T:
         """The value as the type has it.
 
@@ -154,12 +130,8 @@ class GType(Generic[T]):
         Raises:
             ValidationError: it is not of the type; `.problems` lists everything that is wrong.
         """
-        if mode != "strict":
-            return self._validate_lax(value, mode)
-        try:
-            return self._python(value)  # type: ignore[no-any-return]
-        except (CoreValidationError, RecursionError) as error:
-            raise self._explained(value, error) from None
+        entry: Callable[..., T] = self.__dict__["validate"]
+        return entry(value, mode)
 
     def validate_json(self, data: Json) -> T:
         """The value that JSON text stands for, read strictly.
@@ -170,16 +142,8 @@ class GType(Generic[T]):
         Raises:
             ValidationError: it is not JSON (RFC 8259, no key twice in an object), or not of the type.
         """
-        try:
-            result = self._json(data)
-        except (CoreValidationError, RecursionError) as error:
-            raise self._explained_json(data, error) from None
-        if self._guard(data, result):
-            return result  # type: ignore[no-any-return]
-        problems = parse(data)[1]
-        if problems:
-            raise ValidationError(problems)
-        return result  # type: ignore[no-any-return]
+        entry: Callable[[Json], T] = self.__dict__["validate_json"]
+        return entry(data)
 
     def validate_strings(self, values: Mapping[str, Any] | str | list[str]) -> T:
         """The value that strings stand for, as in a query, a path or headers.
@@ -205,36 +169,13 @@ class GType(Generic[T]):
 
     def is_valid(self, value: Any, mode: Literal["strict", "lax"] = "strict") -> bool:
         """Whether a Python object is of the type."""
+        if mode != "strict":
+            return not self.problems(value, mode)
         try:
-            if mode == "strict":
-                self._python(value)
-            else:
-                self._validate_lax(value, mode)
-        except (CoreValidationError, ValidationError, RecursionError):
+            self._handle.compiled().python().validate_python(value)
+        except FAILURES:
             return False
         return True
-
-    def _explained(self, value: Any, error: Exception) -> ValidationError:
-        result, problems = interpret(self._schema, value)
-        return ValidationError(problems if result is REFUSED else problems_of(error, self._schema))
-
-    def _explained_json(self, data: Json, error: Exception) -> ValidationError:
-        value, problems = parse(data)
-        if problems:
-            return ValidationError(problems)
-        result, problems = interpret(self._schema, value, channel="json")
-        return ValidationError(problems if result is REFUSED else problems_of(error, self._schema))
-
-    def _validate_lax(self, value: Any, mode: str) -> T:
-        if mode != "lax":
-            raise ValueError(f"mode is 'strict' or 'lax', not {mode!r}")
-        compiled = self._compiled or self._ready()
-        if compiled.lax is None:
-            compiled.lax = build_lax_validator(self._schema)
-        try:
-            return compiled.lax.validate_python(value)  # type: ignore[no-any-return]
-        except (CoreValidationError, RecursionError) as error:
-            raise ValidationError(problems_of(error, self._schema)) from None
 
     def dump_json(self, value: T) -> bytes:
         """A value of the type as JSON text, UTF-8.
@@ -244,12 +185,8 @@ class GType(Generic[T]):
         Raises:
             DumpError: the value, or a part of it, is not of the type and cannot be written.
         """
-        compiled = self._compiled or self._ready()
-        serializer = compiled.serializer
-        if serializer is None:
-            serializer = compiled.serializer = build_serializer(self._schema)
         try:
-            return serializer.to_json(value, warnings="error")
+            return self._handle.compiled().serializer().to_json(value, warnings="error")
         except (PydanticSerializationError, RecursionError, UnicodeError, AttributeError) as error:
             hidden = has_sensitive(self._schema)
             reason = "it is not of the type" if hidden else str(error).strip().splitlines()[-1].strip()[:200]
@@ -268,6 +205,9 @@ class GType(Generic[T]):
         """
         return redacted(self._schema, value)
 
+    def __reduce__(self) -> tuple[Callable[[Schema], GType[Any]], tuple[Schema]]:
+        return (GType.from_schema, (self._schema,))
+
     def __eq__(self, other: object) -> bool:
         return self._schema == other._schema if isinstance(other, GType) else NotImplemented
 
@@ -277,10 +217,6 @@ class GType(Generic[T]):
     def __repr__(self) -> str:
         shown = repr(self._schema) if self.annotation is None else _annotation_text(self.annotation)
         return f"GType({shown})"
-
-
-def _never(_data: Json, _result: Any) -> bool:
-    return False
 
 
 def _annotation_text(annotation: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json
@@ -17,12 +17,7 @@ from gnomon_gtype._schema import Schema
 from gnomon_gtype._unions import resolved
 
 Known = Mapping[str, Schema]
-Count = Callable[[Any], int]
-"""How many keys the JSON text of a validated value has, if none stands twice and none was dropped; negative: unknown."""
-
 _UNKNOWN = -1_000_000_000
-_SPACED = re.compile(r"[ \t\r\n]:")
-_SPACED_BYTES = re.compile(rb"[ \t\r\n]:")
 
 
 class _Twice(dict[str, Any]):
@@ -88,36 +83,38 @@ def _walk(value: Any, path: tuple[str | int, ...], problems: list[Problem]) -> N
         problems.append(Problem(path, "not_finite", message, "a finite number", "a number above 1.8e308"))
 
 
-def guard_for(tree: Schema) -> Callable[[str | bytes | bytearray, Any], bool]:
-    """A test that is true when text that was accepted surely has no key twice and no number too large.
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many colons the text of a value surely has.
 
-    Every key of an object is followed by one colon. So when the text has no more colons after quotes than the result has
-    keys, none can stand twice. Counting is many times faster than parsing; where it cannot tell, the text is parsed again.
+    Args:
+        fixed: how many every value has, beyond its own keys.
+        flat: whether `fixed` and the length of the value is all.
+        of: counts; negative when it cannot tell.
+    """
+
+    of: Callable[[Any], int]
+    fixed: int = 0
+    flat: bool = False
+
+
+def colons(tree: Schema) -> Count | None:
+    """How to count the colons that the JSON text of a validated value surely has; `None` when no object is in it.
+
+    Every key is followed by one colon. So when the text has no more colons than the result has keys (and times have in
+    their text), then no key can stand twice and none was dropped. Counting is many times faster than parsing. Where it
+    cannot tell, or text has colons of its own, the text is parsed again.
     """
     known = tree.by_name if isinstance(tree, c.Definitions) else {}
-    count = _counter(tree.root if isinstance(tree, c.Definitions) else tree, known, {})
-    if count is None:
-        return lambda _data, _result: True
-
-    counted = count
-
-    def surely(data: str | bytes | bytearray, result: Any) -> bool:
-        expected = counted(result)
-        if isinstance(data, str):
-            if data.count(":") == expected:
-                return True
-            return data.count('":') == expected and _SPACED.search(data) is None
-        if data.count(b":") == expected:
-            return True
-        return data.count(b'":') == expected and _SPACED_BYTES.search(data) is None
-
-    return surely
+    count = _count(tree.root if isinstance(tree, c.Definitions) else tree, known)
+    return None if isinstance(count, int) else count
 
 
 def _unknown(_value: Any) -> int:
     return _UNKNOWN
 
 
+_UNCLEAR = Count(_unknown)
 _KEYLESS = (
     s.Nothing,
     s.Null,
@@ -141,93 +138,104 @@ _KEYLESS = (
 )
 
 
-def _counter(node: Schema, known: Known, memo: dict[str, Count]) -> Count | None:
-    """How to count the keys of a value of `node`; `None` when it never has any."""
+def _count(node: Schema, known: Known) -> Count | int:
+    """A counter, or the number of colons that every value of a node without keys has at least."""
     if isinstance(node, c.Sensitive):
-        return _counter(node.base, known, memo)
+        return _count(node.base, known)
     if isinstance(node, _KEYLESS):
-        return None
+        return 2 if isinstance(node, s.DateTime) else 1 if isinstance(node, s.Time) else 0
     if isinstance(node, c.Array):
-        return _array_counter(node, known, memo)
+        return _count_array(node, known)
     if isinstance(node, c.Set):
-        return None if _counter(node.items, known, memo) is None else _unknown
+        inside = _count(node.items, known)
+        return 0 if isinstance(inside, int) else _UNCLEAR
     if isinstance(node, c.Record):
-        return _record_counter(node, known, memo)
+        return _count_record(node, known)
     if isinstance(node, c.Map) and isinstance(resolved(node.keys, known), s.String):
-        return _map_counter(node, known, memo)
+        return _count_map(node, known)
     if isinstance(node, c.Union):
-        return _union_counter(node, known, memo)
-    return _anything_counter if isinstance(node, s.Anything) else _unknown
+        return _count_union(node, known)
+    return Count(_count_anything) if isinstance(node, s.Anything) else _UNCLEAR
 
 
-def _anything_counter(value: Any) -> int:
+def _count_anything(value: Any) -> int:
     if isinstance(value, dict):
-        return len(value) + sum(map(_anything_counter, value.values()))
+        return len(value) + sum(map(_count_anything, value.values()))
     if isinstance(value, list):
-        return sum(map(_anything_counter, value))
+        return sum(map(_count_anything, value))
     return _UNKNOWN if isinstance(value, float) and not math.isfinite(value) else 0
 
 
-def _array_counter(node: c.Array, known: Known, memo: dict[str, Count]) -> Count | None:
-    parts = [_counter(part, known, memo) for _, part in node.children()]
-    if not any(parts):
-        return None
+def _count_array(node: c.Array, known: Known) -> Count | int:
+    parts = [_count(part, known) for _, part in node.children()]
+    if all(isinstance(part, int) for part in parts):
+        return 0
     each = parts[0]
-    if node.prefix or node.suffix or node.contains or each is None:
-        return _unknown
-    return lambda value: sum(map(each, value))
+    if len(parts) > 1 or isinstance(each, int):
+        return _UNCLEAR
+    if each.flat:
+        fixed = each.fixed
+        return Count(lambda value: sum(map(len, value)) + fixed * len(value))
+    of = each.of
+    return Count(lambda value: sum(map(of, value)))
 
 
-def _record_counter(node: c.Record, known: Known, memo: dict[str, Count]) -> Count:
+def _count_record(node: c.Record, known: Known) -> Count:
     if (
         node.cls is not None
         or node.patterns
         or any(item.has_default or not item.init for item in node.fields)
     ):
-        return _unknown
-    if node.extra == "keep":
-        rest = _anything_counter if node.rest is None else _counter(node.rest, known, memo)
-        if rest is not None:
-            return _unknown if node.rest is not None or node.fields else _anything_counter
-    nested = [(item.name, _counter(item.schema, known, memo)) for item in node.fields]
-    inner = [(name, count) for name, count in nested if count is not None]
+        return _UNCLEAR
+    if node.extra == "keep" and not isinstance(_count(node.rest or s.Anything(), known), int):
+        return _UNCLEAR if node.rest is not None or node.fields else Count(_count_anything)
+    fixed = 0
+    inner: list[tuple[str, Callable[[Any], int]]] = []
+    for item in node.fields:
+        part = _count(item.schema, known)
+        if not isinstance(part, int):
+            inner.append((item.name, part.of))
+        elif item.required:
+            fixed += part
     if not inner:
-        return len
+        return Count(lambda value: len(value) + fixed, fixed, flat=True)
 
     def count_record(value: dict[str, Any]) -> int:
-        total = len(value)
-        for name, count in inner:
+        total = len(value) + fixed
+        for name, of in inner:
             if name in value:
-                total += count(value[name])
+                total += of(value[name])
         return total
 
-    return count_record
+    return Count(count_record)
 
 
-def _map_counter(node: c.Map, known: Known, memo: dict[str, Count]) -> Count:
-    each = _counter(node.values, known, memo)
-    if each is None:
-        return len
-    counted = each
-    return lambda value: len(value) + sum(map(counted, value.values()))
+def _count_map(node: c.Map, known: Known) -> Count:
+    each = _count(node.values, known)
+    if isinstance(each, int):
+        return Count(len, flat=True)
+    of = each.of
+    return Count(lambda value: len(value) + sum(map(of, value.values())))
 
 
-def _union_counter(node: c.Union, known: Known, memo: dict[str, Count]) -> Count | None:
-    counts = [(member, _counter(member, known, memo)) for member in node.members]
-    keyed = [(member, count) for member, count in counts if count is not None]
+def _count_union(node: c.Union, known: Known) -> Count | int:
+    counts = [(member, _count(member, known)) for member in node.members]
+    keyed = [(member, part) for member, part in counts if not isinstance(part, int)]
     if not keyed:
-        return None
-    if all(count is len for _, count in keyed):
-        return lambda value: (
-            len(value) if isinstance(value, dict) else 0 if isinstance(value, _ATOMS) else _UNKNOWN
+        return 0
+    if all(part.flat for _, part in keyed):
+        return Count(
+            lambda value: (
+                len(value) if isinstance(value, dict) else 0 if isinstance(value, _ATOMS) else _UNKNOWN
+            )
         )
     if len(keyed) > 1:
-        return _unknown
+        return _UNCLEAR
     member, only = keyed[0]
     kind = dict if isinstance(c.unwrapped(member), (c.Record, c.Map)) else list
-    counted = only
-    return lambda value: (
-        counted(value) if type(value) is kind else 0 if isinstance(value, _ATOMS) else _UNKNOWN
+    of = only.of
+    return Count(
+        lambda value: of(value) if type(value) is kind else 0 if isinstance(value, _ATOMS) else _UNKNOWN
     )
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic_core import SchemaValidator
 from pydantic_core import ValidationError as CoreValidationError
 
-from gnomon_gtype._compile import LAX, build_validator
 from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
 from gnomon_gtype._read_composites import step_of
 from gnomon_gtype._redact import has_sensitive
 from gnomon_gtype._schema import Schema
-
-
-def build_lax_validator(tree: Schema) -> SchemaValidator:
-    """A validator that converts; the checks of the strict one come after the conversion."""
-    return build_validator(tree, config=LAX)
-
 
 CODES: dict[str, Code] = {
     "missing": "missing",

@@ -1,0 +1,221 @@
+"""The entries of a type: functions made once per type, as short as they can be, because every request passes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+from weakref import WeakValueDictionary
+
+from pydantic_core import SchemaSerializer, SchemaValidator
+from pydantic_core import ValidationError as CoreValidationError
+
+from gnomon_gtype._compile import LAX, build_validator
+from gnomon_gtype._interpret import REFUSED, Channel, interpret
+from gnomon_gtype._json import Count, colons, parse
+from gnomon_gtype._lax import problems_of
+from gnomon_gtype._problems import ValidationError
+from gnomon_gtype._schema import Schema
+from gnomon_gtype._serialize import build_serializer
+
+Json = str | bytes | bytearray
+Mode = Literal["strict", "lax"]
+
+FAILURES = (CoreValidationError, RecursionError)
+"""What the engine raises for a value that is not of the type; anything else comes from user code and is passed on."""
+
+
+class Compiled:
+    """What equal layouts share: validators and serialiser, each made when it is first needed."""
+
+    __slots__ = ("__weakref__", "_json", "_lax", "_python", "_serializer", "schema")
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema  # kept alive: the key of the cache contains identities of what is in it
+        self._python: SchemaValidator | None = None
+        self._json: SchemaValidator | None = None
+        self._lax: SchemaValidator | None = None
+        self._serializer: SchemaSerializer | None = None
+
+    def python(self) -> SchemaValidator:
+        """The strict validator of Python objects."""
+        if self._python is None:
+            self._python = build_validator(self.schema)
+        return self._python
+
+    def json(self) -> SchemaValidator:
+        """The strict validator of JSON text."""
+        if self._json is None:
+            self._json = build_validator(self.schema, channel="json")
+        return self._json
+
+    def lax(self) -> SchemaValidator:
+        """The converting validator of Python objects."""
+        if self._lax is None:
+            self._lax = build_validator(self.schema, config=LAX)
+        return self._lax
+
+    def serializer(self) -> SchemaSerializer:
+        """What writes JSON."""
+        if self._serializer is None:
+            self._serializer = build_serializer(self.schema)
+        return self._serializer
+
+
+_SHARED: WeakValueDictionary[tuple[object, ...], Compiled] = WeakValueDictionary()
+
+
+def shared(schema: Schema) -> Compiled:
+    """The compiled parts of a tree: the same for every tree of equal layout."""
+    key = schema.layout()
+    found = _SHARED.get(key)
+    if found is None:
+        found = _SHARED[key] = Compiled(schema)
+    return found
+
+
+def explained(schema: Schema, value: Any, error: Exception, channel: Channel = "python") -> ValidationError:
+    """What was wrong: in the words of the interpreter, and of the engine should the two ever differ."""
+    result, problems = interpret(schema, value, channel=channel)
+    return ValidationError(problems if result is REFUSED else problems_of(error, schema))
+
+
+class Handle:
+    """One type's hold on the compiled parts, taken when they are first needed."""
+
+    __slots__ = ("_compiled", "schema")
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._compiled: Compiled | None = None
+
+    def compiled(self) -> Compiled:
+        """The parts that all types of this layout share."""
+        if self._compiled is None:
+            self._compiled = shared(self.schema)
+        return self._compiled
+
+
+def python_entry(handle: Handle) -> Callable[..., Any]:
+    """`validate` of a type. It compiles at its first call and is the same function afterwards, wherever it was kept."""
+    schema = handle.schema
+
+    def first(value: Any) -> Any:
+        nonlocal strict
+        strict = handle.compiled().python().validate_python
+        return strict(value)
+
+    strict: Callable[[Any], Any] = first
+
+    def validate(value: Any, mode: Mode = "strict") -> Any:
+        if mode == "strict":
+            try:
+                return strict(value)
+            except FAILURES as error:
+                raise explained(schema, value, error) from None
+        return validate_lax(handle, value, mode)
+
+    return validate
+
+
+def validate_lax(handle: Handle, value: Any, mode: Mode) -> Any:
+    """`validate` in lax mode."""
+    if mode != "lax":
+        raise ValueError(f"mode is 'strict' or 'lax', not {mode!r}")
+    try:
+        return handle.compiled().lax().validate_python(value)
+    except FAILURES as error:
+        raise ValidationError(problems_of(error, handle.schema)) from None
+
+
+def json_entry(handle: Handle) -> Callable[[Json], Any]:
+    """`validate_json` of a type, which compiles at its first call.
+
+    Its three forms differ in how they make sure that no key stands twice (see `colons`). Bytes take the short way; text
+    raises the `TypeError` of `count(58)` and takes the long one.
+    """
+    count = colons(handle.schema)
+    if count is None:
+        return _plain_entry(handle)
+    return _flat_entry(handle, count) if count.flat else _nested_entry(handle, count)
+
+
+def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
+    schema = handle.schema
+
+    def first(data: Json) -> Any:
+        nonlocal strict
+        strict = handle.compiled().json().validate_json
+        return strict(data)
+
+    strict: Callable[[Json], Any] = first
+
+    def validate_json(data: Json) -> Any:
+        try:
+            return strict(data)
+        except FAILURES as error:
+            raise explained_json(schema, data, error) from None
+
+    return validate_json
+
+
+def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
+    schema, fixed, of = handle.schema, count.fixed, count.of
+
+    def first(data: Json) -> Any:
+        nonlocal strict
+        strict = handle.compiled().json().validate_json
+        return strict(data)
+
+    strict: Callable[[Json], Any] = first
+
+    def validate_json(data: Any) -> Any:
+        try:
+            result = strict(data)
+            if data.count(58) == len(result) + fixed and (not fixed or not data.count(92)):
+                return result
+        except FAILURES as error:
+            raise explained_json(schema, data, error) from None
+        except TypeError:
+            result = strict(data)
+        return _checked(data, result, of)
+
+    return validate_json
+
+
+def _nested_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
+    schema, of = handle.schema, count.of
+
+    def first(data: Json) -> Any:
+        nonlocal strict
+        strict = handle.compiled().json().validate_json
+        return strict(data)
+
+    strict: Callable[[Json], Any] = first
+
+    def validate_json(data: Any) -> Any:
+        try:
+            result = strict(data)
+            if data.count(58) == of(result) and not data.count(92):
+                return result
+        except FAILURES as error:
+            raise explained_json(schema, data, error) from None
+        except TypeError:
+            result = strict(data)
+        return _checked(data, result, of)
+
+    return validate_json
+
+
+def _checked(data: Json, result: Any, of: Callable[[Any], int]) -> Any:
+    if isinstance(data, str) and data.count(":") == of(result) and "\\" not in data:
+        return result
+    problems = parse(data)[1]
+    if problems:
+        raise ValidationError(problems)
+    return result
+
+
+def explained_json(schema: Schema, data: Json, error: Exception) -> ValidationError:
+    """What was wrong with JSON text."""
+    value, problems = parse(data)
+    return ValidationError(problems) if problems else explained(schema, value, error, "json")

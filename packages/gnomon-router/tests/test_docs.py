@@ -9,7 +9,10 @@ from pathlib import Path
 import gnomon_router
 import pytest
 
-MODULES = [f"gnomon_router.{info.name}" for info in pkgutil.iter_modules(gnomon_router.__path__)]
+MODULES = [
+    "gnomon_router",
+    *(f"gnomon_router.{info.name}" for info in pkgutil.iter_modules(gnomon_router.__path__)),
+]
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -24,6 +27,11 @@ def test_examples_of_the_readme():
     assert blocks
     for block in blocks:
         exec(compile(block, str(README), "exec"), {})
+
+
+def test_the_examples_of_exports_are_found():
+    # an export says that it lives in the package, so that doctest finds its examples there only
+    assert doctest.testmod(gnomon_router).attempted > 5
 
 
 def test_exports_show_the_public_module():

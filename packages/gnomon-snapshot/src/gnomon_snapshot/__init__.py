@@ -1,0 +1,67 @@
+"""Snapshots of requests: capture, restore, encode, store, compare."""
+
+from types import FunctionType
+
+from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
+from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
+from gnomon_snapshot._errors import (
+    PatchError,
+    SnapshotCorrupt,
+    SnapshotError,
+    SnapshotNotFound,
+    SnapshotTooNew,
+    StoreError,
+    TypesError,
+)
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._patch import Operation, apply, diff
+from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
+from gnomon_snapshot._restore import restore
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._sqlite import SqliteStore
+from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
+from gnomon_snapshot._types import Types
+from gnomon_snapshot._views import PendingCompensation, RequestState, ResponseState, TaskState
+
+__all__ = [
+    "CREDENTIAL_HEADERS",
+    "BackgroundWriter",
+    "Limits",
+    "Loss",
+    "Lost",
+    "MemoryStore",
+    "Operation",
+    "Page",
+    "PatchError",
+    "PendingCompensation",
+    "Query",
+    "Record",
+    "RecordedError",
+    "Redactor",
+    "RequestLike",
+    "RequestState",
+    "ResponseLike",
+    "ResponseState",
+    "Retention",
+    "Snapshot",
+    "SnapshotCorrupt",
+    "SnapshotError",
+    "SnapshotNotFound",
+    "SnapshotStore",
+    "SnapshotTooNew",
+    "SqliteStore",
+    "StoreError",
+    "Summary",
+    "TaskState",
+    "Types",
+    "TypesError",
+    "WriterStatistics",
+    "apply",
+    "capture",
+    "diff",
+    "restore",
+]
+
+for _name in __all__:
+    if isinstance(_export := globals()[_name], (type, FunctionType)):
+        _export.__module__ = __name__

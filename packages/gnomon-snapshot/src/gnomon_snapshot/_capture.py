@@ -1,0 +1,259 @@
+"""Takes a snapshot of a live request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from cbor2 import CBORTag
+from gnomon_context import LocalContext
+
+from gnomon_snapshot import _tags as tag
+from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._types import NO_TYPES, Types
+
+CREDENTIAL_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "set-cookie",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+    }
+)
+_LIMITS: Final = Limits()
+
+
+class Redactor(Protocol):
+    """Blanks what is sensitive by its type; a GType is one."""
+
+    def redact(self, value: Any, /) -> Any:
+        """A copy of the value without what is sensitive."""
+        ...
+
+
+class RequestLike(Protocol):
+    """What is read of a request; `raw_body`, the bytes read so far, is read too if it is there."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """Path and query as sent."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields."""
+        ...
+
+    @property
+    def body(self) -> Any:
+        """The parsed body; may raise while there is none."""
+        ...
+
+
+class ResponseLike(Protocol):
+    """What is read of a response; `finished` and `started` are read too if they are there."""
+
+    @property
+    def status_code(self) -> int:
+        """The status as it stands."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The header fields as they stand."""
+        ...
+
+    @property
+    def body(self) -> Any:
+        """The body as it stands."""
+        ...
+
+
+def capture(
+    lctx: LocalContext,
+    *,
+    request: RequestLike | None = None,
+    response: ResponseLike | None = None,
+    events: Iterable[object] = (),
+    manifest: str = "",
+    redactors: Mapping[str, Redactor] | None = None,
+    credential_headers: frozenset[str] = CREDENTIAL_HEADERS,
+    limits: Limits = _LIMITS,
+    types: Types = NO_TYPES,
+) -> Snapshot:
+    """Take a snapshot of a request: deep, independent, bounded.
+
+    Nothing is awaited, so that no task of the request runs meanwhile. What cannot be written is listed in
+    `Snapshot.losses`; only a context that is over is refused. An object whose class says `__sensitive__ = True` is never
+    written, wherever it hides.
+
+    Args:
+        lctx: The context of the request; alive, for its end takes its state away.
+        request: The request, as far as it has been read.
+        response: The response, as far as it has been made.
+        events: The lifecycle events so far.
+        manifest: The fingerprint of the manifest in force.
+        redactors: By place, `request.body`, `request.target`, `response.body` or `state.<key>`: what blanks the sensitive
+            parts of that value before it is written. Where one fails, nothing of the value is written.
+        credential_headers: Names of header fields, in small letters, whose values are not written.
+        limits: Bounds.
+        types: The classes that come back as themselves from this object; any reader can bring its own.
+
+    Raises:
+        gnomon_context.ContextClosed: The request is over.
+
+    >>> from gnomon_context import GlobalContext, LocalContext
+    >>> lctx = LocalContext(GlobalContext(), path="/orders")
+    >>> lctx.set("handle", open)
+    >>> [loss.path for loss in capture(lctx).losses]
+    ['/state/handle']
+    """
+    pass_ = _Pass(Graph(limits), redactors or {}, credential_headers)
+    copy = pass_.graph.copy
+    outcome = lctx.outcome
+    execution = lctx.execution
+    tree: dict[str, Any] = {
+        "captured_at": copy(lctx.now()),
+        "cancel_reason": lctx.cancel_reason,
+        "manifest": copy(manifest),
+        "meta": _meta(lctx, copy),
+        "phase": lctx.phase.value,
+        "execution": None
+        if execution is None
+        else {name: copy(getattr(execution, name)) for name in _EXECUTION},
+        "remaining": lctx.remaining(),
+        "outcome": None
+        if outcome is None
+        else {
+            "kind": outcome.kind,
+            "error": copy(outcome.error),
+            "truncated": outcome.truncated,
+            "recovered": outcome.recovered,
+        },
+        "state": pass_.state(lctx),
+        "tasks": [{name: copy(getattr(task, name), 1) for name in _TASK} for task in lctx.tasks],
+        "compensations": _compensations(lctx, copy),
+        "request": None if request is None else pass_.request(request),
+        "response": None if response is None else pass_.response(response),
+        "events": [copy(event) for event in events],
+    }
+    pass_.graph.finish(tree)
+    return Snapshot._of(tree, None, types)
+
+
+_EXECUTION: Final = ("handler_id", "version", "step", "hook_id", "level", "attempt")
+_TASK: Final = ("name", "status", "isolated", "result", "error", "started_ns", "ended_ns")
+_META: Final = (
+    "request_id",
+    "trace_id",
+    "parent_id",
+    "client_id",
+    "method",
+    "path",
+    "route",
+    "version",
+    "received_at",
+    "received_ns",
+)
+
+
+def _meta(lctx: LocalContext, copy: Callable[..., Any]) -> dict[str, Any]:
+    meta = lctx.meta
+    fields = {name: copy(getattr(meta, name)) for name in _META}
+    fields["flags"] = [copy(flag) for flag in meta.flags]
+    return fields
+
+
+def _compensations(lctx: LocalContext, copy: Callable[..., Any]) -> list[Any]:
+    extras = lctx.extras
+    if extras is None:
+        return []
+    return [
+        {
+            "name": copy(step.name),
+            "args": [copy(argument, 1) for argument in step.args],
+            "timeout": step.timeout,
+        }
+        for step in extras.compensations
+    ]
+
+
+class _Pass:
+    """One capture: the graph and the places that are blanked."""
+
+    def __init__(self, graph: Graph, redactors: Mapping[str, Redactor], headers: frozenset[str]) -> None:
+        self.graph = graph
+        self.redactors = redactors
+        self.headers = headers
+
+    def state(self, lctx: LocalContext) -> dict[str, Any]:
+        # a key may be a ContextKey, which is its name
+        return {
+            str.__str__(key): self.place(f"state.{key}", lambda key=key: lctx.get(key))  # type: ignore[misc]
+            if self.redactors
+            else self.graph.copy(lctx.get(key), 1)
+            for key in lctx
+        }
+
+    def request(self, request: RequestLike) -> dict[str, Any]:
+        return {
+            "method": self.place("request.method", lambda: request.method),
+            "target": self.place("request.target", lambda: request.target),
+            "headers": self.fields(request),
+            "body": self.place("request.body", lambda: self._body(request)),
+        }
+
+    def _body(self, request: RequestLike) -> Any:
+        try:
+            return request.body
+        except Exception:  # not parsed yet, or refused
+            return None if "request.body" in self.redactors else getattr(request, "raw_body", None)
+
+    def response(self, response: ResponseLike) -> dict[str, Any]:
+        return {
+            "status_code": self.place("response.status_code", lambda: response.status_code),
+            "headers": self.fields(response),
+            "body": self.place("response.body", lambda: response.body),
+            "finished": bool(getattr(response, "finished", False)),
+            "started": bool(getattr(response, "started", False)),
+        }
+
+    def fields(self, owner: RequestLike | ResponseLike) -> list[Any]:
+        """Header fields; a name that stands there several times comes several times where `getall` tells."""
+        try:
+            headers = owner.headers
+            several = getattr(headers, "getall", None) or (lambda name: (headers[name],))
+            pairs = [(name, value) for name in headers for value in several(name)]
+        except Exception:
+            return []
+        return [
+            [
+                self.graph.copy(name, 2),
+                CBORTag(tag.LOST, ["str", "", "sensitive"])
+                if str(name).lower() in self.headers
+                else self.graph.copy(value, 2),
+            ]
+            for name, value in pairs
+        ]
+
+    def place(self, name: str, read: Callable[[], Any]) -> Any:
+        """Copy what stands in a place, blanked if there is a redactor for it; what fails is a loss."""
+        try:
+            value = read()
+            redactor = self.redactors.get(name)
+            if redactor is not None:
+                value = redactor.redact(value)
+        except Exception as error:
+            return CBORTag(tag.LOST, [type(error).__name__, "", "failed"])
+        return self.graph.copy(value, 1)

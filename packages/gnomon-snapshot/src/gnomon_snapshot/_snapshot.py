@@ -1,0 +1,236 @@
+"""A snapshot: what a request was at one moment, apart from it for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, final
+
+from gnomon_context import Execution, RequestMeta, RequestPhase
+
+from gnomon_snapshot._decode import decode, raw
+from gnomon_snapshot._errors import SnapshotCorrupt
+from gnomon_snapshot._format import digest_of, pack, unpack
+from gnomon_snapshot._losses import losses_of
+from gnomon_snapshot._records import Loss
+from gnomon_snapshot._types import NO_TYPES, Types
+from gnomon_snapshot._views import PendingCompensation, RequestState, ResponseState, TaskState
+
+
+@final
+class Snapshot:
+    """A request as it was when `capture` was called.
+
+    What the properties return was made from the encoded snapshot: to change it changes neither the request nor the
+    snapshot. Two snapshots are equal when they encode the same.
+
+    >>> from gnomon_context import GlobalContext, LocalContext
+    >>> from gnomon_snapshot import capture
+    >>> lctx = LocalContext(GlobalContext(), method="POST", path="/orders")
+    >>> lctx.set("cart", ["apple"])
+    >>> snapshot = capture(lctx)
+    >>> lctx.get("cart").append("pear")
+    >>> snapshot.state
+    {'cart': ['apple']}
+    >>> Snapshot.from_bytes(snapshot.to_bytes()) == snapshot
+    True
+    """
+
+    __slots__ = ("_data", "_losses", "_tree", "_types", "_values")
+
+    _tree: dict[str, Any] | None
+    _data: bytes | None
+    _types: Types
+    _values: dict[str, Any] | None
+    _losses: tuple[Loss, ...] | None
+
+    def __init__(self) -> None:
+        raise TypeError("a snapshot is made by capture(), Snapshot.from_bytes() or a store")
+
+    @classmethod
+    def _of(cls, tree: dict[str, Any] | None, data: bytes | None, types: Types) -> Snapshot:
+        made = object.__new__(cls)
+        made._tree = tree
+        made._data = data
+        made._types = types
+        made._values = None
+        made._losses = None
+        return made
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, types: Types = NO_TYPES) -> Snapshot:
+        """Read a snapshot.
+
+        Args:
+            data: What `to_bytes` returned, in this release or an earlier one.
+            types: The classes that may come back as themselves.
+
+        Raises:
+            SnapshotCorrupt: The bytes are no snapshot, or one that was changed or cut.
+            SnapshotTooNew: A later release wrote it.
+        """
+        made = cls._of(None, bytes(data), types)
+        made._read()
+        return made
+
+    def to_bytes(self) -> bytes:
+        """Encode: an envelope with format version and SHA-256 digest around CBOR (RFC 8949)."""
+        if self._data is None:
+            assert self._tree is not None
+            self._data = pack(self._tree)
+        return self._data
+
+    def using(self, types: Types) -> Snapshot:
+        """The same snapshot, read with other classes."""
+        return Snapshot._of(self._tree, self._data, types)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of format version and content, as 64 hexadecimal digits."""
+        return digest_of(self.to_bytes())
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The encoded form before CBOR; for tools of this package, and not to be changed."""
+        if self._tree is None:
+            self._tree = raw(unpack(self.to_bytes()))
+        return self._tree
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """Everything that does not come back as it was, with its place; see `Loss`."""
+        if self._losses is None:
+            self._losses = losses_of(self.tree, self._types)
+        return self._losses
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return self.meta.request_id
+
+    @property
+    def meta(self) -> RequestMeta:
+        """What was known of the request from its beginning."""
+        fields = self._read()["meta"]
+        return RequestMeta(**{**fields, "flags": tuple(fields["flags"])})
+
+    @property
+    def captured_at(self) -> datetime:
+        """When the snapshot was taken, by the clock of the request."""
+        moment: datetime = self._read()["captured_at"]
+        return moment
+
+    @property
+    def manifest(self) -> str:
+        """The fingerprint of the manifest that the request was served by, empty if none was given."""
+        return str(self._read()["manifest"])
+
+    @property
+    def phase(self) -> RequestPhase:
+        """Where the request was."""
+        return RequestPhase(self._read()["phase"])
+
+    @property
+    def execution(self) -> Execution | None:
+        """What ran: handler id, version, step, hook id, level and attempt."""
+        fields = self._read()["execution"]
+        return None if fields is None else Execution(**fields)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that were left until the deadline, infinite if there was none."""
+        return float(self._read()["remaining"])
+
+    @property
+    def outcome(self) -> str | None:
+        """How the request had ended: `ok`, `error`, …; `None` while it had not."""
+        fields = self._read()["outcome"]
+        return None if fields is None else str(fields["kind"])
+
+    @property
+    def error(self) -> Any:
+        """The exception that ended the request, if one had."""
+        fields = self._read()["outcome"]
+        return None if fields is None else fields["error"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What was stored in the local context."""
+        state: dict[str, Any] = self._read()["state"]
+        return state
+
+    @property
+    def tasks(self) -> tuple[TaskState, ...]:
+        """The tasks of the request, oldest first."""
+        return tuple(TaskState(**fields) for fields in self._read()["tasks"])
+
+    @property
+    def compensations(self) -> tuple[PendingCompensation, ...]:
+        """The compensations that had not run, oldest first."""
+        return tuple(
+            PendingCompensation(fields["name"], tuple(fields["args"]), fields["timeout"])
+            for fields in self._read()["compensations"]
+        )
+
+    @property
+    def request(self) -> RequestState | None:
+        """The request so far, if it was given to `capture`."""
+        fields = self._read()["request"]
+        return None if fields is None else RequestState(**{**fields, "headers": _pairs(fields["headers"])})
+
+    @property
+    def response(self) -> ResponseState | None:
+        """The response so far, if it was given to `capture`."""
+        fields = self._read()["response"]
+        return None if fields is None else ResponseState(**{**fields, "headers": _pairs(fields["headers"])})
+
+    @property
+    def events(self) -> tuple[Any, ...]:
+        """The lifecycle events so far, if they were given to `capture`."""
+        return tuple(self._read()["events"])
+
+    def _read(self) -> dict[str, Any]:
+        if self._values is None:
+            self._values = self.fresh()
+        return self._values
+
+    def fresh(self) -> dict[str, Any]:
+        """All values once more, shared with nothing; the keys are the names of the parts."""
+        values = decode(unpack(self.to_bytes()), self._types)
+        if values.keys() != PARTS:
+            raise SnapshotCorrupt("the body of a snapshot has other parts")
+        return values
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash(self.to_bytes())
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.request_id} {self.meta.method} {self.meta.path} {self.phase}>"
+
+
+PARTS = frozenset(
+    {
+        "captured_at",
+        "compensations",
+        "cancel_reason",
+        "events",
+        "execution",
+        "manifest",
+        "meta",
+        "outcome",
+        "phase",
+        "remaining",
+        "request",
+        "response",
+        "state",
+        "tasks",
+    }
+)
+
+
+def _pairs(content: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, value) for name, value in content)

@@ -1,0 +1,334 @@
+"""The embedded store: one SQLite file, in WAL mode, used from worker threads, with one writer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, Self, TypeVar, final
+
+import apsw
+import trio
+
+from gnomon_snapshot._errors import StoreError
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._store import (
+    EVERYTHING,
+    Page,
+    Query,
+    Retention,
+    Summary,
+    check_limit,
+    microseconds,
+    moment_of,
+    not_found,
+    oldest_kept,
+    page_of,
+    read_cursor,
+    split_words,
+    summarise,
+    words_of,
+)
+from gnomon_snapshot._types import NO_TYPES, Types
+
+T = TypeVar("T")
+
+APPLICATION_ID: Final = 0x474E534E  # "GNSN"
+SCHEMA_VERSION: Final = 1
+_READERS: Final = 2
+
+# The data stands last, so that a listing never reads it.
+_SCHEMA: Final = """
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    route TEXT NOT NULL,
+    version TEXT NOT NULL,
+    handler_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX by_time ON snapshot (at, request_id, size);
+CREATE INDEX by_route ON snapshot (route, at, request_id);
+CREATE INDEX by_version ON snapshot (version, at, request_id);
+CREATE INDEX by_outcome ON snapshot (outcome, at, request_id);
+CREATE TABLE word (
+    word TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    PRIMARY KEY (word, at, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX word_by_request ON word (request_id);
+"""
+_COLUMNS: Final = "request_id, at, method, path, route, version, handler_id, outcome, error, digest, size"
+_RANKED: Final = """
+SELECT request_id FROM (
+    SELECT request_id, at, row_number() OVER newest AS place, sum(size) OVER newest AS total
+    FROM snapshot WINDOW newest AS (ORDER BY at DESC, request_id DESC)
+) WHERE """
+_INSERT: Final = f"INSERT INTO snapshot ({_COLUMNS}, data) VALUES ({','.join('?' * 12)})"  # noqa: S608 - constants
+
+
+@final
+class SqliteStore:
+    """Keeps snapshots in one SQLite file; several processes may use it at once.
+
+    The file is opened at the first use. What `put` returned from survives the death of the process; the last of it
+    may be lost when the machine loses power, and the file stays whole then.
+
+    Args:
+        path: The file; it is made if it is not there. Its folder must be.
+        types: The classes that come back as themselves.
+        patience: Seconds to wait for another process that writes.
+
+    >>> import tempfile, trio
+    >>> from gnomon_context import GlobalContext, LocalContext
+    >>> from gnomon_snapshot import capture
+    >>> async def main(folder):
+    ...     lctx = LocalContext(GlobalContext(), path="/orders")
+    ...     async with SqliteStore(f"{folder}/snapshots.sqlite3") as store:
+    ...         await store.put(capture(lctx))
+    ...         return (await store.get(lctx.request_id)).meta.path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trio.run(main, folder)
+    '/orders'
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, types: Types = NO_TYPES, patience: float = 5.0
+    ) -> None:
+        self._path = os.fspath(path)
+        self._types = types
+        self._patience = patience
+        self._closed = False
+        # a connection belongs to the thread that holds its limiter; the writer also has the schema made
+        self._writer: apsw.Connection | None = None
+        self._writing = trio.CapacityLimiter(1)
+        self._readers: list[apsw.Connection] = []
+        self._reading = trio.CapacityLimiter(_READERS)
+
+    async def __aenter__(self) -> Self:
+        await self._write(lambda _: None)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()
+
+    async def put(self, *snapshots: Snapshot) -> None:
+        """Keep snapshots, all in one transaction; see `SnapshotStore.put`."""
+        await self._write(lambda connection: _put(connection, snapshots))
+
+    async def get(self, request_id: str) -> Snapshot:
+        """The snapshot of a request; see `SnapshotStore.get`."""
+        data = await self._read(lambda connection: _get(connection, request_id))
+        if data is None:
+            raise not_found(request_id)
+        return Snapshot.from_bytes(data, types=self._types)
+
+    async def list(self, query: Query = EVERYTHING, *, limit: int = 100, after: str | None = None) -> Page:
+        """A page of summaries; see `SnapshotStore.list`."""
+        check_limit(limit)
+        place = None if after is None else read_cursor(after)
+        statement, values = _listing(query, place, limit + 1)
+        rows = await self._read(lambda connection: list(connection.execute(statement, values)))
+        return page_of((Summary(row[0], moment_of(row[1]), *row[2:]) for row in rows), limit)
+
+    async def delete(self, request_id: str) -> bool:
+        """Forget a snapshot; see `SnapshotStore.delete`."""
+        return await self._write(lambda connection: _delete(connection, [request_id])) > 0
+
+    async def prune(self, retention: Retention, *, now: datetime | None = None) -> int:
+        """Forget what is beyond the bounds and give the room back to the file system; see `SnapshotStore.prune`."""
+        oldest = oldest_kept(retention, now)
+        forgotten = await self._write(lambda connection: _prune(connection, retention, oldest))
+        if forgotten:
+            await self._write(_shrink, transaction=False)
+        return forgotten
+
+    async def aclose(self) -> None:
+        """Close the file; twice is fine."""
+        self._closed = True
+
+        def close() -> None:
+            for connection in (*self._readers, *([self._writer] if self._writer else [])):
+                connection.close()
+            self._readers.clear()
+            self._writer = None
+
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 2 * self._patience):
+            # the last one to close a file in WAL mode tidies it up, which takes its time
+            await trio.to_thread.run_sync(close, limiter=self._writing, abandon_on_cancel=True)
+
+    # Threads.
+
+    async def _write(self, work: Callable[[apsw.Connection], T], *, transaction: bool = True) -> T:
+        def run() -> T:
+            if self._writer is None:
+                self._writer = self._open()
+                _prepare(self._writer)
+            if not transaction:
+                return work(self._writer)
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._writer)
+                self._writer.execute("COMMIT")
+                return result
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+        return await self._in_thread(run, self._writing)
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        if self._writer is None:
+            await self._write(lambda _: None)  # makes the file
+
+        def run() -> T:
+            connection = self._readers.pop() if self._readers else self._open()
+            try:
+                return work(connection)
+            finally:
+                if self._closed:
+                    connection.close()
+                else:
+                    self._readers.append(connection)
+
+        return await self._in_thread(run, self._reading)
+
+    async def _in_thread(self, run: Callable[[], T], limiter: trio.CapacityLimiter) -> T:
+        if self._closed:
+            raise StoreError(f"the store {self._path} is closed: open another")
+        try:
+            return await trio.to_thread.run_sync(run, limiter=limiter)
+        except apsw.Error as error:
+            raise StoreError(f"the store {self._path} failed: {_explain(error)}") from error
+
+    def _open(self) -> apsw.Connection:
+        connection = apsw.Connection(self._path)
+        connection.set_busy_timeout(int(self._patience * 1000))
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+
+def _explain(error: apsw.Error) -> str:
+    advice = {
+        apsw.FullError: "the disk is full: make room, or prune",
+        apsw.ReadOnlyError: "the file cannot be written: mind its owner and its folder",
+        apsw.BusyError: "another process has held the file for too long",
+        apsw.CantOpenError: "the file cannot be opened: its folder must be there",
+        apsw.CorruptError: "the file is damaged: take it from a backup",
+        apsw.NotADBError: "the file is no database",
+    }
+    return f"{advice.get(type(error), 'SQLite says')} ({error})"
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    """Make the schema in a new file, or see that it is ours."""
+    version = connection.pragma("user_version")
+    if version == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if connection.pragma("user_version") == 0:  # no other process was faster
+                if list(connection.execute("SELECT name FROM sqlite_schema LIMIT 1")):
+                    raise StoreError(
+                        f"{connection.filename} is a database of something else: choose another file"
+                    )
+                connection.execute(_SCHEMA)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise StoreError(f"{connection.filename} is a database of something else: choose another file")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{connection.filename} has schema version {version}, and this release knows {SCHEMA_VERSION}: update it"
+        )
+
+
+def _put(connection: apsw.Connection, snapshots: tuple[Snapshot, ...]) -> None:
+    for snapshot in snapshots:
+        summary = summarise(snapshot)
+        at = microseconds(summary.captured_at)
+        _delete(connection, [summary.request_id])
+        connection.execute(_INSERT, (summary.request_id, at, *summary[2:], snapshot.to_bytes()))
+        connection.executemany(
+            "INSERT INTO word VALUES (?, ?, ?)",
+            [(word, at, summary.request_id) for word in words_of(summary)],
+        )
+
+
+def _get(connection: apsw.Connection, request_id: str) -> bytes | None:
+    for (data,) in connection.execute("SELECT data FROM snapshot WHERE request_id = ?", (request_id,)):
+        return bytes(data)
+    return None
+
+
+def _delete(connection: apsw.Connection, request_ids: list[str]) -> int:
+    keys = [(request_id,) for request_id in request_ids]
+    connection.executemany("DELETE FROM word WHERE request_id = ?", keys)
+    before = connection.total_changes()
+    connection.executemany("DELETE FROM snapshot WHERE request_id = ?", keys)
+    return connection.total_changes() - before
+
+
+def _listing(query: Query, place: tuple[int, str] | None, limit: int) -> tuple[str, tuple[Any, ...]]:
+    """The statement and its values; every condition is a constant of this module."""
+    conditions: list[str] = []
+    values: list[Any] = []
+    words = sorted(split_words(query.text), key=len)
+    # the longest word is likely the rarest: its entries are walked, the others only looked up
+    walked = "word AS walked CROSS JOIN snapshot USING (request_id)" if words else "snapshot AS walked"
+    if words:
+        conditions.append("walked.word = ?")
+        values.append(words.pop())
+    for word in words:
+        conditions.append(
+            "EXISTS (SELECT 1 FROM word WHERE word.word = ? AND word.at = walked.at"
+            " AND word.request_id = walked.request_id)"
+        )
+        values.append(word)
+    for column, wanted in (("route", query.route), ("version", query.version), ("outcome", query.outcome)):
+        if wanted is not None:
+            conditions.append(f"{column} = ?")
+            values.append(wanted)
+    if query.since is not None:
+        conditions.append("walked.at >= ?")
+        values.append(microseconds(query.since))
+    if query.until is not None:
+        conditions.append("walked.at < ?")
+        values.append(microseconds(query.until))
+    if place is not None:
+        conditions.append("(walked.at, walked.request_id) < (?, ?)")
+        values += place
+    columns = _COLUMNS.replace("request_id, at", "walked.request_id, walked.at")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    order = "ORDER BY walked.at DESC, walked.request_id DESC LIMIT ?"
+    return f"SELECT {columns} FROM {walked} {where} {order}", (*values, limit)  # noqa: S608 - constants
+
+
+def _prune(connection: apsw.Connection, retention: Retention, oldest: int | None) -> int:
+    bounds = ((oldest, "at < ?"), (retention.count, "place > ?"), (retention.size, "total > ?"))
+    beyond = [(bound, condition) for bound, condition in bounds if bound is not None]
+    if not beyond:
+        return 0
+    statement = _RANKED + " OR ".join(condition for _, condition in beyond)
+    rows = connection.execute(statement, tuple(bound for bound, _ in beyond))
+    return _delete(connection, [row[0] for row in rows])
+
+
+def _shrink(connection: apsw.Connection) -> None:
+    for _ in connection.execute("PRAGMA incremental_vacuum"):
+        pass

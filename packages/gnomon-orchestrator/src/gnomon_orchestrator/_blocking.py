@@ -35,7 +35,7 @@ class LoopWatch(trio.abc.Instrument):
             self._began_ns = self._clock_ns()
             trio.lowlevel.add_instrument(self)
 
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002 - trio's signature
         """Part of trio's instrument interface."""
         self._began_ns = self._clock_ns()
 

@@ -1,5 +1,7 @@
 """A scenario on real plans and contexts, in virtual time."""
 
+# ruff: noqa: ARG001, ARG005 - the functions made here have the names that they are called with
+
 from __future__ import annotations
 
 import random

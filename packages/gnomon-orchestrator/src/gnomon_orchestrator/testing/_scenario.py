@@ -11,6 +11,7 @@ from typing import Literal
 EXIT = 4.097
 
 Ending = Literal["return", "answer", "raise", "refuse"]
+CallbackKind = Literal["compensation", "cleanup", "on_error", "on_timeout"]
 
 
 def milliseconds(seconds: float) -> int:
@@ -40,7 +41,7 @@ class Act:
 class Callback:
     """A compensation, cleanup or failure callback that a step registers."""
 
-    kind: Literal["compensation", "cleanup", "on_error", "on_timeout"]
+    kind: CallbackKind
     name: str
     act: Act = Act()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from ._scenario import Act, Callback, Child, Interruption, Part, Scenario
+from ._scenario import Act, Callback, CallbackKind, Child, Interruption, Part, Scenario
 
 # What sleeps and what times out do so at different remainders of ten milliseconds: nothing happens at once,
 # so that there is one right order.
@@ -47,7 +48,7 @@ def _part(draw: st.DrawFn, point: Any, level: Any, numbers: Iterator[int], *, de
     is_hook = point not in ("guard", "handler")
     hooks: tuple[Part, ...] = ()
     if depth == 0 and draw(st.integers(0, 3)) == 0 and point != "guard":
-        allowed = ["after", "catch"] if point not in ("before",) else ["before", "after", "catch"]
+        allowed = ["after", "catch"] if point != "before" else ["before", "after", "catch"]
         hooks = tuple(
             draw(_part(draw(st.sampled_from(allowed)), "local", numbers, depth=1))
             for _ in range(draw(st.integers(1, 2)))
@@ -79,7 +80,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     parts = [_placed(draw, part, parts) for part in parts]
     handler = draw(_part("handler", "route", numbers))
     if draw(st.booleans()):
-        handler = _with(
+        handler = replace(
             handler, acts=(Act(draw(_DELAYS) if not handler.sync else 0.0, "answer", draw(_STATUSES)),)
         )
     if draw(st.integers(0, 3)) == 0:
@@ -92,7 +93,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             )
             for _ in range(draw(st.integers(1, 2)))
         )
-        handler = _with(handler, children=children)
+        handler = replace(handler, children=children)
     if draw(st.integers(0, 9)) == 9:
         known = tuple(part for part in parts if part.level == "global" and part.point != "guard")
         interruption = draw(st.one_of(st.none(), _interruptions()))
@@ -120,16 +121,12 @@ def _interruptions() -> st.SearchStrategy[Interruption]:
 def _placed(draw: st.DrawFn, part: Part, parts: list[Part]) -> Part:
     """Some global before hooks run at ``received``, some after hooks require a before hook."""
     if part.point == "before" and part.level == "global" and draw(st.integers(0, 3)) == 0:
-        return _with(part, received=True)
+        return replace(part, received=True)
     required = [
         other.name for other in parts if other.point == "before" and part.level in (other.level, "route")
     ]
     if part.point in ("after", "catch") and required and draw(st.integers(0, 3)) == 0:
-        return _with(part, requires=draw(st.sampled_from(required)))
+        return replace(part, requires=draw(st.sampled_from(required)))
     return part
 
 
-def _with(part: Part, **changes: Any) -> Part:
-    import dataclasses
-
-    return dataclasses.replace(part, **changes)

@@ -1,0 +1,436 @@
+"""Hypothesis strategies for the values of each node of a schema tree. Imported by `gnomon_gtype.testing` alone."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import math
+import re
+import string
+import uuid
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import assume, reject
+from hypothesis import strategies as st
+
+from gnomon_gtype import _checks as checks
+from gnomon_gtype import _composites as c
+from gnomon_gtype import _scalars as s
+from gnomon_gtype._formats import FORMATS
+from gnomon_gtype._interpret import REFUSED, Reading
+from gnomon_gtype._json_schema_patterns import engine_to_python
+from gnomon_gtype._problems import Problem
+from gnomon_gtype._schema import Schema
+
+Strategy = st.SearchStrategy[Any]
+
+JSON_VALUES: Strategy = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=20),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+_FAR = 2**40
+_OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda m: datetime.timezone(datetime.timedelta(minutes=m)))
+_ZONES = st.one_of(st.just(datetime.UTC), _OFFSETS)
+
+
+class Making:
+    """Makes strategies for the nodes of one tree.
+
+    Args:
+        known: the nodes that references name.
+        opaque: a strategy for each id of an opaque part that has none of its own.
+    """
+
+    def __init__(self, known: Mapping[str, Schema], opaque: Mapping[str, Strategy]) -> None:
+        self.known = known
+        self.opaque_values = opaque
+        self.made: dict[str, Strategy] = {}
+
+    def problems(self, node: Schema, value: Any) -> tuple[Problem, ...]:
+        """What is wrong with a Python value."""
+        return Reading("python", self.known).attempt(node, value, ())[1]
+
+    def accepts(self, node: Schema, value: Any) -> bool:
+        """Whether the node accepts a Python value."""
+        return Reading("python", self.known, limit=1).attempt(node, value, ())[0] is not REFUSED
+
+    def checked(self, node: Schema, strategy: Strategy) -> Strategy:
+        """The values of `strategy` that the node accepts."""
+        return strategy.filter(lambda value: self.accepts(node, value))
+
+    def values(self, node: Schema) -> Strategy:
+        """Values that the node accepts."""
+        return _MAKERS[type(node)](self, node)
+
+    def reference(self, node: c.Ref) -> Strategy:
+        if node.name not in self.made:
+            self.made[node.name] = st.deferred(lambda: self.values(self.known[node.name]))
+        return self.made[node.name]
+
+    def literal(self, node: s.Literal) -> Strategy:
+        return st.sampled_from(node.values)
+
+    def enum(self, node: s.EnumMember) -> Strategy:
+        return st.sampled_from(node.members) if node.members else st.nothing()
+
+    def integer(self, node: s.Integer) -> Strategy:
+        return _integers(node.minimum, node.maximum, node.multiple_of or 1)
+
+    def float(self, node: s.Float) -> Strategy:
+        found = self.checked(node, _floats(node))
+        return (
+            found
+            if node.finite
+            else st.one_of(found, self.checked(node, st.sampled_from([math.inf, -math.inf, math.nan])))
+        )
+
+    def number(self, node: s.Number) -> Strategy:
+        step = Fraction(1) if node.multiple_of is None else _exact(node.multiple_of)
+        whole = _integers(node.minimum, node.maximum, step.numerator)
+        return st.one_of(self.checked(node, whole), self.checked(node, _floats(node)))
+
+    def decimal(self, node: s.DecimalNumber) -> Strategy:
+        most = 10 ** min(node.max_digits, 40) - 1 if node.max_digits is not None else 10**20
+        deepest = min(6, node.max_digits or 6) if node.decimal_places is None else node.decimal_places
+        step = None if node.multiple_of is None else Fraction(node.multiple_of)
+
+        def at_places(places: int) -> Strategy:
+            unit = step or Fraction(1, 10**places)
+            low = _quotient(node.minimum, unit, math.ceil, -most)
+            high = _quotient(node.maximum, unit, math.floor, most)
+            if low > high:
+                return st.nothing()
+            if node.multiple_of is not None:
+                return st.integers(low, high).map(lambda k: _times(k, node.multiple_of))
+            return st.integers(low, high).map(lambda n: Decimal(f"{n}e-{places}"))
+
+        places = [at_places(number) for number in range(1 if step else deepest + 1)]
+        return self.checked(node, st.one_of(places))
+
+    def text(self, node: s.String) -> Strategy:
+        patterns = list(node.patterns)
+        low, high = node.min_length, node.max_length
+        if node.format is not None:
+            item = FORMATS[node.format]
+            if item.name == "json":
+                return self.checked(node, JSON_VALUES.map(json.dumps))
+            patterns.insert(0, item.pattern)
+        if not patterns:
+            return st.text(min_size=low, max_size=high) if high is None or low <= high else st.nothing()
+        python = engine_to_python(patterns[0])
+        found = st.text(min_size=low, max_size=high) if python is None else st.from_regex(python)
+        return self.checked(node, found)
+
+    def bytes(self, node: s.Bytes) -> Strategy:
+        low, high = node.min_length, node.max_length
+        return st.binary(min_size=low, max_size=high) if high is None or low <= high else st.nothing()
+
+    def date(self, node: s.Date) -> Strategy:
+        low, high = _between(node, datetime.date.min, datetime.date.max)
+        return self.checked(node, st.dates(low, high)) if low <= high else st.nothing()
+
+    def time(self, node: s.Time) -> Strategy:
+        return self._zoned(node, datetime.time.min, datetime.time.max, st.times)
+
+    def datetime(self, node: s.DateTime) -> Strategy:
+        # a day from the ends, so that no offset leads beyond them
+        first, last = datetime.datetime(1, 1, 2), datetime.datetime(9999, 12, 30)  # noqa: DTZ001
+        return self._zoned(node, first, last, st.datetimes)
+
+    def _zoned(self, node: Any, first: Any, last: Any, make: Callable[..., Strategy]) -> Strategy:
+        limits = [limit for limit in (node.minimum, node.maximum) if limit is not None]
+        zone = limits[0].tzinfo if limits else None
+        low, high = node.minimum, node.maximum
+        if zone is not None and isinstance(limits[0], datetime.datetime):
+            low, high = (None if limit is None else limit.astimezone(zone) for limit in (low, high))
+        low, high = (None if limit is None else limit.replace(tzinfo=None) for limit in (low, high))
+        low, high = first if low is None else low, last if high is None else high
+        if low > high:
+            return st.nothing()
+        naive = make(low, high)
+        aware = make(low, high, timezones=_ZONES if zone is None else st.just(zone))
+        choices = {"aware": aware, "naive": naive, "any": st.one_of(naive, aware)}
+        return self.checked(node, choices[node.zone])
+
+    def duration(self, node: s.Duration) -> Strategy:
+        low, high = _between(node, datetime.timedelta.min, datetime.timedelta.max)
+        return self.checked(node, st.timedeltas(low, high)) if low <= high else st.nothing()
+
+    def uuid(self, node: s.Uuid) -> Strategy:
+        version = node.version
+        if version is None:
+            return st.uuids()
+        # RFC 9562: the version in bits 48 to 51, the variant 10 in bits 64 and 65
+        kept = ~((0xF << 76) | (0x3 << 62))
+        return st.integers(0, 2**128 - 1).map(lambda n: uuid.UUID(int=n & kept | version << 76 | 0x2 << 62))
+
+    def path(self, node: s.FilePath) -> Strategy:
+        cls = checks.PATHS[node.kind]
+        try:
+            cls("a")
+        except NotImplementedError:  # a WindowsPath elsewhere, or the other way round
+            return st.nothing()
+        part = st.text(string.ascii_letters + string.digits + " ._-é", min_size=1, max_size=12)
+        return st.builds(
+            lambda root, parts: cls(root, *parts), st.sampled_from(["", "/"]), st.lists(part, max_size=4)
+        )
+
+    def ip(self, node: s.IpAddress) -> Strategy:
+        cls = checks.IPS[node.kind, node.version]
+        addresses = st.ip_addresses(v=node.version)
+        if node.kind == "address":
+            return addresses
+        prefix = st.integers(0, 32 if node.version == 4 else 128)
+        interface = ipaddress.IPv4Interface if node.version == 4 else ipaddress.IPv6Interface
+        made = st.builds(lambda address, length: interface((int(address), length)), addresses, prefix)
+        return (
+            made.map(lambda item: item.network)
+            if node.kind == "network"
+            else made.map(lambda item: cls(str(item)))
+        )
+
+    def regex(self, _node: s.Regex) -> Strategy:
+        return st.sampled_from(["", "a+", "^[0-9]{2}$", "(?P<x>.)(?P=x)", r"\bé\b"]).map(re.compile)
+
+    def array(self, node: c.Array) -> Strategy:
+        if node.rest is not None and not (node.prefix or node.suffix or node.contains):
+            key = checks.json_key if node.unique else None
+            items = st.lists(
+                self.values(node.rest), min_size=node.min_length, max_size=node.max_length, unique_by=key
+            )
+            return items if node.container in ("list", "sequence") else items.map(tuple)
+        return self.checked(node, self._composed_array(node))
+
+    def _composed_array(self, node: c.Array) -> Strategy:
+        prefix, suffix = (
+            [self.values(item) for item in node.prefix],
+            [self.values(item) for item in node.suffix],
+        )
+        rest = None if node.rest is None else self.values(node.rest)
+        wanted = [
+            (self.values(c.intersection(node.rest or s.Anything(), part)), fewest)
+            for part, fewest, _ in node.contains
+        ]
+
+        @st.composite
+        def build(draw: st.DrawFn) -> Any:
+            complete = node.required is None
+            number = len(prefix) if complete else draw(st.integers(node.required or 0, len(prefix)))
+            items = [draw(item) for item in prefix[:number]]
+            if rest is not None and number == len(prefix):
+                for strategy, fewest in wanted:
+                    items += [draw(strategy) for _ in range(fewest)]
+                missing = max(0, node.shortest - len(items) - len(suffix))
+                limit = None if node.max_length is None else node.max_length - len(items) - len(suffix)
+                assume(limit is None or limit >= missing)
+                items += draw(st.lists(rest, min_size=missing, max_size=limit))
+            items += [draw(item) for item in suffix]
+            if node.cls is not None:
+                return node.cls(*items)
+            return tuple(items) if node.container == "tuple" else items
+
+        return build()
+
+    def record(self, node: c.Record) -> Strategy:
+        fields = [item for item in node.fields if item.init and not isinstance(item.schema, s.Nothing)]
+        required = {item.name: self.values(item.schema) for item in fields if item.required}
+        optional = {item.name: self.values(item.schema) for item in fields if not item.required}
+        if any(item.required and isinstance(item.schema, s.Nothing) for item in node.fields):
+            return st.nothing()
+        named: Strategy = st.fixed_dictionaries(required, optional=optional)
+        if node.cls is not None:
+            cls = node.cls
+            return self.checked(node, named.map(lambda found: cls(**found)))
+        parts = [named, *(self._matching(pattern, part) for pattern, part in node.patterns)]
+        if node.extra == "keep":
+            parts.append(self._others(node))
+        # named fields last, so that they win
+        merged = (
+            named
+            if len(parts) == 1
+            else st.tuples(*parts[1:], named).map(lambda found: dict(_chained(found)))
+        )
+        plain = not (node.patterns or node.keys or node.min_length or node.max_length is not None)
+        return merged if plain else self.checked(node, merged)
+
+    def _matching(self, pattern: str, part: Schema) -> Strategy:
+        keys = self.values(s.String(patterns=(pattern,)))
+        return st.dictionaries(keys, self.values(part), max_size=2)
+
+    def _others(self, node: c.Record) -> Strategy:
+        names = {item.name for item in node.fields}
+        keys = (
+            st.text(max_size=8) if node.keys is None else self.values(c.intersection(s.String(), node.keys))
+        )
+        fewest = max(0, node.min_length - len(names))
+        return st.dictionaries(
+            keys.filter(lambda key: key not in names),
+            self.values(node.rest or s.Anything()),
+            min_size=fewest,
+            max_size=fewest + 2,
+        )
+
+    def map(self, node: c.Map) -> Strategy:
+        low, high = node.min_length, node.max_length
+        if high is not None and low > high:
+            return st.nothing()
+        pairs = st.dictionaries(self.values(node.keys), self.values(node.values), min_size=low, max_size=high)
+        return self.checked(node, pairs)
+
+    def set(self, node: c.Set) -> Strategy:
+        low, high = node.min_length, node.max_length
+        if high is not None and low > high:
+            return st.nothing()
+        items = st.lists(self.values(node.items), min_size=low, max_size=high, unique_by=_hashable)
+        return self.checked(node, items.map(frozenset if node.frozen else set))
+
+    def union(self, node: c.Union) -> Strategy:
+        return st.one_of([self.values(member) for member in node.members])
+
+    def intersection(self, node: c.Intersection) -> Strategy:
+        makers = [self.values(member) for member in node.members if not isinstance(member, c.Not)]
+        makers = makers or [JSON_VALUES]
+
+        @st.composite
+        def build(draw: st.DrawFn) -> Any:
+            found = [draw(maker) for maker in makers]
+            if len(found) > 1 and all(type(item) is dict for item in found):
+                found.insert(0, dict(_chained(found)))
+            for value in found:
+                if self.accepts(node, value):
+                    return value
+            return reject()
+
+        return build()
+
+    def negated(self, node: c.Not) -> Strategy:
+        return self.checked(node, JSON_VALUES)
+
+    def refined(self, node: c.Refined) -> Strategy:
+        return self.checked(node, self.values(node.base))
+
+    def opaque(self, node: c.Opaque) -> Strategy:
+        if node.id in self.opaque_values:
+            return self.checked(node, self.opaque_values[node.id])
+        if node.cls is not None:
+            return self.checked(node, st.from_type(node.cls))
+        reason = (
+            f"{node.id!r} is opaque and no class; give values for it with opaque={{{node.id!r}: strategy}}"
+        )
+        raise ValueError(reason)
+
+
+def _between(node: s.Bounded, first: Any, last: Any) -> tuple[Any, Any]:
+    return (first if node.minimum is None else node.minimum), (last if node.maximum is None else node.maximum)
+
+
+def _chained(parts: Any) -> Any:
+    return (pair for part in parts for pair in part.items())
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        reject()
+    return value
+
+
+def _exact(value: int | float) -> Fraction:
+    """A number as the shortest decimal that stands for it."""
+    return Fraction(Decimal(repr(value)))
+
+
+def _times(number: int, step: Decimal | None) -> Decimal:
+    """An exact product: the context of `decimal` would round it."""
+    assert step is not None
+    sign, digits, exponent = step.as_tuple()
+    assert isinstance(exponent, int)
+    return Decimal(f"{number * int(''.join(map(str, digits))) * (-1) ** sign}e{exponent}")
+
+
+def _quotient(limit: Any, step: Fraction, rounded: Callable[[Fraction], int], otherwise: int) -> int:
+    return otherwise if limit is None else rounded(Fraction(limit) / step)
+
+
+def _integers(low: Any, high: Any, step: int) -> Strategy:
+    first = None if low is None else math.ceil(Fraction(low) / step)
+    last = None if high is None else math.floor(Fraction(high) / step)
+    if first is not None and last is not None and first > last:
+        return st.nothing()
+    return st.integers(first, last).map(lambda k: k * step)
+
+
+def _floats(node: s.Float | s.Number) -> Strategy:
+    low, high = _inside(node.minimum, 1), _inside(node.maximum, -1)
+    if (low is not None and math.isinf(low)) or (high is not None and math.isinf(high)):
+        return st.nothing()
+    if low is not None and high is not None and low > high:
+        return st.nothing()
+    if node.multiple_of is None:
+        return st.floats(low, high, allow_nan=False, allow_infinity=False)
+    step = _exact(node.multiple_of)
+    first = _quotient(low, step, math.ceil, -_FAR)
+    last = _quotient(high, step, math.floor, _FAR)
+    return st.integers(first, last).map(lambda k: float(k * step)) if first <= last else st.nothing()
+
+
+def _inside(limit: int | float | None, direction: int) -> float | None:
+    """The nearest float that is not beyond a limit; infinite when there is none."""
+    if limit is None:
+        return None
+    try:
+        found = float(limit)
+    except OverflowError:
+        return math.inf if limit > 0 else -math.inf
+    beyond = found < limit if direction > 0 else found > limit
+    return math.nextafter(found, direction * math.inf) if beyond else found
+
+
+_MAKERS: dict[type[Schema], Callable[[Making, Any], Strategy]] = {
+    s.Anything: lambda _making, _node: JSON_VALUES,
+    s.Nothing: lambda _making, _node: st.nothing(),
+    s.Null: lambda _making, _node: st.none(),
+    s.Boolean: lambda _making, _node: st.booleans(),
+    s.Integer: Making.integer,
+    s.Float: Making.float,
+    s.Number: Making.number,
+    s.DecimalNumber: Making.decimal,
+    s.String: Making.text,
+    s.Bytes: Making.bytes,
+    s.Literal: Making.literal,
+    s.EnumMember: Making.enum,
+    s.Date: Making.date,
+    s.Time: Making.time,
+    s.DateTime: Making.datetime,
+    s.Duration: Making.duration,
+    s.Uuid: Making.uuid,
+    s.FilePath: Making.path,
+    s.IpAddress: Making.ip,
+    s.Regex: Making.regex,
+    c.Array: Making.array,
+    c.Record: Making.record,
+    c.Map: Making.map,
+    c.Set: Making.set,
+    c.Union: Making.union,
+    c.Intersection: Making.intersection,
+    c.Not: Making.negated,
+    c.Sensitive: lambda making, node: making.values(node.base),
+    c.Refined: Making.refined,
+    c.Opaque: Making.opaque,
+    c.Ref: Making.reference,
+    c.Definitions: lambda making, node: making.values(node.root),
+}

@@ -26,7 +26,7 @@ from gnomon_context.runtime import (
 
 from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
 from ._errors import NoAnswer
-from ._leaks import innermost, leaked
+from ._leaks import close_leaks, innermost, leaked
 from ._streams import validated_items
 from .protocols import ItemValidator
 
@@ -85,7 +85,7 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
         # Whatever happens to this code, the request is over.
         outcome = ending.finish()
     if ending.fatal is None and innermost() is not run.status:
-        # Answered as it may be: the task is of no more use, and its owner has to hear of it.
+        # It could not be closed: answered as the request may be, the task is of no more use.
         ending.fatal = leaked(run.plan.name)
     if ending.fatal is not None:
         raise ending.fatal
@@ -190,6 +190,11 @@ class Ending:
         run = self.run
         lctx = run.lctx
         self.returned = self.stage != IN
+        if innermost() is not run.status:
+            if without_cancelled(failure) is None and lctx.cancel_reason is None:
+                # It is the forgotten scope that was cancelled.
+                failure = leaked(self.plan.name)
+            await close_leaks(run.status, limit=self.plan.exit_timeout)
         with trio.CancelScope(shield=True) as exit_scope:
             exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
             child = await self._join()

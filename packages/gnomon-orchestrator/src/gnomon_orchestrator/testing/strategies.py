@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 from collections.abc import Iterator
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
-from ._scenario import Act, Callback, CallbackKind, Child, Interruption, Part, Scenario
+from ._scenario import Act, Callback, Child, Interruption, Part, Scenario
 
 # What sleeps and what times out do so at different remainders of ten milliseconds: nothing happens at once,
 # so that there is one right order.
@@ -128,5 +128,3 @@ def _placed(draw: st.DrawFn, part: Part, parts: list[Part]) -> Part:
     if part.point in ("after", "catch") and required and draw(st.integers(0, 3)) == 0:
         return replace(part, requires=draw(st.sampled_from(required)))
     return part
-
-

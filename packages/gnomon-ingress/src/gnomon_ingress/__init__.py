@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ._codecs import BytesCodec, Codec, Codecs, FormCodec, JsonCodec, MultipartCodec, TextCodec
 from ._connection import Dispatch
+from ._cors import Cors
 from ._errors import (
     ClientGone,
     HttpError,
@@ -13,26 +15,38 @@ from ._errors import (
     ResponseInvalid,
     ResponseState,
 )
+from ._events import Event
+from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
 from ._limits import Config, ConnectionEvent, Limits
 from ._problem import problem_document
 from ._request import Client, Request
 from ._response import Response, Sink
 from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_listener, serve
+from ._static import static
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator
 
 __all__ = [
+    "BytesCodec",
     "Client",
     "ClientGone",
+    "Codec",
+    "Codecs",
     "Config",
     "ConnectionEvent",
+    "Cors",
     "Dispatch",
+    "Event",
     "FieldProblem",
+    "Form",
+    "FormCodec",
     "Headers",
     "HttpError",
     "IngressError",
     "InvalidHeader",
+    "JsonCodec",
     "Limits",
+    "MultipartCodec",
     "MutableHeaders",
     "Request",
     "RequestInvalid",
@@ -47,10 +61,13 @@ __all__ = [
     "Server",
     "ServerStatistics",
     "Sink",
+    "TextCodec",
+    "Upload",
     "open_tcp_listeners",
     "open_unix_listener",
     "problem_document",
     "serve",
+    "static",
 ]
 
 for _name in __all__:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, HttpError, RequestInvalid
+from ._compression import choose, compressible
+from ._errors import ClientGone, HttpError, RequestInvalid, ResponseState
+from ._events import HEARTBEAT
 from ._head import HeadParser, Refusal
-from ._headers import Headers
+from ._headers import Headers, add_vary
 from ._limits import ConnectionEvent
+from ._preconditions import precondition
 from ._proxy import seen_through_proxies
 from ._request import Client, Request
 from ._response import Commit, Response
 from ._transport import Interrupted, Transport
-from ._wire import bodiless, canned, fields, length_field
+from ._wire import canned, fields, length_field
 
 if TYPE_CHECKING:
     from ._server import Server
@@ -38,7 +41,12 @@ _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1024 * 1024
 _BODY_PIECE = 64 * 1024
 _JOIN_BELOW = 64 * 1024
+_COMPRESS_HERE = 64 * 1024
 _BODILESS = (204, 304)
+
+
+def _nothing() -> None:
+    pass
 
 
 class Connection:
@@ -54,6 +62,7 @@ class Connection:
         "_client",
         "_close",
         "_dispatch",
+        "_join_below",
         "_parser",
         "_reader",
         "_rest",
@@ -95,6 +104,7 @@ class Connection:
         self.aged = IDLE
         self.age = self.body_age = self.send_age = 0.0
         self.body_limit = server.body_limit
+        self._join_below = min(_JOIN_BELOW, server.config.compress_from or _JOIN_BELOW)
         self._dispatch = server.dispatch
         self._parser = HeadParser(server.limits, server.lines)
         self._buffer = b""
@@ -421,13 +431,14 @@ class Connection:
         """Write a plain buffered response as far as it goes without waiting."""
         status = response._status
         length = len(payload)
-        if self._special or length >= _JOIN_BELOW or status in _BODILESS:
+        if self._special or length >= self._join_below or status in _BODILESS:
             return 0
-        head = (
-            self.server.heads[status, response._media]
-            if response._headers is None
-            else self._begin_head(response)
-        )
+        if response._headers is None:
+            head = self.server.heads[status, response._media]
+        elif "etag" in response._headers:
+            return 0
+        else:
+            head = self._begin_head(response)
         data = b"".join((head, length_field(length), payload))
         try:
             written = self.transport.send_nowait(data)
@@ -449,10 +460,11 @@ class Connection:
 
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write a buffered response."""
-        status = response.status_code
         request = self.request
+        if request is not None:
+            payload = await self._negotiate(request, response, payload)
         head = self._begin_head(response)
-        if bodiless(status):
+        if response._status in _BODILESS:
             await self._write(head + b"\r\n")
             return
         head += length_field(len(payload))
@@ -464,27 +476,43 @@ class Connection:
             await self._write(head)
             await self._write(payload)
 
+    async def _negotiate(
+        self, request: Request[Any, Any, Any], response: Response[Any], payload: bytes
+    ) -> bytes:
+        """Answer with 304 what the client has, and compress what it can decompress."""
+        headers = response.headers
+        etag = headers.get("etag")
+        if etag is not None and response._status == 200 and request.method in ("GET", "HEAD"):
+            verdict = precondition(request.method, request.headers, etag=etag, modified=None)
+            if verdict == 304:
+                response._status = 304
+                return b""
+        floor = self.server.config.compress_from
+        if floor is None or len(payload) < floor or response._status in (*_BODILESS, 206):
+            return payload
+        if "content-encoding" in headers or not compressible(headers.get("content-type", "")):
+            return payload
+        add_vary(headers, "Accept-Encoding")
+        coding = choose(request.headers.get("accept-encoding", ""), self.server.codings)
+        if coding is None or "no-transform" in headers.get("cache-control", ""):
+            return payload
+        headers["content-encoding"] = coding
+        if etag is not None and not etag.startswith("W/"):
+            # The bytes differ from those the tag was made for.
+            headers["etag"] = f"W/{etag}"
+        encode = self.server.codings[coding]
+        if len(payload) < _COMPRESS_HERE:
+            return encode(payload)
+        return await trio.to_thread.run_sync(encode, payload)
+
     async def deliver_stream(
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
         """Write a response while it is produced; without a clean end if producing it fails."""
-        request = self.request
         iterator = aiter(chunks)
+        commit = before_last_byte or _nothing
         try:
-            headless = bodiless(response.status_code) or (request is not None and request.method == "HEAD")
-            chunked = self._parser.line.minor == 1
-            if not chunked:
-                self._close = True
-            head = self._begin_head(response)
-            if chunked and not bodiless(response.status_code):
-                head += b"transfer-encoding: chunked\r\n"
-            await self._write(head + b"\r\n")
-            if not headless:
-                await self._write_chunks(iterator, chunked=chunked)
-            if before_last_byte is not None:
-                before_last_byte()
-            if chunked and not headless:
-                await self._write(b"0\r\n\r\n")
+            await self._write_stream(response, iterator, commit)
         except BaseException:
             self._broken = True
             raise
@@ -493,11 +521,83 @@ class Connection:
             if close is not None:
                 await close()
 
-    async def _write_chunks(self, iterator: Any, *, chunked: bool) -> None:
+    async def _write_stream(
+        self, response: Response[Any], iterator: AsyncIterator[bytes], commit: Commit
+    ) -> None:
+        request = self.request
+        length = response._length
+        bodiless_status = response._status in _BODILESS
+        chunked = length is None and self._parser.line.minor == 1
+        if length is None and not chunked:
+            # HTTP/1.0 has no chunks: the end of the connection is the end of the body.
+            self._close = True
+        head = self._begin_head(response)
+        if length is not None and not bodiless_status:
+            head += length_field(length)
+        else:
+            head += b"transfer-encoding: chunked\r\n\r\n" if chunked and not bodiless_status else b"\r\n"
+        await self._write(head)
+        if bodiless_status or (request is not None and request.method == "HEAD"):
+            commit()
+            return
+        if response._heartbeat is None:
+            await self._write_chunks(iterator, chunked=chunked, length=length)
+        else:
+            await self._write_with_heartbeat(iterator, response._heartbeat, chunked=chunked)
+        commit()
+        if chunked:
+            await self._write(b"0\r\n\r\n")
+
+    async def _write_chunks(
+        self, iterator: AsyncIterator[bytes], *, chunked: bool, length: int | None = None
+    ) -> None:
+        written = 0
         async for chunk in iterator:
+            written += len(chunk)
+            if length is not None and written > length:
+                raise ResponseState(f"the stream has more than the {length} bytes it promised")
             # An empty chunk would end the body.
             if chunk:
                 await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else bytes(chunk))
+        if length is not None and written < length:
+            raise ResponseState(f"the stream has {written} bytes and not the {length} it promised")
+
+    async def _write_with_heartbeat(
+        self, iterator: AsyncIterator[bytes], every: float, *, chunked: bool
+    ) -> None:
+        lock = trio.Lock()
+        beat = b"%x\r\n%b\r\n" % (len(HEARTBEAT), HEARTBEAT) if chunked else HEARTBEAT
+        failures: list[Exception] = []
+
+        async def keep_alive() -> None:
+            while True:
+                with trio.move_on_after(every):
+                    await self.server.drain_begun.wait()
+                    # A stream of events never ends by itself; its client reconnects elsewhere.
+                    return
+                async with lock:
+                    await self._write(beat)
+
+        async def send_events() -> None:
+            async for chunk in iterator:
+                async with lock:
+                    await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+
+        async with trio.open_nursery() as nursery:
+
+            async def until_it_ends(run: Callable[[], Awaitable[None]]) -> None:
+                try:
+                    await run()
+                except Exception as error:
+                    failures.append(error)
+                # Under the lock, so that the other one is never cut in the middle of a write.
+                async with lock:
+                    nursery.cancel_scope.cancel()
+
+            nursery.start_soon(until_it_ends, keep_alive)
+            await until_it_ends(send_events)
+        if failures:
+            raise failures[0]
 
     def _begin_head(self, response: Response[Any]) -> bytes:
         headers = response._headers

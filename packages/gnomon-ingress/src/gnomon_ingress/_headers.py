@@ -96,6 +96,13 @@ def join_fields(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
     return fields
 
 
+def add_vary(headers: MutableHeaders, name: str) -> None:
+    """Say that the answer depends on a request header, once."""
+    known = [item.strip().lower() for item in headers.get("vary", "").split(",")]
+    if "*" not in known and name.lower() not in known:
+        headers.add("vary", name)
+
+
 class MutableHeaders(MutableMapping[str, str]):
     r"""The header fields of a response; every name and value is checked as it is set.
 

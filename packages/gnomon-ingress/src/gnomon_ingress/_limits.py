@@ -88,6 +88,9 @@ class Config:
         ready_path: Where it says whether it takes work: 503 while draining or while ``is_ready`` says no.
         is_ready: Asked for each readiness check, beyond the server's own state.
         server_header: The ``Server`` field of responses, none by default.
+        compress_from: Bytes from which buffered text-like bodies are compressed as the client accepts (br and zstd if their
+            libraries are installed, gzip). Off by default: compressing secrets together with what a client chose leaks
+            them by length (BREACH).
         on_event: Called with each ``ConnectionEvent``; must not block, and what it raises is logged.
 
     Raises:
@@ -104,6 +107,7 @@ class Config:
     ready_path: str | None = "/readyz"
     is_ready: Callable[[], bool] | None = None
     server_header: str | None = None
+    compress_from: int | None = None
     on_event: Callable[[ConnectionEvent], object] | None = None
 
     def __post_init__(self) -> None:

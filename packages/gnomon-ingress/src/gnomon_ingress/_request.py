@@ -11,6 +11,7 @@ import trio
 
 from ._cookies import parse_cookies
 from ._errors import HttpError, RequestState
+from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, parameters_of, parse_form, parse_multipart
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
 from ._target import Line, parse_query
@@ -211,6 +212,20 @@ class Request(ThreeParameters[Body, Query, Fields]):
         if media and not is_json(media):
             raise unsupported_media(("application/json",))
         return parse_json(await self.read())
+
+    async def form(self) -> Form:
+        """Read the body as a form, urlencoded or multipart.
+
+        Raises:
+            HttpError: 400 for a broken form, 415 for another content type, and as ``read``.
+        """
+        media = self.media_type
+        if media == FORM_TYPE:
+            return Form(parse_form(await self.read()))
+        if media == MULTIPART_TYPE:
+            boundary = parameters_of(self.headers["content-type"]).get("boundary", "")
+            return parse_multipart(await self.read(), boundary)
+        raise unsupported_media((FORM_TYPE, MULTIPART_TYPE))
 
     def bind_abort(self, fn: Callable[[str], object]) -> None:
         """Let ``abort`` call ``fn(reason)`` instead of cancelling ``scope``; a runtime binds its own cancellation.

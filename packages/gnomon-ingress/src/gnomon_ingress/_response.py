@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from email.utils import format_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
 
 from ._cookies import SameSite, format_cookie
-from ._errors import ResponseState
+from ._errors import HttpError, ResponseState
+from ._events import MEDIA_TYPE as EVENTS_TYPE
+from ._events import Encoded, encode_event, encode_line
+from ._files import SMALL, FileBody, FileChunks, disposition, find_inside
 from ._generic import Body, OneParameter
 from ._headers import MutableHeaders
 from ._json import dump_json
+from ._preconditions import byte_range, precondition
 from ._problem import MEDIA_TYPE as PROBLEM_TYPE
 from ._problem import problem_document
+
+if TYPE_CHECKING:
+    from ._request import Request
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -32,6 +43,10 @@ class Sink(Protocol):
 
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write the head and a complete body."""
+
+    @property
+    def request(self) -> Request[Any, Any, Any] | None:
+        """The request that is being answered."""
 
     async def deliver_stream(
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
@@ -71,6 +86,9 @@ class Response(OneParameter[Body]):
     _finished: bool = False
     _started: bool = False
     _sent: bool = False
+    # Of a stream: its length if that is known, and the seconds between heartbeats.
+    _length: int | None = None
+    _heartbeat: float | None = None
     # Whether a finishing method has more to do than to store the body.
     _touched: bool = False
 
@@ -262,15 +280,107 @@ class Response(OneParameter[Body]):
             self.headers[name] = value
         self._finish(document, dump_json, PROBLEM_TYPE)
 
-    def stream(self, chunks: AsyncIterable[builtins.bytes], *, media_type: str = BYTES_TYPE) -> None:
+    def stream(
+        self,
+        chunks: AsyncIterable[builtins.bytes],
+        *,
+        media_type: str = BYTES_TYPE,
+        length: int | None = None,
+    ) -> None:
         """Finish with a body that is produced while it is sent.
 
         Args:
-            chunks: Any async iterable of bytes; it is closed whatever happens.
+            chunks: Any async iterable of bytes; it is closed once it is sent or has failed.
             media_type: The content type.
+            length: The bytes there will be, if that is known; with more or fewer the answer is cut.
         """
         self._finish(chunks, encode_bytes, media_type)
         self._stream = True
+        self._length = length
+
+    def ndjson(self, items: AsyncIterable[Any]) -> None:
+        """Finish with one JSON value per line, produced while it is sent."""
+        self.stream(Encoded(items, encode_line), media_type="application/x-ndjson")
+
+    def events(self, items: AsyncIterable[Any], *, heartbeat: float = 15.0) -> None:
+        """Finish with Server-Sent Events, produced while they are sent; a drain of the server ends them cleanly.
+
+        Args:
+            items: ``Event`` objects, or the data of events.
+            heartbeat: Seconds between comments that keep idle proxies from closing the connection.
+        """
+        self.stream(Encoded(items, encode_event), media_type=EVENTS_TYPE)
+        self._heartbeat = heartbeat
+        self.headers.setdefault("cache-control", "no-store")
+
+    def etag(self, tag: str, *, weak: bool = False) -> Response[Body]:
+        """Set the entity tag; a request that knows it already is answered with 304.
+
+        Args:
+            tag: The tag without quotes, such as a version or a digest.
+            weak: Whether it stands for equivalent bodies instead of identical ones.
+        """
+        return self.header("etag", f'W/"{tag}"' if weak else f'"{tag}"')
+
+    async def file(
+        self,
+        path: str,
+        *,
+        root: str | Path,
+        media_type: str | None = None,
+        download_name: str | None = None,
+    ) -> None:
+        """Finish with a file: with validators, conditional (304, 412) and in ranges (206, 416).
+
+        Args:
+            path: Relative to the root, as it comes from a client.
+            root: The folder that nothing leaves, not even through a symbolic link.
+            media_type: The content type, by the name of the file if not given.
+            download_name: Offers a download under this name.
+
+        Raises:
+            HttpError: 404 for everything that is not a regular file below the root; 412 and 416.
+        """
+        self._check_open()
+        body = await trio.to_thread.run_sync(find_inside, root, path)
+        self.headers["etag"] = body.etag
+        self.headers["last-modified"] = format_datetime(body.modified, usegmt=True)
+        self.headers["accept-ranges"] = "bytes"
+        if download_name is not None:
+            self.headers["content-disposition"] = disposition(download_name)
+        start, end = self._choose_range(body)
+        if self._status == 304:
+            self._finish(b"", encode_bytes, None)
+            return
+        if end - start <= SMALL:
+            data = await trio.to_thread.run_sync(body.read, start, end)
+            self.bytes(data, media_type=media_type or body.media_type)
+        else:
+            chunks = FileChunks(body.path, start, end)
+            self.stream(chunks, media_type=media_type or body.media_type, length=end - start)
+
+    def _choose_range(self, body: FileBody) -> tuple[int, int]:
+        request = None if self._sink is None else self._sink.request
+        if request is None or request.method not in ("GET", "HEAD"):
+            return 0, body.size
+        verdict = precondition(request.method, request.headers, etag=body.etag, modified=body.modified)
+        if verdict == 412:
+            raise HttpError(412, "precondition-failed", "The file is not the one the request is about.")
+        if verdict == 304:
+            self._status = 304
+            return 0, 0
+        try:
+            chosen = byte_range(request.headers, body.size, etag=body.etag, modified=body.modified)
+        except ValueError:
+            unsatisfied = {"content-range": f"bytes */{body.size}"}
+            raise HttpError(
+                416, "range-not-satisfiable", "The range lies outside the file.", headers=unsatisfied
+            ) from None
+        if chosen is None:
+            return 0, body.size
+        self._status = 206
+        self.headers["content-range"] = f"bytes {chosen[0]}-{chosen[1] - 1}/{body.size}"
+        return chosen
 
     def reset(self) -> None:
         """Drop body and status, keep the headers: for the default answer after a failure.
@@ -343,6 +453,7 @@ class Response(OneParameter[Body]):
         self._encode = encode
         self._payload = None
         self._stream = False
+        self._length = self._heartbeat = None
         self._finished = self._touched = True
         self._media = media
         headers = self._headers

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import trio
 
+from ._compression import available
 from ._connection import HEAD, IDLE, Connection, Dispatch
 from ._limits import Config, ConnectionEvent
 from ._request import Client, Request
@@ -60,7 +61,10 @@ class Server:
         self.heads = Heads(b"")
         self.reserved = frozenset(path for path in (config.live_path, config.ready_path) if path is not None)
         self._listeners: list[socket.socket] = []
+        self.codings = available() if config.compress_from is not None else {}
         self._asked_to_drain = trio.Event()
+        #: Set once a drain has begun.
+        self.drain_begun = trio.Event()
         self._drain_started = 0.0
         self._stage = 0
         self._nursery: trio.Nursery | None = None
@@ -119,6 +123,7 @@ class Server:
 
     def _begin_drain(self) -> None:
         self.draining = True
+        self.drain_begun.set()
         self._drain_started = trio.current_time()
         for listener in self._listeners:
             trio.lowlevel.notify_closing(listener)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ._errors import RequestInvalid, RequestState, ResponseInvalid
-from ._forms import FORM_TYPE, parse_form
+from ._forms import FORM_TYPE, MULTIPART_TYPE, parameters_of, parse_form, parse_multipart
 from ._json import dump_json
 from ._request import Request, is_json, unsupported_media
 from ._response import Response
@@ -103,13 +103,16 @@ class RequestValidator:
         content_type = req.headers.get("content-type")
         if content_type == "application/json" or (content_type is None and not raw):
             return _collect(kind.validate_json, raw, "body", problems)
-        media, charset = req.media_type, _charset(content_type or "")
-        if charset in ("", "utf-8"):
+        media, parameters = req.media_type, parameters_of(content_type or "")
+        if parameters.get("charset", "utf-8").lower() == "utf-8":
             if is_json(media):
                 return _collect(kind.validate_json, raw, "body", problems)
             if media == FORM_TYPE:
                 return _collect(kind.validate_strings, parse_form(raw), "body", problems)
-        raise unsupported_media(("application/json", FORM_TYPE))
+            if media == MULTIPART_TYPE:
+                form = parse_multipart(raw, parameters.get("boundary", ""))
+                return _collect(kind.validate_strings, form.fields, "body", problems)
+        raise unsupported_media(("application/json", FORM_TYPE, MULTIPART_TYPE))
 
 
 class ResponseValidator:
@@ -187,14 +190,6 @@ def _field_names(req: Request[Any, Any, Any]) -> dict[str, Any]:
         values = req.headers.getall(name)
         names[name] = names[name.replace("-", "_")] = values[0] if len(values) == 1 else list(values)
     return names
-
-
-def _charset(content_type: str) -> str:
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower()
-    return ""
 
 
 def _unknown_keys(given: Any, taken: Any, pointer: str) -> list[FieldProblem]:

@@ -12,11 +12,6 @@ _REMEMBERED = 512
 _lengths: list[bytes] = [b"content-length: %d\r\n\r\n" % length for length in range(1024)]
 
 
-def bodiless(status: int) -> bool:
-    """Whether a response with this status never has a body (RFC 9110, section 6.4.1)."""
-    return status in (204, 304)
-
-
 def status_line(status: int) -> bytes:
     r"""Return the status line with its CRLF.
 

@@ -1,0 +1,83 @@
+"""Server-Sent Events, as the HTML standard writes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from ._json import dump_json
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT = b":\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    r"""One event.
+
+    Args:
+        data: Text as it is, anything else as JSON.
+        event: Its type; browsers dispatch ``message`` without one.
+        id: What the client sends back as ``Last-Event-ID`` when it reconnects.
+        retry: Seconds the client should wait before it reconnects.
+
+    >>> Event(data={"n": 1}, event="tick", id="7").encode()
+    b'event: tick\nid: 7\ndata: {"n":1}\n\n'
+    """
+
+    data: Any
+    event: str | None = None
+    id: str | None = None
+    retry: float | None = None
+
+    def encode(self) -> bytes:
+        """Return the event as it goes on the wire.
+
+        Raises:
+            ValueError: ``event`` or ``id`` contains a line break, or ``id`` a NUL.
+        """
+        lines = []
+        for name, value in (("event", self.event), ("id", self.id)):
+            if value is not None:
+                if any(character in value for character in "\r\n\0"):
+                    raise ValueError(f"the {name} of an event must fit on one line: {value!r}")
+                lines.append(f"{name}: {value}")
+        if self.retry is not None:
+            lines.append(f"retry: {int(self.retry * 1000)}")
+        text = self.data if isinstance(self.data, str) else dump_json(self.data).decode()
+        # splitlines() would also split at characters that are no line break in this format.
+        pieces = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines += [f"data: {piece}" for piece in pieces]
+        return ("\n".join(lines) + "\n\n").encode()
+
+
+class Encoded:
+    """Items of another iterable, encoded as they pass; closing it closes the other."""
+
+    def __init__(self, items: AsyncIterable[Any], encode: Any) -> None:
+        self._items = aiter(items)
+        self._encode = encode
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        encoded: bytes = self._encode(await anext(self._items))
+        return encoded
+
+    async def aclose(self) -> None:
+        """Close what stands behind it."""
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def encode_event(item: Any) -> bytes:
+    """Encode an ``Event``, or anything else as the data of one."""
+    return item.encode() if isinstance(item, Event) else Event(data=item).encode()
+
+
+def encode_line(item: Any) -> bytes:
+    """Encode an item as one line of NDJSON."""
+    return dump_json(item) + b"\n"

@@ -52,7 +52,7 @@ async def close_leaks(status: object, *, limit: float) -> None:
             continue
         scope.cancel(reason="the nursery was left open")
         with trio.move_on_after(limit, shield=True):
-            while nursery.child_tasks:
+            while nursery.child_tasks:  # noqa: ASYNC110 - whose nursery it is has told nobody of an event
                 await trio.sleep(_POLL)
         if nursery.child_tasks:
             return

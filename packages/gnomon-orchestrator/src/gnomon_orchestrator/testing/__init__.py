@@ -6,7 +6,7 @@
 from ._bench import Bench, FakeGuard, FakeValidator, Invalid, Refused
 from ._fakes import EventLog, FakeRequest, FakeResponse
 from ._model import expected
-from ._perform import performed
+from ._perform import Performance, performed
 from ._scenario import Act, Callback, Child, Interruption, Part, Scenario, Trace
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Interruption",
     "Invalid",
     "Part",
+    "Performance",
     "Refused",
     "Scenario",
     "Trace",

@@ -73,10 +73,17 @@ class Model:
     # Events and time.
 
     def tell(
-        self, kind: str, name: str, attempt: int = 1, error: str | None = None, detail: object = None
+        self,
+        kind: str,
+        name: str,
+        attempt: int = 1,
+        error: str | None = None,
+        detail: object = None,
+        *,
+        timed: bool = True,
     ) -> None:
-        timed = kind.split(".")[0] not in ("compensation", "cleanup") and not name.startswith("on_")
-        self.events.append((kind, name, attempt, error, detail, milliseconds(self.now) if timed else None))
+        at = milliseconds(self.now) if timed else None
+        self.events.append((kind, name, attempt, error, detail, at))
 
     def move(self, phase: str) -> None:
         self.tell("phase", phase, detail=self.phase)
@@ -316,7 +323,7 @@ class Model:
         family = "hook" if kind == "callback" else kind
         while callbacks:
             callback = callbacks.pop()
-            self.tell(f"{family}.start", callback.name)
+            self.tell(f"{family}.start", callback.name, timed=False)
             left = max(0.0, end - self.now)
             error = None
             try:
@@ -325,12 +332,13 @@ class Model:
             except TimeoutError:
                 error = "HookTimeout"
                 if family == "hook":
-                    self.tell("hook.timeout", callback.name, 1, error)
+                    self.tell("hook.timeout", callback.name, 1, error, timed=False)
             except Failed as failed:
                 error = failed.error
-            self.tell(f"{family}.end" if error is None else f"{family}.error", callback.name, 1, error)
+            result = "end" if error is None else "error"
+            self.tell(f"{family}.{result}", callback.name, 1, error, timed=False)
             if kind == "compensation" and error is not None:
-                self.tell("compensation.alert", callback.name, 1, error)
+                self.tell("compensation.alert", callback.name, 1, error, timed=False)
 
     def run(self) -> Trace:
         """The whole request."""

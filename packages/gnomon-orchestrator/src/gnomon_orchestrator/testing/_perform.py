@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 import trio.testing
-from gnomon_context import LocalContext, open_global_context
+from gnomon_context import GlobalContext, LocalContext, open_global_context
 
 from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
 
@@ -150,12 +150,17 @@ class Performance:
             lctx.start_soon(_child, child, name=child.name, isolated=child.isolated)
 
     async def run(self) -> Trace:
-        """Run the one request; to be called once, in virtual time."""
+        """Run the request in an application of its own; to be called once, in virtual time."""
+        async with open_global_context() as gctx:
+            gctx.on_alert(lambda alert: None)
+            return await self.run_in(gctx)
+
+    async def run_in(self, gctx: GlobalContext[Any]) -> Trace:
+        """Run the request in an application that has others; to be called once, in virtual time."""
         raised: str | None = None
         outcome: Any = None
         began = trio.current_time()
-        async with open_global_context() as gctx, trio.open_nursery() as nursery:
-            gctx.on_alert(lambda alert: None)
+        async with trio.open_nursery() as nursery:
             with trio.CancelScope() as outside, trio.CancelScope() as scope:
                 lctx = LocalContext(gctx, scope=scope, timeout=self.scenario.deadline, sources=_Sources())
                 if self.scenario.interruption is not None:
@@ -164,8 +169,8 @@ class Performance:
                     outcome = await self.plan.run(self.req, self.res, lctx, gctx)
                 except BaseException as error:
                     raised = type(error).__name__
-            settled = lctx.outcome
             nursery.cancel_scope.cancel()
+        settled = lctx.outcome
         assert settled is not None
         return Trace(
             tuple(self._line(event, began) for event in self.log.events),

@@ -12,6 +12,15 @@ from typing import Any
 from ._errors import BindingError
 
 ARGUMENTS = ("req", "res", "lctx", "gctx")
+# What people write who come from elsewhere.
+_MEANT = {
+    "request": ["req"],
+    "response": ["res"],
+    "ctx": ["lctx"],
+    "context": ["lctx"],
+    "exc": ["error"],
+    "exception": ["error"],
+}
 CATCH_ARGUMENTS = (*ARGUMENTS, "error")
 
 
@@ -99,7 +108,7 @@ def _check(
         if p.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             wrong.append(f"{p} hides which names it takes")
         elif p.name not in allowed:
-            near = difflib.get_close_matches(p.name, allowed, n=1, cutoff=0.5)
+            near = [*_MEANT.get(p.name, ()), *difflib.get_close_matches(p.name, allowed, n=1, cutoff=0.5)]
             wrong.append(f"unknown name {p.name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
     names = {p.name for p in parameters}
     missing = [name for name in allowed if name not in names] if exactly else []

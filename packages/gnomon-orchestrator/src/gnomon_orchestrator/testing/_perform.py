@@ -153,7 +153,8 @@ class Performance:
         """Run the request in an application of its own; to be called once, in virtual time."""
         async with open_global_context() as gctx:
             gctx.on_alert(lambda alert: None)
-            return await self.run_in(gctx)
+            trace = await self.run_in(gctx)
+        return trace
 
     async def run_in(self, gctx: GlobalContext[Any]) -> Trace:
         """Run the request in an application that has others; to be called once, in virtual time."""

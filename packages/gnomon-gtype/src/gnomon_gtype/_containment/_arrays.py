@@ -1,0 +1,415 @@
+"""Sequences and sets: lengths first, then a place for every refusal, then the items themselves.
+
+An unwanted array is refused by the length, by one item, by two equal items, or by how many items are of some type. For each length
+that makes a difference these are tried in turn, item by item. Places in the middle of arrays, where every node asks the same of
+all, are alike, so only one untouched place of them is tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gnomon_gtype import _checks as checks
+from gnomon_gtype._composites import Array, Ref, Set
+from gnomon_gtype._containment._distinct import Supply, assign, supply
+from gnomon_gtype._containment._nodes import Hashable, Same
+from gnomon_gtype._containment._numbers import first_of
+from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
+from gnomon_gtype._containment._search import NUMBERLESS, Answer, Goal, Search, Steps, ask
+from gnomon_gtype._schema import Schema
+
+_MOST_COUNTED = 4
+_MOST_WAYS = 512
+_MOST_DIFFERENT = 2_000
+_COUNTED = Unclear("it depends on how many items of an array match, in more ways than are tried")
+_NUMERIC = Unclear("it depends on whether two items can be equal as numbers, one an int and one a float")
+_GIVEN = Unclear("it depends on values that are sets or sequences themselves differing from each other")
+
+
+_Counts = tuple[tuple[Schema, int, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a node asks of a sequence."""
+
+    prefix: tuple[Schema, ...]
+    rest: Schema | None
+    suffix: tuple[Schema, ...]
+    low: int
+    high: int | None
+    unique: bool = False
+    contains: _Counts = ()
+
+    def at(self, length: int, index: int) -> Schema:
+        """The node of one item of a sequence of an accepted length."""
+        if index < len(self.prefix):
+            return self.prefix[index]
+        place = index - (length - len(self.suffix))
+        found = self.suffix[place] if place >= 0 else self.rest
+        assert found is not None
+        return found
+
+    def takes(self, length: int) -> bool:
+        """Whether a length is accepted."""
+        return self.low <= length and (self.high is None or length <= self.high)
+
+
+def _shape(node: Schema) -> _Shape:
+    if isinstance(node, Set):
+        return _Shape((), node.items, (), node.min_length, node.max_length)
+    assert isinstance(node, Array)
+    return _Shape(
+        node.prefix, node.rest, node.suffix, node.shortest, node.longest, node.unique, node.contains
+    )
+
+
+def arrays(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
+    """Values of a class of sequences or sets."""
+    given = [node.value for node in wanted if isinstance(node, Same)]
+    if given:
+        return first_of(search, given, wanted, unwanted)
+    hashable = kind in ("set", "frozenset") or any(isinstance(node, Hashable) for node in wanted)
+    shapes = [_shape(node) for node in wanted if not isinstance(node, Hashable)]
+    against = [_shape(node) for node in unwanted if not isinstance(node, Same)]
+    last: Outcome = EMPTY
+    for length in _lengths(kind, shapes, against):
+        search.budget.spend()
+        outcome = yield from _Row(search, kind, shapes, against, length, hashable=hashable).steps()
+        if isinstance(outcome, Found):
+            if any(search.accepts(node, outcome.value) for node in unwanted if isinstance(node, Same)):
+                return _GIVEN
+            return outcome
+        if isinstance(outcome, Unclear):
+            last = outcome
+    return last
+
+
+def _lengths(kind: Any, wanted: list[_Shape], unwanted: list[_Shape]) -> Iterator[int]:
+    """The lengths that can make a difference, ascending: all up to where only limits tell lengths apart, and those at limits."""
+    if isinstance(kind, tuple):
+        fixed = len(kind[1]._fields)
+        yield from (fixed for _ in range(1) if all(shape.takes(fixed) for shape in wanted))
+        return
+    low = max((shape.low for shape in wanted), default=0)
+    highs = [shape.high for shape in wanted if shape.high is not None]
+    shapes = [*wanted, *unwanted]
+    enough = max((len(shape.prefix) for shape in shapes), default=0) + max(
+        (len(shape.suffix) for shape in shapes), default=0
+    )
+    enough += sum(1 + 2 * shape.unique for shape in unwanted)
+    enough += sum(fewest for shape in wanted for _, fewest, _ in shape.contains)
+    enough += sum(most + 1 for shape in unwanted for _, _, most in shape.contains if most is not None)
+    edges = {edge for shape in unwanted for edge in (shape.low - 1, shape.low)}
+    edges |= {edge for shape in unwanted if shape.high is not None for edge in (shape.high, shape.high + 1)}
+    top = max(low, enough)
+    yield from (
+        length
+        for length in [*range(low, top + 1), *sorted(edge for edge in edges if edge > top)]
+        if not highs or length <= min(highs)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What has been decided about the items so far.
+
+    Args:
+        goals: the goal of each place.
+        touched: the places that a refusal stands at.
+        twins: pairs of places that hold equal items.
+        counts: `(node, fewest, most)` triples that the items keep.
+    """
+
+    goals: tuple[Goal, ...]
+    touched: frozenset[int] = frozenset()
+    twins: tuple[tuple[int, int], ...] = ()
+    counts: _Counts = ()
+
+    def same(self, place: int) -> frozenset[int]:
+        """The places that hold an item equal to the one at a place, itself included."""
+        found = {place}
+        for _ in self.twins:
+            for pair in self.twins:
+                found |= {*pair} if found & {*pair} else set()
+        return frozenset(found)
+
+    def with_goal(self, place: int, goal: Goal) -> _Plan:
+        """The plan with another goal at a place, and at those that hold an equal item."""
+        same = self.same(place)
+        goals = tuple(goal if index in same else each for index, each in enumerate(self.goals))
+        return replace(self, goals=goals, touched=self.touched | same)
+
+
+@dataclass(slots=True)
+class _Row:
+    """The sequences of one length.
+
+    Places are those of the shortest sequence that has all sorts of them; `filler` more are like the last in the middle.
+    """
+
+    search: Search
+    kind: Any
+    wanted: list[_Shape]
+    unwanted: list[_Shape]
+    length: int
+    hashable: bool
+    places: list[int] = field(init=False)
+    alike: range = field(init=False)
+    filler: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        shapes = [*self.wanted, *(shape for shape in self.unwanted if shape.takes(self.length))]
+        start = min(self.length, max((len(shape.prefix) for shape in shapes), default=0))
+        end = max(start, self.length - max((len(shape.suffix) for shape in shapes), default=0))
+        counted = any(shape.contains for shape in shapes)
+        needed = end - start if counted else sum(1 + 2 * shape.unique for shape in self.unwanted)
+        shown = min(end - start, needed)
+        self.places = [*range(start + shown), *range(end, self.length)]
+        self.alike = range(start, start + shown)
+        self.filler = end - start - shown
+
+    @property
+    def different(self) -> bool:
+        """Whether all items must differ."""
+        return self.kind in ("set", "frozenset") or any(shape.unique for shape in self.wanted)
+
+    def steps(self) -> Steps:
+        """Settle this length."""
+        if len(self.places) > _MOST_DIFFERENT:
+            return TOO_LARGE
+        goals = tuple(self._goal(index) for index in self.places)
+        last: Outcome | None = None
+        for goal in (*goals, *([self._goal(self.alike.start)] if self.filler else [])):
+            outcome = yield from ask(goal)
+            if isinstance(outcome, Empty):
+                return outcome
+            last = outcome if isinstance(outcome, Unclear) else last
+        if last is not None:
+            return last
+        counts = tuple(count for shape in self.wanted for count in shape.contains)
+        left = [shape for shape in self.unwanted if shape.takes(self.length)]
+        return (yield from self._refuse(_Plan(goals, counts=counts), left))
+
+    def _goal(self, index: int) -> Goal:
+        nodes = {shape.at(self.length, index) for shape in self.wanted}
+        return Goal(frozenset(nodes | {Hashable()} if self.hashable else nodes))
+
+    def _refuse(self, plan: _Plan, left: list[_Shape]) -> Steps:
+        """Give each shape that is left its reason to refuse, then fill in the items."""
+        if not left:
+            return (yield from self._filled(plan))
+        shape, *others = left
+        nodes = [shape.at(self.length, index) for index in self.places]
+        for goal, node in zip(plan.goals, nodes, strict=True):
+            answer = yield goal.plus((node,))
+            if answer.firm and isinstance(answer.outcome, Empty):
+                return (yield from self._refuse(plan, others))
+        last: Outcome = EMPTY
+        for option in (yield from self._options(plan, shape, nodes)):
+            self.search.budget.spend()
+            outcome = option if isinstance(option, Unclear) else (yield from self._refuse(option, others))
+            if isinstance(outcome, Found):
+                return outcome
+            if isinstance(outcome, Unclear):
+                last = outcome
+        return last
+
+    def _options(self, plan: _Plan, shape: _Shape, nodes: list[Schema]) -> _Options:
+        """Every way in which a shape can refuse the items, as plans in which it does."""
+        found: list[_Plan | Unclear] = []
+        untouched = False
+        for place, node in enumerate(nodes):
+            if self.places[place] in self.alike and place not in plan.touched:
+                if untouched:
+                    continue
+                untouched = True
+            goal = plan.goals[place].plus((), (node,))
+            outcome = yield from ask(goal)
+            if isinstance(outcome, Found):
+                found.append(plan.with_goal(place, goal))
+            elif isinstance(outcome, Unclear):
+                found.append(outcome)
+        for node, fewest, most in shape.contains:
+            if fewest:
+                found.append(replace(plan, counts=(*plan.counts, (node, 0, fewest - 1))))
+            if most is not None:
+                found.append(replace(plan, counts=(*plan.counts, (node, most + 1, None))))
+        if shape.unique and not self.different:
+            found += yield from self._twins(plan)
+        return found
+
+    def _twins(self, plan: _Plan) -> _Options:
+        """Plans in which two places hold equal items."""
+        found: list[_Plan | Unclear] = []
+        spare = [
+            place
+            for place, index in enumerate(self.places)
+            if index in self.alike and place not in plan.touched
+        ]
+        pairs = itertools.combinations(
+            [place for place in range(len(self.places)) if place not in spare[2:]], 2
+        )
+        for one, other in pairs:
+            joint = Goal(
+                plan.goals[one].wanted | plan.goals[other].wanted,
+                plan.goals[one].unwanted | plan.goals[other].unwanted,
+            )
+            outcome = yield from ask(joint)
+            if isinstance(outcome, Found):
+                linked = replace(plan, twins=(*plan.twins, (one, other)))
+                found.append(linked.with_goal(one, joint))
+            elif isinstance(outcome, Unclear):
+                found.append(outcome)
+            else:
+                left = yield from ask(plan.goals[one].plus((), (Ref(NUMBERLESS),)))
+                right = yield from ask(plan.goals[other].plus((), (Ref(NUMBERLESS),)))
+                if not (isinstance(left, Empty) or isinstance(right, Empty)):
+                    found.append(_NUMERIC)
+        return found
+
+    def _filled(self, plan: _Plan) -> Steps:
+        """The items, once every goal is known."""
+        if not plan.counts:
+            return (yield from self._items(plan))
+        if len(plan.counts) > _MOST_COUNTED:
+            return _COUNTED
+        uncounted = yield from self._items(plan)
+        if not isinstance(uncounted, Found):
+            return uncounted
+        plans, complete = yield from self._counted(plan)
+        for counted in plans:
+            outcome = yield from self._items(counted)
+            if not isinstance(outcome, Empty):
+                return outcome
+        return EMPTY if complete else _COUNTED
+
+    def _items(self, plan: _Plan) -> Steps:
+        if self.different:
+            return (yield from self._different(plan))
+        parts: list[Found] = []
+        for goal in plan.goals:
+            outcome = yield from ask(goal)
+            if not isinstance(outcome, Found):
+                return outcome
+            parts.append(outcome)
+        if self.filler:
+            outcome = yield from ask(self._goal(self.alike.start))
+            if not isinstance(outcome, Found):
+                return outcome
+            return self._built(parts, [outcome] * min(self.filler, MOST_PARTS))
+        return self._built(parts, [])
+
+    def _different(self, plan: _Plan) -> Steps:
+        """Items of which no two are equal."""
+        if self.length > _MOST_DIFFERENT:
+            return TOO_LARGE
+        goals = [*plan.goals, *(self._goal(self.alike.start) for _ in range(self.filler))]
+        supplies: dict[Goal, Supply] = {}
+        truths = self.kind in ("set", "frozenset")
+        for goal in goals:
+            if goal not in supplies:
+                supplies[goal] = yield from supply(goal, self.length, truths=truths)
+        key = _by_value if truths else checks.json_key
+        chosen = assign(
+            [supplies[goal].values for goal in goals], lambda item: key(item.value), self.search.budget
+        )
+        if chosen is None:
+            unclear = [
+                each.more for each in supplies.values() if each.more and len(each.values) < self.length
+            ]
+            return unclear[0] if unclear else EMPTY
+        return self._built(chosen[: len(plan.goals)], chosen[len(plan.goals) :])
+
+    def _counted(self, plan: _Plan) -> Generator[Goal, Answer, tuple[list[_Plan], bool]]:
+        """Plans in which every place either matches each counted node or does not, so that all counts are kept.
+
+        Where items need not differ one such plan is as good as any; else there is one for every way, if these are not too many.
+        """
+        groups: list[tuple[int, list[tuple[tuple[bool, ...], Goal]]]] = []
+        complete = True
+        for place in range(len(plan.goals)):
+            group = plan.same(place)
+            if min(group) == place:
+                options, clear = yield from self._signs(plan.goals[place], plan.counts)
+                groups.append((len(group), options))
+                complete = complete and clear
+        every = self.different and math.prod(len(options) for _, options in groups) <= _MOST_WAYS
+        # how many items match, counted up to where more make no difference, and what was chosen for each group to come there
+        enough = [fewest if most is None else most + 1 for _, fewest, most in plan.counts]
+        reached: dict[tuple[int, ...], list[tuple[Goal, ...]]] = {(0,) * len(enough): [()]}
+        for size, options in groups:
+            following: dict[tuple[int, ...], list[tuple[Goal, ...]]] = {}
+            for numbers, ways in reached.items():
+                for signs, goal in options:
+                    self.search.budget.spend(len(ways))
+                    after = tuple(
+                        min(number + size * sign, most)
+                        for number, sign, most in zip(numbers, signs, enough, strict=True)
+                    )
+                    known = following.setdefault(after, [])
+                    known.extend((*way, goal) for way in (ways if every else ways[: 1 - len(known)]))
+            reached = following
+        leaders = [place for place in range(len(plan.goals)) if min(plan.same(place)) == place]
+        plans = []
+        for numbers, ways in reached.items():
+            if all(
+                fewest <= number and (most is None or number <= most)
+                for number, (_, fewest, most) in zip(numbers, plan.counts, strict=True)
+            ):
+                for way in ways:
+                    made = plan
+                    for place, goal in zip(leaders, way, strict=True):
+                        made = made.with_goal(place, goal)
+                    plans.append(made)
+        return plans, complete and (every or not self.different or not plans)
+
+    def _signs(
+        self, goal: Goal, counts: _Counts
+    ) -> Generator[Goal, Answer, tuple[list[tuple[tuple[bool, ...], Goal]], bool]]:
+        """The ways in which an item can match some of the counted nodes and not the others, and whether that is all of them."""
+        clear = True
+        nodes = [node for node, _, _ in counts]
+        found: list[tuple[tuple[bool, ...], Goal]] = []
+        for signs in itertools.product((False, True), repeat=len(nodes)):
+            pairs = list(zip(nodes, signs, strict=True))
+            signed = goal.plus(
+                (node for node, sign in pairs if sign), (node for node, sign in pairs if not sign)
+            )
+            outcome = yield from ask(signed)
+            if isinstance(outcome, Found):
+                found.append((signs, signed))
+            clear = clear and not isinstance(outcome, Unclear)
+        return found, clear
+
+    def _built(self, parts: list[Found], filler: list[Found]) -> Outcome:
+        """The value of some items."""
+        place = self.alike.stop
+        items = [*parts[:place], *filler, *parts[place:]]
+        size = 1 + sum(item.size for item in items)
+        if size > MOST_PARTS:
+            return TOO_LARGE
+        return Found(
+            _CONTAINERS[self.kind[0] if isinstance(self.kind, tuple) else self.kind](
+                self.kind, [item.value for item in items]
+            ),
+            size,
+        )
+
+
+_Options = Generator[Goal, Answer, list[_Plan | Unclear]]
+_CONTAINERS: dict[str, Callable[[Any, list[Any]], Any]] = {
+    "list": lambda _, items: items,
+    "tuple": lambda _, items: tuple(items),
+    "set": lambda _, items: set(items),
+    "frozenset": lambda _, items: frozenset(items),
+    "namedtuple": lambda kind, items: tuple.__new__(kind[1], items),
+}
+
+
+def _by_value(value: Any) -> Any:
+    return value

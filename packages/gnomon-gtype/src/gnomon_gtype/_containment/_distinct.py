@@ -1,0 +1,95 @@
+"""Values that all differ: several solutions of one goal, and one solution for each of several goals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gnomon_gtype._containment._nodes import any_of
+from gnomon_gtype._containment._outcome import Budget, Empty, Found, Unclear
+from gnomon_gtype._containment._search import Answer, Goal
+
+
+@dataclass(slots=True)
+class Supply:
+    """Solutions of one goal that differ.
+
+    Args:
+        values: the solutions, each with its size.
+        more: why there may be more than these, `None` when these are all.
+    """
+
+    values: list[Found] = field(default_factory=list)
+    more: Unclear | None = None
+
+
+def supply(goal: Goal, wanted: int, *, truths: bool) -> Generator[Goal, Answer, Supply]:
+    """Up to `wanted` solutions of a goal, or all there are.
+
+    Args:
+        goal: the goal.
+        wanted: how many are enough.
+        truths: whether `True` is equal to 1.
+    """
+    found = Supply()
+    while len(found.values) < wanted:
+        known = (item.value for item in found.values)
+        outcome = (yield goal.plus((), any_of(known, truths=truths))).outcome
+        if isinstance(outcome, Empty):
+            return found
+        if isinstance(outcome, Unclear):
+            found.more = outcome
+            return found
+        found.values.append(outcome)
+    found.more = Unclear("more values that differ would be needed than are tried")
+    return found
+
+
+def assign(
+    choices: Sequence[Sequence[Any]], key: Callable[[Any], Hashable], budget: Budget
+) -> list[Any] | None:
+    """One item out of each sequence of choices so that no two have one key, `None` when there is no such choice.
+
+    Args:
+        choices: the items that may be taken for each place.
+        key: what must differ.
+        budget: what it costs is taken from it.
+    """
+    owners: dict[_Mark, int] = {}
+    marks: list[_Mark | None] = [None] * len(choices)
+    chosen: list[Any] = [None] * len(choices)
+    for start in range(len(choices)):
+        mark, came = _augment(start, choices, key, owners, budget)
+        if mark is None:
+            return None
+        while mark is not None:
+            owner, item = came[mark]
+            owners[mark] = owner
+            mark, marks[owner], chosen[owner] = marks[owner], mark, item
+    return chosen
+
+
+_Mark = tuple[Hashable]
+
+
+def _augment(
+    start: int,
+    choices: Sequence[Sequence[Any]],
+    key: Callable[[Any], Hashable],
+    owners: dict[_Mark, int],
+    budget: Budget,
+) -> tuple[_Mark | None, dict[_Mark, tuple[int, Any]]]:
+    """A key that nobody has and that can be reached by moving others out of the way, and the way to each key seen."""
+    came: dict[_Mark, tuple[int, Any]] = {}
+    waiting = [start]
+    for place in waiting:
+        for item in choices[place]:
+            budget.spend()
+            mark: _Mark = (key(item),)
+            if mark not in came:
+                came[mark] = (place, item)
+                if mark not in owners:
+                    return mark, came
+                waiting.append(owners[mark])
+    return None, came

@@ -1,0 +1,383 @@
+"""Containment on generated pairs: against sampled values, against the validators, and with no `unknown` outside patterns."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import warnings
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+from gnomon_gtype import GType
+from gnomon_gtype import schema as n
+from gnomon_gtype._containment._decide import Containment, contains
+from gnomon_gtype.testing import values
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Word(enum.StrEnum):
+    A = "a"
+    LONG = "long"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 20
+
+
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+@dataclasses.dataclass
+class Point:
+    x: Any
+    y: Any = None
+
+
+@dataclasses.dataclass
+class Deep(Point):
+    z: Any = None
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+def limits(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    def build(low: Any, high: Any, x: bool, y: bool) -> dict[str, Any]:
+        return {
+            "minimum": low,
+            "maximum": high,
+            "exclusive_minimum": x and low is not None,
+            "exclusive_maximum": y and high is not None,
+        }
+
+    return st.builds(build, st.none() | bounds, st.none() | bounds, st.booleans(), st.booleans())
+
+
+lengths = st.builds(
+    lambda low, more: {"min_length": low, "max_length": None if more is None else low + more},
+    st.integers(0, 3),
+    st.none() | st.integers(0, 2),
+)
+bounds = st.sampled_from([-3, -1, 0, 0.5, 1, 2.25, 4, 7])
+steps = st.none() | st.sampled_from([1, 2, 3, 0.5, 0.1, 6])
+LITERALS = ["a", "b", "", 0, 1, 2, True, False, 1.0, 1.5, None, b"a", Colour.RED, Word.A, Level.LOW]
+moments = st.sampled_from(
+    [datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), datetime.datetime(2021, 6, 1, tzinfo=datetime.UTC)]
+)
+texts = st.builds(lambda size: n.String(**size), lengths)
+numbers = st.one_of(
+    st.builds(
+        n.Integer,
+        st.none() | st.integers(-3, 3),
+        st.none() | st.integers(1, 9),
+        st.none() | st.integers(1, 6),
+    ),
+    st.builds(lambda limit, step: n.Number(**limit, multiple_of=step), limits(bounds), steps),
+)
+scalars: st.SearchStrategy[n.Schema] = st.one_of(
+    st.sampled_from([n.Null(), n.Boolean(), n.String(), n.Integer(), n.Number(), n.Anything()]),
+    texts,
+    numbers,
+    st.lists(st.sampled_from(LITERALS), min_size=1, max_size=4).map(lambda found: n.literal(*found)),
+)
+others: st.SearchStrategy[n.Schema] = st.one_of(
+    st.builds(lambda limit, finite: n.Float(**limit, finite=finite), limits(bounds), st.booleans()),
+    st.sampled_from([n.EnumMember(cls) for cls in (Colour, Word, Level, Right)]),
+    st.sampled_from(
+        [
+            n.Uuid(),
+            n.Uuid(4),
+            n.Uuid(7),
+            n.Regex(),
+            n.FilePath(),
+            n.FilePath("PurePath"),
+            n.FilePath("PurePosixPath"),
+        ]
+    ),
+    st.sampled_from(
+        [n.IpAddress(kind, version) for kind in ("address", "network", "interface") for version in (4, 6)]
+    ),
+    st.builds(lambda size: n.Bytes(**size), lengths),
+    st.builds(
+        lambda limit: n.Date(**limit),
+        limits(st.sampled_from([datetime.date(2020, 1, 1), datetime.date(2020, 1, 3)])),
+    ),
+    st.builds(lambda limit: n.DateTime(**limit), limits(moments)),
+    st.sampled_from(
+        [
+            n.DateTime(zone="any"),
+            n.DateTime(zone="naive"),
+            n.Time(),
+            n.Time(zone="aware"),
+            n.Time(zone="naive"),
+        ]
+    ),
+    st.builds(
+        lambda limit: n.Time(**limit, zone="naive"),
+        limits(st.sampled_from([datetime.time(1), datetime.time(2)])),
+    ),
+    st.builds(
+        lambda limit: n.Duration(**limit),
+        limits(st.sampled_from([datetime.timedelta(0), datetime.timedelta(1)])),
+    ),
+    st.builds(
+        lambda limit: n.DecimalNumber(**limit),
+        limits(st.sampled_from([decimal.Decimal(1), decimal.Decimal("2.5")])),
+    ),
+)
+NAMES = st.sampled_from(["a", "b", "c"])
+
+
+def records(parts: st.SearchStrategy[n.Schema]) -> st.SearchStrategy[n.Schema]:
+    def build(
+        fields: dict[str, tuple[n.Schema, bool]], extra: Any, rest: n.Schema | None, size: dict[str, Any]
+    ) -> n.Schema:
+        listed = tuple(
+            n.Field(name=name, schema=node, required=need) for name, (node, need) in fields.items()
+        )
+        return n.Record(listed, extra=extra, rest=None if extra == "forbid" else rest, **size)
+
+    sizes = st.just({}) | lengths
+    known = st.dictionaries(NAMES, st.tuples(parts, st.booleans()), max_size=3)
+    return st.builds(build, known, st.sampled_from(["drop", "forbid", "keep"]), st.none() | parts, sizes)
+
+
+def arrays(parts: st.SearchStrategy[n.Schema]) -> st.SearchStrategy[n.Schema]:
+    containers = st.sampled_from(["list", "tuple", "sequence"])
+    few = st.lists(parts, max_size=2).map(tuple)
+    whole = st.builds(
+        lambda prefix, rest, suffix, size, container, unique: n.Array(
+            prefix, rest, suffix, container=container, unique=unique, **size
+        ),
+        few,
+        parts,
+        few,
+        lengths,
+        containers,
+        st.sampled_from([False, False, True]),
+    )
+    fixed = st.builds(lambda prefix, container: n.Array(prefix, container=container), few, containers)
+    short = st.builds(
+        lambda prefix, rest: n.Array(prefix, rest, required=len(prefix) // 2), few, st.none() | parts
+    )
+    counted = st.builds(
+        lambda rest, part, low, high, size: n.Array(rest=rest, contains=((part, low, high),), **size),
+        parts,
+        parts,
+        st.integers(0, 2),
+        st.none() | st.integers(0, 2),
+        lengths,
+    )
+    return whole | fixed | short | counted
+
+
+def composites(parts: st.SearchStrategy[n.Schema]) -> st.SearchStrategy[n.Schema]:
+    many = st.lists(parts, min_size=2, max_size=3)
+    tagged = st.lists(st.tuples(parts, st.booleans()), min_size=1, max_size=3).map(
+        lambda found: n.union(
+            *(
+                n.Record(
+                    (
+                        n.Field(name="tag", schema=n.literal(tag)),
+                        n.Field(name="a", schema=node, required=need),
+                    )
+                )
+                for tag, (node, need) in zip("xyz", found, strict=False)
+            )
+        )
+    )
+    return st.one_of(
+        records(parts),
+        arrays(parts),
+        tagged,
+        many.map(lambda found: n.union(*found)),
+        many.map(lambda found: n.intersection(*found)),
+        parts.map(n.Not),
+        parts.map(n.Sensitive),
+        st.builds(
+            lambda items, size, frozen: n.Set(items, frozen=frozen, **size), parts, lengths, st.booleans()
+        ),
+        st.builds(
+            lambda keys, found, size: n.Map(keys, found, **size), texts | numbers | parts, parts, lengths
+        ),
+        st.builds(
+            lambda x, y: n.Record(
+                (n.Field(name="x", schema=x), n.Field(name="y", schema=y, required=False)), cls=Point
+            ),
+            parts,
+            parts,
+        ),
+        st.builds(
+            lambda x, z: n.Record((n.Field(name="x", schema=x), n.Field(name="z", schema=z)), cls=Deep),
+            parts,
+            parts,
+        ),
+        st.builds(
+            lambda left, right: n.Array(
+                (left, right), container="namedtuple", cls=Pair, names=("left", "right")
+            ),
+            parts,
+            parts,
+        ),
+    )
+
+
+trees = st.recursive(scalars | others, composites, max_leaves=6)
+RECURSIVE = st.recursive(
+    scalars | st.just(n.Ref("A")) | st.just(n.Ref("B")),
+    lambda parts: (
+        records(parts)
+        | arrays(parts)
+        | st.lists(parts, min_size=2, max_size=3).map(lambda found: n.union(*found))
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def recursive_trees(draw: st.DrawFn) -> n.Schema:
+    bodies = {name: draw(RECURSIVE) for name in ("A", "B")}
+    try:
+        return n.definitions(n.Ref("A"), bodies)
+    except ValueError:
+        assume(False)
+        raise
+
+
+@st.composite
+def neighbours(draw: st.DrawFn, sort: st.SearchStrategy[n.Schema]) -> tuple[n.Schema, n.Schema]:
+    """Two trees, the second often made of the first, so that containment is not always a plain no."""
+    first = draw(sort)
+    return first, draw(
+        st.one_of(
+            sort,
+            sort.map(lambda node: n.union(first, node)),
+            changed(first),
+            sort.map(lambda node: n.intersection(first, node)),
+        )
+    )
+
+
+def changed(tree: n.Schema) -> st.SearchStrategy[n.Schema]:
+    """The tree with one scalar in it loosened or replaced."""
+    places = [
+        node
+        for _, node in tree.walk()
+        if isinstance(node, (n.Integer, n.Number, n.String, n.Literal, n.Boolean))
+    ]
+    if not places:
+        return st.just(tree)
+
+    def build(old: n.Schema, new: n.Schema) -> n.Schema:
+        def swap(node: n.Schema) -> n.Schema:
+            return new if node is old else node.map_children(swap)
+
+        return swap(tree)
+
+    return st.builds(
+        build,
+        st.sampled_from(places),
+        st.sampled_from([n.Number(), n.String(), n.Anything(), n.Integer(minimum=0)]),
+    )
+
+
+TALLY: collections.Counter[str] = collections.Counter()
+
+
+def decided(wider: GType[Any], narrower: GType[Any]) -> Containment:
+    """The answer, with everything checked about it that can be checked without another decision procedure."""
+    found = contains(wider, narrower)
+    TALLY[found.answer] += 1
+    if found.answer == "no":
+        assert narrower.is_valid(found.witness)
+        assert not wider.is_valid(found.witness)
+    return found
+
+
+def sampled_yes(wider: GType[Any], narrower: GType[Any], data: st.DataObject) -> None:
+    if decided(wider, narrower).answer == "yes":
+        for value in sample(narrower, data):
+            assert wider.is_valid(value), value
+
+
+def sample(gtype: GType[Any], data: st.DataObject) -> list[Any]:
+    """A value of the type, if Hypothesis can make one: of a type that accepts next to nothing it may not be able to."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            strategy = values(gtype)
+            return [] if strategy.is_empty else [data.draw(strategy)]
+    except (InvalidArgument, TypeError):
+        return []
+
+
+relaxed = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+)
+
+
+@relaxed
+@given(neighbours(trees), st.booleans(), st.data())
+def test_no_value_of_the_narrower_is_refused_by_a_wider(
+    pair: tuple[n.Schema, n.Schema], turned: bool, data: st.DataObject
+):
+    narrower, wider = (GType.from_schema(node) for node in (reversed(pair) if turned else pair))
+    sampled_yes(wider, narrower, data)
+
+
+@relaxed
+@given(neighbours(recursive_trees()), st.booleans(), st.data())
+def test_recursive_types(pair: tuple[n.Schema, n.Schema], turned: bool, data: st.DataObject):
+    narrower, wider = (GType.from_schema(node) for node in (reversed(pair) if turned else pair))
+    sampled_yes(wider, narrower, data)
+
+
+@relaxed
+@given(trees | recursive_trees(), trees)
+def test_laws(one: n.Schema, other: n.Schema):
+    left, both = GType.from_schema(one), GType.from_schema(n.union(one, other))
+    assert decided(both, left).answer == "yes"
+    assert decided(GType(Any), left).answer == "yes"
+    assert decided(left, GType.from_schema(n.intersection(one, other))).answer == "yes"
+    assert decided(left, GType.from_schema(n.Sensitive(one))).answer == "yes"
+
+
+@relaxed
+@given(st.lists(trees, min_size=3, max_size=3))
+def test_containment_is_transitive(nodes: list[n.Schema]):
+    small, middle, large = (
+        GType.from_schema(node) for node in (nodes[0], n.union(*nodes[:2]), n.union(*nodes))
+    )
+    assert (
+        decided(middle, small).answer
+        == decided(large, middle).answer
+        == decided(large, small).answer
+        == "yes"
+    )
+
+
+def test_the_share_of_unknown(capsys: pytest.CaptureFixture[str]):
+    total = sum(TALLY.values())
+    shares = {answer: TALLY[answer] / total for answer in ("yes", "no", "unknown")} if total else {}
+    with capsys.disabled():
+        print(
+            "\ncontainment on generated pairs without patterns:",
+            {name: f"{share:.1%}" for name, share in shares.items()},
+        )
+    assert TALLY["unknown"] == 0

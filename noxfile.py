@@ -26,7 +26,8 @@ nox.options.sessions = ["lint", "layers", "types", "tests", "deps", "repo", "int
 
 PACKAGES = graph.packages(ROOT)
 CONFIG = ROOT / "tools"
-EVERY_PACKAGE = nox.parametrize("package", [nox.param(name, id=name, tags=[name]) for name in PACKAGES])
+PARAMETERS = [nox.param(name, id=name, tags=[name]) for name in PACKAGES]
+EVERY_PACKAGE = nox.parametrize("package", PARAMETERS)
 EVERY_PACKAGE_RELEASE = nox.parametrize(
     "package", [nox.param(name, id=name, tags=["release"]) for name in PACKAGES]
 )
@@ -88,13 +89,13 @@ def pythons(session: nox.Session) -> None:
 @EVERY_PACKAGE_RELEASE
 def wheel(session: nox.Session, package: str) -> None:
     """Each package alone: its wheel and its declared dependencies, tests from an empty directory."""
-    wheels = Path(session.create_tmp()) / "wheels"
+    scratch = Path(session.create_tmp()).resolve()
+    wheels, empty = scratch / "wheels", scratch / "alone"
     shutil.rmtree(wheels, ignore_errors=True)
     session.install("uv")
     for name in graph.closure(package, PACKAGES):
         session.run("uv", "build", "-q", "--wheel", "--out-dir", str(wheels), folder(name))
     built = [str(path) for path in sorted(wheels.glob("*.whl"))]
-    empty = Path(session.create_tmp()) / "alone"
     shutil.rmtree(empty, ignore_errors=True)
     empty.mkdir()
     session.run("uv", "venv", "-q", "--python", sys.executable, str(empty / "env"))
@@ -120,19 +121,22 @@ def floor(session: nox.Session, package: str) -> None:
 
 
 @nox.session
-@EVERY_PACKAGE
-def types(session: nox.Session, package: str) -> None:
-    """mypy strict over the sources, pyright over the public types."""
+@nox.parametrize("package", [*PARAMETERS, nox.param(None, id="examples")])
+def types(session: nox.Session, package: str | None) -> None:
+    """mypy strict over the sources, pyright over the public types; the examples as their readers would check them."""
+    settings = ["--config-file", str(CONFIG / "mypy.ini")]
+    if package is None:
+        session.install(*editable_all(), "httpx>=0.27", "mypy>=1.18")
+        with session.chdir("docs/examples/orders"):
+            session.run("mypy", *settings, "orders", "demo.py", "check.py")
+        return
     session.install(*editable(package), "mypy>=1.18", "pyright[nodejs]>=1.1.400", *test_requirements(package))
-    session.run("mypy", "--config-file", str(CONFIG / "mypy.ini"), f"{folder(package)}/src")
+    session.run("mypy", *settings, f"{folder(package)}/src")
     session.run("pyright", "--verifytypes", PACKAGES[package].import_name, "--ignoreexternal")
 
 
 @nox.session
-@nox.parametrize(
-    "package",
-    [*(nox.param(name, id=name, tags=[name]) for name in PACKAGES), nox.param(None, id="repository")],
-)
+@nox.parametrize("package", [*PARAMETERS, nox.param(None, id="repository")])
 def lint(session: nox.Session, package: str | None) -> None:
     """ruff: rules and format, of each package and of what lies around them."""
     session.install("ruff>=0.12")

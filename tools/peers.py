@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 BENCH = Path(__file__).parent / "bench"
-NOT_BENCHMARKS = {"__init__", "harness"}
+NOT_BENCHMARKS = {"__init__", "harness", "servers"}
 
 
 def modules() -> list[str]:

@@ -23,9 +23,7 @@ def lint(sources: Path, elsewhere: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def sources(tmp_path):
     def only_sources(folder, names):
-        return [
-            name for name in names if Path(folder).parent == graph.ROOT / "packages" and name not in {"src"}
-        ]
+        return [name for name in names if Path(folder).parent == graph.ROOT / "packages" and name != "src"]
 
     shutil.copytree(graph.ROOT / "packages", tmp_path / "packages", ignore=only_sources)
     for folder in [*(tmp_path / "packages").iterdir()]:

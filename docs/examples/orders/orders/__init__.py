@@ -1,0 +1,1 @@
+"""A small order service: what a service written with gnomon looks like."""

@@ -1,0 +1,231 @@
+"""The composition root: constructor calls that make one runtime of the packages."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import trio
+from gnomon_context import GlobalContext, LocalContext, open_global_context
+from gnomon_ingress import HttpError, Request, Response, Server, open_tcp_listeners
+from gnomon_manifest.declare import HandlerDeclaration
+from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan
+from gnomon_router import MethodNotAllowed, RouteNotFound, Router
+
+from ._binding import request_validator, response_validator
+from ._config import Config
+from ._errors import AppNotRunning
+from ._hooks import global_hooks, route_hooks
+from ._policies import refuse_unenforced
+from ._sources import Source, collect
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path, and everything that runs for it."""
+
+    method: str
+    path: str
+    id: str
+    plan: Plan
+
+    def describe(self) -> str:
+        """What runs for a request to this route, in order, as text."""
+        return str(self.plan.describe())
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    plan: Plan
+    timeout: float
+    body_limit: int | None
+    version: str
+
+
+class App:
+    """An application: handlers and hooks, assembled once into plans, ready to be served.
+
+    Args:
+        sources: Handlers, hooks, modules, or names of modules; a package stands for everything in it.
+        modules: Services that requests share, by name: a value, or a `Module` with a factory.
+        hooks: Global hooks that run outside of those the sources declare.
+        listeners: Receive lifecycle events.
+        config: How the application behaves.
+
+    Raises:
+        SourceUnusable: A source that cannot be imported or declares nothing.
+        RouteConflict: Two handlers for one method and path.
+        PolicyNotEnforced: A route demands what nothing enforces.
+        UnsupportedAnnotation: A request or response type that no validator can be made of.
+
+    >>> from gnomon import App, get
+    >>> @get("/hello/{name}")
+    ... async def hello(req, res, lctx, gctx):
+    ...     res.text(f"hello {req.params['name']}")
+    >>> app = App(hello)
+    >>> [(route.method, route.path) for route in app.routes]
+    [('GET', '/hello/{name}')]
+    """
+
+    def __init__(
+        self,
+        *sources: Source,
+        modules: Mapping[str, Any] | None = None,
+        hooks: Iterable[Hook | Callable[..., Any]] = (),
+        listeners: Iterable[Listener] = (),
+        config: Config | None = None,
+    ) -> None:
+        self.config: Final = config or Config()
+        declared = collect(sources)
+        refuse_unenforced(declared.handlers)
+        self._modules = dict(modules or {})
+        self._gctx: GlobalContext[Any] | None = None
+        self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
+        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=tuple(listeners))
+        self._router: Router[_Endpoint] = Router()
+        self._refusals: dict[tuple[str, ...], _Endpoint] = {}
+        self._not_found = self._refusal(
+            lambda: HttpError(404, "route_not_found", "There is nothing at this path.")
+        )
+        self.routes: Final = tuple(
+            route for handler, declaration in declared.handlers for route in self._add(handler, declaration)
+        )
+
+    def _add(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
+        timeout = self.config.timeout if declaration.timeout is None else declaration.timeout
+        plan = self._orchestrator.plan(
+            handler,
+            hooks=route_hooks(declaration, self._hooks),
+            request=request_validator(handler),
+            response=response_validator(handler, declaration, development=self.config.development),
+            name=declaration.id,
+            version=declaration.version or "",
+        )
+        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "")
+        routes = []
+        for method in declaration.methods:
+            self._router.add(method, declaration.path, endpoint)
+            routes.append(Route(method, declaration.path, declaration.id, plan))
+        return routes
+
+    def _refusal(self, make_error: Callable[[], Exception]) -> _Endpoint:
+        plan = self._orchestrator.refusal(make_error, name="refusal")
+        return _Endpoint(plan, self.config.timeout, None, "")
+
+    def _not_allowed(self, allowed: tuple[str, ...]) -> _Endpoint:
+        """One plan for each set of methods: there are as many as there are shapes of path."""
+        endpoint = self._refusals.get(allowed)
+        if endpoint is None:
+            headers = {"Allow": ", ".join(allowed)}
+            detail = "This path does not answer the method of the request."
+            endpoint = self._refusals[allowed] = self._refusal(
+                lambda: HttpError(405, "method_not_allowed", detail, headers=headers)
+            )
+        return endpoint
+
+    async def dispatch(self, req: Request[Any, Any, Any], res: Response[Any]) -> None:
+        """Run one request through the whole lifecycle, up to its last byte and cleanup.
+
+        Raises:
+            AppNotRunning: The application was not opened.
+        """
+        gctx = self._gctx
+        if gctx is None:
+            raise AppNotRunning("open the application first: async with app.open(), app.serve() or app.run()")
+        pattern = ""
+        try:
+            endpoint, req.params, pattern = self._router.match(req.method, req.path)
+        except RouteNotFound:
+            endpoint = self._not_found
+        except MethodNotAllowed as refused:
+            endpoint = self._not_allowed(tuple(refused.allowed))
+        if endpoint.body_limit is not None:
+            req.body_limit = endpoint.body_limit
+        lctx = LocalContext(
+            gctx,
+            method=req.method,
+            path=req.path,
+            route=pattern,
+            version=endpoint.version,
+            traceparent=req.headers.get("traceparent"),
+            scope=req.scope,
+            timeout=endpoint.timeout,
+        )
+        req.bind_abort(lctx.cancel)
+        await endpoint.plan.run(req, res, lctx, gctx)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[GlobalContext[Any]]:
+        """Start the application without serving it: modules up, `dispatch` usable, everything down at the end.
+
+        Raises:
+            RuntimeError: It is open already.
+        """
+        if self._gctx is not None:
+            raise AppNotRunning(
+                "the application is open already: make another App for a second run beside it"
+            )
+        shared: GlobalContext[Any] = GlobalContext(modules=self._modules, config=self.config.settings)
+        async with open_global_context(shared) as gctx:
+            self._gctx = gctx
+            try:
+                yield gctx
+            finally:
+                self._gctx = None
+
+    async def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        *,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve HTTP until cancelled; a cancellation drains: what runs may finish within the server's grace.
+
+        Args:
+            host: A name or an address.
+            port: 0 takes a free one.
+            task_status: Started with the URL once requests are answered.
+
+        Raises:
+            OSError: The address is in use or not ours.
+        """
+        server = Server(self.dispatch, config=self.config.server)
+        async with self.open():
+            listeners = open_tcp_listeners(host, port, backlog=self.config.server.backlog)
+            name, bound = listeners[0].getsockname()[:2]
+            task_status.started(f"http://{f'[{name}]' if ':' in name else name}:{bound}")
+            await server.serve(listeners)
+
+    def run(
+        self, *, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[str], object] | None = None
+    ) -> None:
+        """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM, then drain and return.
+
+        Args:
+            host: A name or an address.
+            port: 0 takes a free one.
+            ready: Called with the URL once requests are answered.
+
+        Raises:
+            OSError: The address is in use or not ours.
+        """
+        trio.run(self._serve_until_signalled, host, port, ready)
+
+    async def _serve_until_signalled(
+        self, host: str, port: int, ready: Callable[[str], object] | None
+    ) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            try:
+                async with trio.open_nursery() as nursery:
+                    url = await nursery.start(self.serve, host, port)
+                    if ready is not None:
+                        ready(url)
+                    await anext(signals)
+                    nursery.cancel_scope.cancel(reason="asked to stop by a signal")
+            except BaseExceptionGroup as group:
+                # One thing went wrong; that there is a nursery here is nobody's concern.
+                raise group.exceptions[0] if len(group.exceptions) == 1 else group from None

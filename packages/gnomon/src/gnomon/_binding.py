@@ -1,0 +1,75 @@
+"""From a handler's annotations to the validators of its request and response."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from types import NoneType
+from typing import Any
+
+from gnomon_gtype import GType
+from gnomon_ingress import Request, RequestValidator, Response, ResponseValidator
+from gnomon_manifest.declare import HandlerDeclaration
+
+from ._errors import HandlerUnusable
+
+# A success has the declared body, unless its status says that there is none (RFC 9110, sections 15.3.5 and 15.3.6).
+_SUCCESSES = sorted({*range(200, 300)} - {204, 205})
+
+
+def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
+    """What checks the request of a handler; `None` if its annotation asks for nothing.
+
+    Raises:
+        HandlerUnusable: `req` is annotated with something else than `Request[...]`.
+        UnsupportedAnnotation: A type that no validator can be made of.
+    """
+    parts = [_gtype(argument) for argument in _arguments(handler, "req", Request)]
+    return RequestValidator(*parts) if any(part is not None for part in parts) else None
+
+
+def response_validator(
+    handler: Callable[..., Any], declaration: HandlerDeclaration, *, development: bool
+) -> ResponseValidator | None:
+    """What checks the answers of a handler: its declared body for a success, and each declared status.
+
+    Raises:
+        HandlerUnusable: `res` is annotated with something else than `Response[...]`.
+        UnsupportedAnnotation: A type that no validator can be made of.
+    """
+    types: dict[int, GType[Any]] = {}
+    for argument in _arguments(handler, "res", Response):
+        if (success := _gtype(argument)) is not None:
+            types = dict.fromkeys(_SUCCESSES, success)
+    for status, annotation in declaration.responses.items():
+        if (declared := _gtype(annotation)) is not None:
+            types[status] = declared
+    return ResponseValidator(types, development=development) if types else None
+
+
+def _gtype(annotation: Any) -> GType[Any] | None:
+    """Nothing is checked where nothing is declared: `Any`, and `None` for no body."""
+    return None if annotation in (Any, None, NoneType) else GType(annotation)
+
+
+def _arguments(handler: Callable[..., Any], parameter: str, generic: type) -> tuple[Any, ...]:
+    """The arguments of `Request[...]` or `Response[...]` in a handler's annotation, strings resolved."""
+    annotation = getattr(handler, "__annotations__", {}).get(parameter, Any)
+    # Only this one is resolved: other parameters may name what is imported for type checkers alone.
+    holder = type("holder", (), {"__annotations__": {parameter: annotation}})
+    where = f"{handler.__code__.co_filename}:{handler.__code__.co_firstlineno}: {handler.__qualname__}"
+    try:
+        hint = typing.get_type_hints(holder, globalns=handler.__globals__, include_extras=True)[parameter]
+    except NameError as error:
+        raise HandlerUnusable(
+            f"{where}: the annotation of {parameter} names {error.name!r}, which is not there at run time; import it "
+            "outside of `if TYPE_CHECKING`, and define types of requests and responses at the top of a module"
+        ) from error
+    if hint in (Any, generic):
+        return ()
+    if typing.get_origin(hint) is not generic:
+        raise HandlerUnusable(
+            f"{where}: {parameter} is annotated with {hint!r}, so nothing would check it; "
+            f"write {parameter}: {generic.__name__}[...]"
+        )
+    return typing.get_args(hint)

@@ -1,0 +1,33 @@
+"""The exceptions of the composition: what is wrong with an application before it serves anything."""
+
+from __future__ import annotations
+
+
+class GnomonError(RuntimeError):
+    """The root of what this package raises on purpose."""
+
+    code: str = "gnomon_error"
+
+
+class SourceUnusable(GnomonError, LookupError):
+    """A source of an application is not a handler, a hook, a module or the name of one."""
+
+    code: str = "source_unusable"
+
+
+class PolicyNotEnforced(GnomonError):
+    """A route declares a policy and nothing in the application enforces it: it would be silently open."""
+
+    code: str = "policy_not_enforced"
+
+
+class AppNotRunning(GnomonError):
+    """A request was dispatched before the application was started or after it was stopped."""
+
+    code: str = "app_not_running"
+
+
+class HandlerUnusable(GnomonError, TypeError):
+    """The annotations of a handler cannot be turned into checks of its requests and responses."""
+
+    code: str = "handler_unusable"

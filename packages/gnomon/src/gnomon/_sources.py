@@ -1,0 +1,99 @@
+"""From the sources given to an application to the handlers and hooks declared in them, in their order."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from gnomon_manifest.declare import HandlerDeclaration, HookDeclaration, declaration_of, hook_of
+
+from ._errors import SourceUnusable
+
+Source: TypeAlias = Callable[..., Any] | ModuleType | str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the sources declare: handlers and global hooks, by source, module name and line."""
+
+    handlers: tuple[tuple[Callable[..., Any], HandlerDeclaration], ...]
+    hooks: tuple[tuple[Callable[..., Any], HookDeclaration], ...]
+
+
+def collect(sources: Iterable[Source]) -> Declared:
+    """Read the declarations of every source, each function once.
+
+    Args:
+        sources: Decorated functions, modules, or names of modules; a package stands for all its modules.
+
+    Raises:
+        SourceUnusable: A source that cannot be imported or that declares nothing.
+    """
+    functions: dict[int, Callable[..., Any]] = {}
+    for source in sources:
+        found = list(_functions(source))
+        if not found:
+            raise SourceUnusable(
+                f"{_shown(source)} declares no handler and no hook: decorate a function, as in @get('/path')"
+            )
+        functions.update({id(function): function for function in found})
+    handlers, hooks = [], []
+    for function in functions.values():
+        if (declaration := declaration_of(function)) is not None:
+            handlers.append((function, declaration))
+        elif (hook := hook_of(function)) is not None and hook.level == "global":
+            hooks.append((function, hook))
+    return Declared(tuple(handlers), tuple(hooks))
+
+
+def _functions(source: Source) -> Iterator[Callable[..., Any]]:
+    if isinstance(source, str):
+        yield from _functions(_imported(source))
+    elif isinstance(source, ModuleType):
+        for module in _modules(source):
+            yield from _declared_in(module)
+    elif callable(source):
+        if declaration_of(source) is not None or hook_of(source) is not None:
+            yield source
+    else:
+        raise SourceUnusable(f"{source!r} is no source: give a handler, a module, or the name of a module")
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise
+        raise SourceUnusable(
+            f"there is no module {name!r}: start where it can be imported, or install the package it is in"
+        ) from error
+
+
+def _modules(module: ModuleType) -> list[ModuleType]:
+    below = pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}.")
+    names = [entry.name for entry in below if entry.name.rpartition(".")[2] != "__main__"]
+    return sorted([module, *map(_imported, names)], key=lambda each: each.__name__)
+
+
+def _declared_in(module: ModuleType) -> list[Callable[..., Any]]:
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and (declaration_of(value) is not None or hook_of(value) is not None)
+    ]
+    return sorted(own, key=lambda function: function.__code__.co_firstlineno)
+
+
+def _shown(source: Source) -> str:
+    if isinstance(source, str):
+        return repr(source)
+    name = getattr(source, "__qualname__", None) or source.__name__
+    return f"{type(source).__name__} {name}"

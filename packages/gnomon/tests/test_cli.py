@@ -1,0 +1,118 @@
+import json
+import re
+import runpy
+import signal
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+from gnomon.cli import load_app, main
+
+HANDLERS = """
+from gnomon import before, get
+
+@get("/a/{id}")
+async def read(req, res, lctx, gctx):
+    res.text(req.params["id"])
+
+@before
+def note(lctx): ...
+"""
+APP = """
+from gnomon import App
+app = App("shop.web")
+def make():
+    return app
+other = 7
+"""
+
+
+@pytest.fixture
+def shop(write_package):
+    return write_package("shop", web=HANDLERS, app=APP)
+
+
+@pytest.mark.parametrize("target", ["shop", "shop.app", "shop.app:app", "shop.app:make", "shop.web"])
+def test_a_target_is_found(shop, target):
+    assert [route.path for route in load_app(target).routes] == ["/a/{id}"]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("no_such", "there is no module 'no_such' here"),
+        ("shop.app:other", "shop.app:other is no App"),
+        ("shop.app:missing", "shop.app:missing is no App"),
+        ("json", "'json' declares no handler"),
+    ],
+)
+def test_a_target_that_is_none_is_refused_in_a_line(shop, target, message):
+    done = CliRunner().invoke(main, ["routes", target])
+    assert done.exit_code == 1
+    assert message in done.output
+    assert "Traceback" not in done.output
+
+
+def test_routes_are_listed(shop):
+    done = CliRunner().invoke(main, ["routes", shop])
+    assert (done.exit_code, done.output) == (0, "GET     /a/{id}  shop.web.read\n")
+    hooks = CliRunner().invoke(main, ["routes", shop, "--hooks"])
+    assert "shop.web.note" in hooks.output
+    as_json = CliRunner().invoke(main, ["routes", shop, "--json"])
+    assert json.loads(as_json.output) == [{"method": "GET", "path": "/a/{id}", "id": "shop.web.read"}]
+
+
+def test_help_lists_what_packages_add():
+    done = CliRunner().invoke(main, ["--help"])
+    assert done.exit_code == 0
+    assert {"serve", "routes", "manifest"} <= set(re.findall(r"^  (\w+) ", done.output, re.MULTILINE))
+
+
+def test_a_command_that_is_none_is_refused():
+    assert CliRunner().invoke(main, ["nothing"]).exit_code == 2
+
+
+def test_an_entry_point_that_is_no_command_is_refused(monkeypatch):
+    class Entry:
+        name, value = "odd", "json:dumps"
+
+        def load(self):
+            return json.dumps
+
+    monkeypatch.setattr("gnomon.cli.entry_points", lambda **_: [Entry()])
+    done = CliRunner().invoke(main, ["odd"])
+    assert done.exit_code == 1
+    assert "json:dumps is no click command" in done.output
+
+
+def test_the_version_is_that_of_the_package():
+    assert re.fullmatch(r".*\d+\.\d+\.\d+\n", CliRunner().invoke(main, ["--version"]).output)
+
+
+def test_serve_runs_until_it_is_interrupted(tmp_path):
+    (tmp_path / "hello.py").write_text(HANDLERS)
+    command = [sys.executable, "-m", "gnomon", "serve", "hello", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert re.fullmatch(r"serving hello on http://127\.0\.0\.1:\d+ \(Ctrl-C stops\)\n", line)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_the_module_is_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gnomon", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("gnomon", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("gnomon, version ")
+
+
+def test_a_missing_import_inside_a_target_is_shown_as_it_is(write_package):
+    write_package("shop", app="import no_such_thing")
+    with pytest.raises(ModuleNotFoundError, match="no_such_thing"):
+        load_app("shop.app")

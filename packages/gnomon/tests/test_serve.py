@@ -1,0 +1,87 @@
+"""Serving over real sockets: the URL, the end, and what is in the way."""
+
+import os
+import signal
+import socket
+import urllib.request
+
+import pytest
+import trio
+from click.testing import CliRunner
+from gnomon import App, get
+from gnomon.cli import main
+from trio.testing import trio_test
+
+
+@get("/hello")
+async def hello(req, res, lctx, gctx):
+    res.text("hello")
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read()
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
+@trio_test
+async def test_serve_tells_its_url(host, shown):
+    async with trio.open_nursery() as nursery:
+        try:
+            url = await nursery.start(App(hello).serve, host, 0)
+        except* OSError:
+            pytest.skip(f"there is no {host} here")
+        assert url.startswith(shown)
+        assert await trio.to_thread.run_sync(fetch, f"{url}/hello") == b"hello"
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_returns_when_it_is_signalled(number):
+    urls = []
+
+    def ready(url: str) -> None:
+        urls.append(url)
+        os.kill(os.getpid(), number)
+
+    App(hello).run(port=0, ready=ready)
+    assert len(urls) == 1
+
+
+def test_an_address_in_use_is_an_os_error():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            App(hello).run(port=port)
+
+
+def test_what_ready_raises_comes_out_as_it_is():
+    def ready(url: str) -> None:
+        raise LookupError(url)
+
+    with pytest.raises(LookupError, match="http://"):
+        App(hello).run(port=0, ready=ready)
+
+
+def test_the_command_says_which_address_is_in_use(tmp_path, monkeypatch, write_package):
+    write_package("greeting", web="from gnomon import get\n@get('/')\ndef hello(req, res, lctx, gctx): ...\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(main, ["serve", "greeting", "--port", str(port)])
+    assert done.exit_code == 1
+    assert f"Error: cannot listen on 127.0.0.1:{port}: Address already in use" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_the_command_serves_until_it_is_signalled(write_package, monkeypatch):
+    write_package("greeting", web="from gnomon import get\n@get('/')\ndef hello(req, res, lctx, gctx): ...\n")
+    echoed = []
+
+    def echo(text: str) -> None:
+        echoed.append(text)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("gnomon.cli.click.echo", echo)
+    done = CliRunner().invoke(main, ["serve", "greeting", "--port", "0"])
+    assert done.exit_code == 0
+    assert echoed[0].startswith("serving greeting on http://127.0.0.1:")

@@ -83,6 +83,17 @@ def test_a_hang_is_found() -> None:
         cancel_at_every_checkpoint(scenario)
 
 
+def test_a_hang_in_a_shield_is_found() -> None:
+    async def scenario(trial: Trial) -> None:
+        with trial:
+            await trio.sleep(1)
+        with trio.CancelScope(shield=True):
+            await trio.sleep_forever()
+
+    with pytest.raises(AssertionError, match="hung in a shield"):
+        cancel_at_every_checkpoint(scenario)
+
+
 def test_scenarios_that_prove_nothing_are_refused() -> None:
     async def never_entered(trial: Trial) -> None:
         await trio.sleep(1)

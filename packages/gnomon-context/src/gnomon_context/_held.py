@@ -54,7 +54,8 @@ class HeldManager:
         self._hold.deadline = deadline
         self._stop.set()
         # The wait is bounded by the deadline of `_hold`: when it passes, the exit is cancelled for real.
-        with trio.CancelScope(shield=True, deadline=deadline + 1.0) as patience:
+        until = max(deadline, trio.current_time()) + 1.0
+        with trio.CancelScope(shield=True, deadline=until) as patience:
             await self._over.wait()
         if patience.cancelled_caught or self._hold.cancelled_caught:
             return TimeoutError("the exit of the context manager overran its deadline and was cancelled")

@@ -74,6 +74,11 @@ class ModuleAccess:
         if isinstance(key, str):
             self.__dict__[key] = value
 
+    def _forget(self) -> None:
+        for key in self._running:
+            self.__dict__.pop(key, None)
+        self._running.clear()
+
     def _hide(self, entry: Entry) -> None:
         for key in [key for key in self._running if self._registry.find(key) is entry]:
             if self._name_of(key) not in self._replaced:

@@ -89,6 +89,9 @@ class ModuleRegistry:
             if wants:
                 resources = Resources(name, module.capabilities or Capabilities(), self, self._secrets)
         self.entries[name] = Entry(name, module, resources)
+        for access in self._accesses:
+            # A type that named one module may now name two.
+            access._forget()
 
     def find(self, key: object) -> Entry | None:
         """The entry for a name, a type or a key; None if there is none, or more than one has the type."""
@@ -278,7 +281,15 @@ class ModuleRegistry:
         """Stop every running module in the reverse of the order in which they came up."""
         self.closed = True
         while self.order:
-            await self.stop(self.entries[self.order[-1]], application, deadline)
+            entry = self.entries[self.order[-1]]
+            # The application may be cancelled already; the second is for an exit that is cancelled at its
+            # deadline and winds up.
+            until = max(deadline, trio.current_time()) + 2.0
+            with trio.CancelScope(shield=True, deadline=until) as patience:
+                await self.stop(entry, application, deadline)
+            if patience.cancelled_caught:
+                self._forget(entry, "failed", None)
+                application.alert("module_stop_failed", None, {"module": entry.name})
 
     async def restart(self, entry: Entry, application: Application) -> Any:
         """Stop one module and start it again; those that depend on it stay as they are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any, final
 
 import trio
 import trio.testing
+from outcome import Error
 
 
 @final
@@ -101,6 +103,7 @@ def cancel_at_every_checkpoint(
         AssertionError: a run left a task behind, hung, or had no `with trial:` block with a checkpoint in
             it; and what the scenario itself raises, with a note that names the checkpoint.
 
+    >>> import trio
     >>> async def scenario(trial):
     ...     closed = False
     ...     with trial:
@@ -133,8 +136,21 @@ def cancel_at_every_checkpoint(
     raise AssertionError(f"the block of the trial has more than {max_trials} checkpoints")
 
 
+async def _break_shields(trial: Trial, seconds: float) -> None:
+    """Wake what hangs in a shield for ever, which no cancellation reaches, with an error; again and again."""
+    await trio.sleep(seconds)
+    while True:
+        for task in tuple(trial._tasks):
+            with contextlib.suppress(AssertionError):  # it is awake already
+                trio.lowlevel.reschedule(
+                    task, Error(AssertionError(f"the task {task.name!r} hung in a shield"))
+                )
+        await trio.sleep(1.0)
+
+
 async def _run_trial(scenario: Callable[[Trial], Awaitable[Any]], trial: Trial, time_limit: float) -> None:
     own = trio.lowlevel.current_task()
+    trio.lowlevel.spawn_system_task(_break_shields, trial, time_limit + 1.0)
     trial._tasks.clear()
     trial._tasks.add(own)
     with trio.move_on_after(time_limit) as patience:

@@ -17,6 +17,7 @@ from gnomon_context._pressure import MemoryFigures
 def virtual_clock() -> trio.testing.MockClock:
     """A clock for `trio.run(..., clock=virtual_clock())` that jumps to the next deadline when all tasks wait.
 
+    >>> import trio
     >>> async def nap():
     ...     await trio.sleep(3600)
     ...     return trio.current_time()

@@ -35,6 +35,8 @@ def _hints(reader: Any, cls: type, path: str) -> dict[str, Any]:
     for base in reversed(_bases(cls)):
         module = sys.modules.get(base.__module__)
         space = dict(vars(module)) if module is not None else {}
+        if "<locals>" in base.__qualname__:
+            space.update(reader.nearby)
         space.update({variable.__name__: variable for variable in getattr(base, "__type_params__", ())})
         space.setdefault(base.__name__, base)
         space.setdefault(cls.__name__, cls)

@@ -96,19 +96,25 @@ _ADVICE: dict[Any, str] = {
 
 
 def tree_of(
-    annotation: Any, *, namespace: Mapping[str, Any] | None = None, name: str | None = None
+    annotation: Any,
+    *,
+    namespace: Mapping[str, Any] | None = None,
+    nearby: Mapping[str, Any] | None = None,
+    name: str | None = None,
 ) -> Schema:
     """The schema tree of an annotation.
 
     Args:
         annotation: a type, or the text of one.
         namespace: where names in text are looked up first.
+        nearby: where they are looked up when neither `namespace` nor the module of a class has them; before the module for
+            a class that was made inside a function.
         name: how paths in errors begin.
 
     Raises:
         UnsupportedAnnotation: it cannot be served; says where in it and what to write instead.
     """
-    reader = _Annotations(namespace or {})
+    reader = Annotations(namespace or {}, nearby or {})
     start = (
         name
         if name is not None
@@ -119,11 +125,12 @@ def tree_of(
     return reader.whole(annotation, start or "")
 
 
-class _Annotations:
+class Annotations:
     """One reading of one annotation: the names being read, and the definitions found on the way."""
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
-        self.namespace = dict(namespace)
+    def __init__(self, namespace: Mapping[str, Any], nearby: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        self.nearby = nearby
         self.spaces: list[dict[str, Any]] = []
         self.open: dict[Any, str] = {}
         self.done: dict[Any, Schema] = {}
@@ -173,7 +180,7 @@ class _Annotations:
 
     def evaluate(self, text: str | typing.ForwardRef, path: str) -> Any:
         source = text if isinstance(text, str) else text.__forward_arg__
-        space: dict[str, Any] = {}
+        space: dict[str, Any] = dict(self.nearby)
         for each in self.spaces:
             space.update(each)
         module = getattr(text, "__forward_module__", None)
@@ -318,34 +325,34 @@ def _refusal(cls: type) -> str:
     )
 
 
-def _list(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _list(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     return c.Array(rest=reader.read(arguments[0], f"{path}[]", given))
 
 
-def _sequence(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _sequence(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     return c.Array(rest=reader.read(arguments[0], f"{path}[]", given), container="sequence")
 
 
-def _dict(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _dict(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     keys = reader.read(arguments[0], f"{path}{{key}}", given)
     return c.Map(keys, reader.read(arguments[1], f"{path}{{}}", given))
 
 
-def _set(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _set(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     return c.Set(reader.read(arguments[0], f"{path}[]", given))
 
 
-def _frozenset(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _frozenset(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     return c.Set(reader.read(arguments[0], f"{path}[]", given), frozen=True)
 
 
-def _pattern(_reader: _Annotations, arguments: Any, path: str, _given: Mapping[Any, Any]) -> Schema:
+def _pattern(_reader: Annotations, arguments: Any, path: str, _given: Mapping[Any, Any]) -> Schema:
     if arguments[0] not in (str, Any):
         raise UnsupportedAnnotation(path, "only re.Pattern[str] is supported")
     return s.Regex()
 
 
-def _tuple(reader: _Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
+def _tuple(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
     if len(arguments) == 2 and arguments[1] is ...:
         return c.Array(rest=reader.read(arguments[0], f"{path}[]", given), container="tuple")
     before: list[Schema] = []
@@ -382,7 +389,7 @@ def _unpacked(item: Any) -> Any:
     return te.get_origin(item)[te.get_args(item)]
 
 
-_GENERICS: dict[Any, Callable[[_Annotations, Any, str, Mapping[Any, Any]], Schema]] = {
+_GENERICS: dict[Any, Callable[[Annotations, Any, str, Mapping[Any, Any]], Schema]] = {
     list: _list,
     abc.Sequence: _sequence,
     tuple: _tuple,

@@ -215,12 +215,15 @@ def parse_duration(text: str) -> datetime.timedelta:
     """The length of time that text of the form `DURATION` stands for."""
     amounts = {unit: amount for amount, unit in re.findall(r"([0-9.]+)([WDHMS])", text)}
     seconds, _, fraction = amounts.get("S", "0").partition(".")
-    length = datetime.timedelta(
-        weeks=int(amounts.get("W", 0)),
-        days=int(amounts.get("D", 0)),
-        hours=int(amounts.get("H", 0)),
-        minutes=int(amounts.get("M", 0)),
-        seconds=int(seconds),
-        microseconds=int(fraction.ljust(6, "0")),
-    )
+    try:
+        length = datetime.timedelta(
+            weeks=int(amounts.get("W", 0)),
+            days=int(amounts.get("D", 0)),
+            hours=int(amounts.get("H", 0)),
+            minutes=int(amounts.get("M", 0)),
+            seconds=int(seconds),
+            microseconds=int(fraction.ljust(6, "0")),
+        )
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
     return -length if text.startswith("-") else length

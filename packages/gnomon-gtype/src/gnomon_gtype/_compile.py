@@ -254,7 +254,9 @@ def _bytes(node: s.Bytes, known: Known) -> CoreSchema:
 def _literal(node: s.Literal, known: Known) -> CoreSchema:
     kinds = {type(value) for value in node.values}
     if kinds == {str}:
-        return core.literal_schema(list(node.values))
+        exact = core.literal_schema(list(node.values))
+        # from Python the text is made a plain `str` first, whose comparison is nobody's but Python's
+        return exact if known.json else core.chain_schema([_text(known), exact])
     if kinds == {int}:
         return core.chain_schema([core.int_schema(), core.literal_schema(list(node.values))])
     if kinds == {bool}:

@@ -106,6 +106,8 @@ def literal_text(value: Any) -> str:
 
 def one_of(words: list[str]) -> str:
     """`'a'`, `'a' or 'b'`, `one of 'a', 'b', 'c'`, cut where it grows too long."""
+    if not words:
+        return "nothing at all"
     if len(words) <= 2:
         return cut(" or ".join(words))
     return cut(f"one of {', '.join(words)}")

@@ -20,8 +20,11 @@ from gnomon_gtype._serialize import build_serializer
 Json = str | bytes | bytearray
 Mode = Literal["strict", "lax"]
 
-FAILURES = (CoreValidationError, RecursionError)
-"""What the engine raises for a value that is not of the type; anything else comes from user code and is passed on."""
+FAILURES = (CoreValidationError, RecursionError, AttributeError)
+"""What the engine raises for a value that is not of the type; anything else comes from user code and is passed on.
+
+An `AttributeError` is both: the engine raises it for a dataclass instance without one of its fields.
+"""
 
 
 class Compiled:
@@ -76,6 +79,8 @@ def shared(schema: Schema) -> Compiled:
 def explained(schema: Schema, value: Any, error: Exception, channel: Channel = "python") -> ValidationError:
     """What was wrong: in the words of the interpreter, and of the engine should the two ever differ."""
     result, problems = interpret(schema, value, channel=channel)
+    if result is not REFUSED and isinstance(error, AttributeError):
+        raise error
     return ValidationError(problems if result is REFUSED else problems_of(error, schema))
 
 
@@ -95,16 +100,24 @@ class Handle:
         return self._compiled
 
 
+def _unmade(_data: Any) -> Any:
+    raise AssertionError(
+        "replaced before the first call"
+    )  # pragma: no cover (gives the closures a name to rebind)
+
+
 def python_entry(handle: Handle) -> Callable[..., Any]:
     """`validate` of a type. It compiles at its first call and is the same function afterwards, wherever it was kept."""
     schema = handle.schema
+
+    strict: Callable[[Any], Any] = _unmade
 
     def first(value: Any) -> Any:
         nonlocal strict
         strict = handle.compiled().python().validate_python
         return strict(value)
 
-    strict: Callable[[Any], Any] = first
+    strict = first
 
     def validate(value: Any, mode: Mode = "strict") -> Any:
         if mode == "strict":
@@ -142,12 +155,14 @@ def json_entry(handle: Handle) -> Callable[[Json], Any]:
 def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
     schema = handle.schema
 
+    strict: Callable[[Json], Any] = _unmade
+
     def first(data: Json) -> Any:
         nonlocal strict
         strict = handle.compiled().json().validate_json
         return strict(data)
 
-    strict: Callable[[Json], Any] = first
+    strict = first
 
     def validate_json(data: Json) -> Any:
         try:
@@ -161,12 +176,14 @@ def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
 def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
     schema, fixed, of = handle.schema, count.fixed, count.of
 
+    strict: Callable[[Json], Any] = _unmade
+
     def first(data: Json) -> Any:
         nonlocal strict
         strict = handle.compiled().json().validate_json
         return strict(data)
 
-    strict: Callable[[Json], Any] = first
+    strict = first
 
     def validate_json(data: Any) -> Any:
         try:
@@ -185,12 +202,14 @@ def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
 def _nested_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
     schema, of = handle.schema, count.of
 
+    strict: Callable[[Json], Any] = _unmade
+
     def first(data: Json) -> Any:
         nonlocal strict
         strict = handle.compiled().json().validate_json
         return strict(data)
 
-    strict: Callable[[Json], Any] = first
+    strict = first
 
     def validate_json(data: Any) -> Any:
         try:

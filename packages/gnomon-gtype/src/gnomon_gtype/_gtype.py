@@ -45,10 +45,9 @@ class GType(Generic[T]):
     """
 
     def __init__(self, annotation: Any, *, namespace: Mapping[str, Any] | None = None) -> None:
-        if namespace is None and not isinstance(annotation, Schema):
-            frame = sys._getframe(1)
-            namespace = {**frame.f_globals, **frame.f_locals}
-        self._prepare(tree_of(annotation, namespace=namespace), annotation)
+        frame = sys._getframe(1)
+        nearby = {**frame.f_globals, **frame.f_locals}
+        self._prepare(tree_of(annotation, namespace=namespace, nearby=nearby), annotation)
 
     def _prepare(self, schema: Schema, annotation: Any) -> None:
         self._schema = schema
@@ -173,6 +172,8 @@ class GType(Generic[T]):
             return not self.problems(value, mode)
         try:
             self._handle.compiled().python().validate_python(value)
+        except AttributeError:
+            return not self.problems(value)
         except FAILURES:
             return False
         return True

@@ -493,7 +493,7 @@ def _sized(node: Schema, shortest: int, longest: int | None) -> Schema:
         both = [item for item in (longest, part.max_length) if item is not None]
         if isinstance(part, c.Array) and part.rest is None and longest is not None:
             both = [longest]
-        low = max(shortest, part.min_length) if type(shortest) is int else shortest
+        low = max(shortest, part.min_length) if type(shortest) is int and shortest >= 0 else shortest
         return replace(part, min_length=low, max_length=min(both) if both else None)
 
     return _on_members(node, narrow)

@@ -17,7 +17,7 @@ from gnomon_gtype._interpret import REFUSED, Path, Reading, reader
 from gnomon_gtype._patterns import found_in
 from gnomon_gtype._read_scalars import _lengthy
 from gnomon_gtype._schema import UNSET, Schema
-from gnomon_gtype._unions import competing_records, known_keys, preferred
+from gnomon_gtype._unions import order_for, preferred
 
 
 def _items_of(reading: Reading, node: c.Array, value: Any) -> list[Any] | None:
@@ -364,11 +364,8 @@ def _union(reading: Reading, node: c.Union, value: Any, path: Path) -> Any:
     tag = node.discriminator
     if tag is not None and isinstance(value, dict):
         return _tagged(reading, node, value, path, tag)
-    order = preferred(node.members, reading.definitions)
-    if competing_records(order, reading.definitions):
-        order.sort(key=lambda member: -known_keys(member, value, reading.definitions))
     branches = []
-    for member in order:
+    for member in order_for(node.members, value, reading.definitions):
         result, why = reading.attempt(member, value, path)
         if not why:
             return result

@@ -6,6 +6,7 @@ import base64
 import enum
 import math
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from pydantic_core import CoreConfig, SchemaSerializer, to_jsonable_python
@@ -16,7 +17,7 @@ from gnomon_gtype import _scalars as s
 from gnomon_gtype._interpret import REFUSED, Reading
 from gnomon_gtype._read_composites import _nodes_for
 from gnomon_gtype._schema import Schema
-from gnomon_gtype._unions import preferred
+from gnomon_gtype._unions import order_for
 
 CoreSchema = Any
 Known = Mapping[str, Schema]
@@ -56,6 +57,8 @@ def jsonable(node: Schema, value: Any, known: Known) -> Any:
         value = value.value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(node, c.Array) and isinstance(value, (list, tuple)):
         return [
             jsonable(part, item, known)
@@ -83,7 +86,7 @@ def _key_text(key: Any) -> Any:
 
 
 def _member_of(node: c.Union, value: Any, known: Known) -> Schema:
-    for member in preferred(node.members, known):
+    for member in order_for(node.members, value, known):
         if Reading("python", known, limit=1).attempt(member, value, ())[0] is not REFUSED:
             return member
     raise ValueError("the value belongs to no member of the union")

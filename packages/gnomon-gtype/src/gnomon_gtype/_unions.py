@@ -75,6 +75,14 @@ def competing_records(members: Sequence[Schema], known: Mapping[str, Schema]) ->
     return sum(isinstance(node, c.Record) and node.cls is None for node in inner) > 1
 
 
+def order_for(members: Sequence[Schema], value: object, known: Mapping[str, Schema]) -> list[Schema]:
+    """The members in the order in which they are tried for one value."""
+    order = preferred(members, known)
+    if competing_records(order, known):
+        order.sort(key=lambda member: -known_keys(member, value, known))
+    return order
+
+
 def known_keys(node: Schema, value: object, known: Mapping[str, Schema]) -> int:
     """How many keys of `value` the record behind `node` names."""
     inner = resolved(node, known)

@@ -13,14 +13,19 @@ from ._errors import DeclarationError, ManifestError, SignatureError
 
 if TYPE_CHECKING:
     from ._build import build
+    from ._compare import Difference, check, compare
     from ._findings import Finding, Position, render
     from ._manifest import FORMAT, Manifest
     from ._model import Handler, HandlerTypes, Hook, ModuleDependency, OpenEdge, Policies, Problem, TypeEntry
+    from ._openapi import openapi
+    from ._reports import markdown, mermaid, sarif
+    from ._typescript import typescript_client
     from ._wire import ManifestRefused
 
 __all__ = [
     "FORMAT",
     "DeclarationError",
+    "Difference",
     "Finding",
     "Handler",
     "HandlerTypes",
@@ -36,10 +41,18 @@ __all__ = [
     "SignatureError",
     "TypeEntry",
     "build",
+    "check",
+    "compare",
+    "markdown",
+    "mermaid",
+    "openapi",
     "render",
+    "sarif",
+    "typescript_client",
 ]
 
 _HOMES = {
+    "Difference": "_compare",
     "FORMAT": "_manifest",
     "Finding": "_findings",
     "Handler": "_model",
@@ -54,7 +67,14 @@ _HOMES = {
     "Problem": "_model",
     "TypeEntry": "_model",
     "build": "_build",
+    "check": "_compare",
+    "compare": "_compare",
+    "markdown": "_reports",
+    "mermaid": "_reports",
+    "openapi": "_openapi",
     "render": "_findings",
+    "sarif": "_reports",
+    "typescript_client": "_typescript",
 }
 
 

@@ -48,7 +48,7 @@ _BUILTIN_TYPES: Final = frozenset(
 )
 _TYPE_VARIABLES: Final = frozenset({"TypeVar", "TypeVarTuple"})
 _ENUMS: Final = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"})
-_MAKERS: Final = frozenset({"NewType", "TypedDict", "NamedTuple", "namedtuple", *_ENUMS})
+_MAKERS: Final = frozenset({"NewType", "TypeAliasType", "TypedDict", "NamedTuple", "namedtuple", *_ENUMS})
 # what a type may call while it is read: constructors of plain values, which do nothing else
 _VALUES: Final = frozenset(
     {
@@ -147,6 +147,11 @@ class Scope:
             return self.home.outside(self, found.name, node)
         if isinstance(found, Inside):
             binding = found.definition.binding
+            if isinstance(binding, ast.ClassDef) and found.rest:
+                try:
+                    return self.annotation(node)  # a member of an enum
+                except NotStatic:
+                    return constant(node, self.module, self.home.names)
             if isinstance(binding, (ast.ClassDef, ast.FunctionDef)) or self.home.makes_type(found.definition):
                 return self.annotation(node)
         return constant(node, self.module, self.home.names)
@@ -185,13 +190,17 @@ class Annotations:
         self._faults: dict[str, NotStatic] = {}
         self._stand_ins: dict[str, Any] = {}
 
-    def evaluate(self, node: ast.expr, module: Module, *, parameters: dict[str, Any] | None = None) -> Any:
+    def evaluate(self, node: ast.expr, module: Module) -> Any:
         """Turn an annotation into the object that it is at run time.
 
         Raises:
             NotStatic: when the source does not say what the annotation is.
         """
-        result = self.read(Scope(self, module, parameters=parameters), node)
+        return self.complete(Scope(self, module), node)
+
+    def complete(self, scope: Scope, node: ast.expr) -> Any:
+        """Read an annotation, and fill in the fields of every class that came up on the way."""
+        result = self.read(scope, node)
         if not self._filling:
             self._filling = True
             try:
@@ -372,20 +381,28 @@ class Annotations:
 
     def make_alias(self, scope: Scope, node: Any) -> Any:
         """`type Name = value`, whose value is read when somebody asks, so that it may refer to itself."""
-        parameters = self.type_parameters(scope, node.type_params)
-        inner = Scope(self, scope.module, parameters=parameters, outer=scope)
-        # the statement is the only way to a lazy alias; the name is an identifier, for the parser said so
-        namespace: dict[str, Any] = {
-            "value": lambda: self.read(inner, node.value),
-            "__name__": scope.module.name,
-        }
-        exec(f"type {node.name.id} = value()", namespace)  # noqa: S102
-        alias = namespace[node.name.id]
-        if parameters:
-            alias = _TYPE_ALIAS_TYPE(
-                node.name.id, self.read(inner, node.value), type_params=tuple(parameters.values())
+        name = node.name.id
+        if any(
+            getattr(item, "bound", None) or getattr(item, "default_value", None) for item in node.type_params
+        ):
+            parameters = self.type_parameters(scope, node.type_params)
+            inner = Scope(self, scope.module, parameters=parameters, outer=scope)
+            return _TYPE_ALIAS_TYPE(
+                name, self.read(inner, node.value), type_params=tuple(parameters.values())
             )
-        return alias
+
+        def value(*variables: Any) -> Any:
+            given = dict(zip((item.name for item in node.type_params), variables, strict=True))
+            return self.complete(Scope(self, scope.module, parameters=given, outer=scope), node.value)
+
+        # the statement is the only way to a lazy alias; each name is an identifier, for the parser said so
+        stars = {"TypeVarTuple": "*", "ParamSpec": "**"}
+        written = ", ".join(stars.get(type(item).__name__, "") + item.name for item in node.type_params)
+        names = ", ".join(item.name for item in node.type_params)
+        head = f"type {name}[{written}]" if written else f"type {name}"
+        namespace: dict[str, Any] = {"__value": value, "__name__": scope.module.name}
+        exec(f"{head} = __value({names})", namespace)  # noqa: S102
+        return namespace[name]
 
     def subscript(self, scope: Scope, node: ast.Subscript) -> Any:
         name = scope.outside_name(node.value)

@@ -260,7 +260,7 @@ class _Builder:
             tags=options["tags"],
             version=options.get("version"),
             deprecated=options.get("deprecated", False if deprecated is None else deprecated or True),
-            parameters=dict(documentation.parameters),
+            parameters=dict(sorted(documentation.parameters)),
             types=types,
             problems=_problems(uses),
             policies=policies,

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typing_extensions
 
+from ._constants import constant
+
 if TYPE_CHECKING:
     from ._annotations import Scope
 
@@ -152,8 +154,8 @@ def _make_enum(scope: Scope, node: ast.ClassDef, bases: tuple[Any, ...]) -> Any:
 def _member(scope: Scope, node: ast.expr, members: dict[str, Any]) -> Any:
     if isinstance(node, ast.Call) and scope.outside_name(node.func) == "enum.auto":
         return enum.auto()
-    if isinstance(node, ast.Name) and node.id in members:
-        return members[node.id]
+    if any(isinstance(part, ast.Name) and part.id in members for part in ast.walk(node)):
+        return constant(node, scope.module, scope.home.names, local=members)
     return scope.value(node)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from ._names import Definition, Inside, Module, Names, Outside, dotted
@@ -50,15 +51,20 @@ def binding_value(definition: Definition) -> ast.expr | None:
 
 
 class _Reader:
-    def __init__(self, names: Names, seen: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, names: Names, seen: tuple[str, ...] = (), local: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self.names = names
         self.seen = seen
+        self.local = local
 
     def fail(self, reason: str, node: ast.AST, module: Module) -> NotStatic:
         return NotStatic(reason, node, module)
 
     def named(self, node: ast.expr, module: Module) -> Any:
         path = dotted(node)
+        if path is not None and len(path) == 1 and path[0] in self.local:
+            return self.local[path[0]]
         found = self.names.resolve(module, path) if path else None
         if isinstance(found, Outside) and found.name in ("math.inf", "math.nan"):
             return getattr(math, found.name.partition(".")[2])
@@ -160,13 +166,21 @@ class _Reader:
         raise self.fail(f"{ast.unparse(node)[:80]!r} can not be computed from the source", node, module)
 
 
-def constant(node: ast.expr, module: Module, names: Names) -> Any:
+def constant(
+    node: ast.expr, module: Module, names: Names, *, local: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     """Read the value of an expression that is made of literals.
+
+    Args:
+        node: the expression.
+        module: where its names are looked up.
+        names: what the names of the project stand for.
+        local: names that stand for values already, as in the body of an enum.
 
     Raises:
         NotStatic: when the value is only known when the program runs.
     """
     try:
-        return _Reader(names).read(node, module)
+        return _Reader(names, local=local).read(node, module)
     except (TypeError, ValueError) as error:  # an unhashable key, a star over what can not be iterated
         raise NotStatic(f"the value is not a constant: {error}", node, module) from error

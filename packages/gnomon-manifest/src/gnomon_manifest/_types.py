@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +16,14 @@ from ._model import HandlerTypes, TypeEntry
 from ._names import Inside, Module, Names, Outside, dotted
 
 __all__ = ["Types"]
+
+
+def _sorted(document: Any) -> Any:
+    """The same JSON with its keys in the order of canonical JSON, so that a manifest that is read back is equal."""
+    if isinstance(document, dict):
+        return {key: _sorted(document[key]) for key in sorted(document)}
+    return [_sorted(item) for item in document] if isinstance(document, (list, tuple)) else document
+
 
 _RUNTIMES: Final = ("gnomon", "gnomon_ingress")
 _PARAMETERS: Final[dict[str, Any]] = {
@@ -42,7 +51,8 @@ class Types:
         """The digest of the schema of an annotation; None, and a finding, when it can not be read."""
         try:
             annotation = self.annotations.evaluate(node, module)
-            return self.known(annotation)
+            # nothing is checked where nothing is declared: `Any`, and `None` for no body
+            return None if annotation in (None, NoneType, Any) else self.known(annotation)
         except NotStatic as error:
             self.reader.not_static(error, "unresolvable-type")
             if error.module is not module:
@@ -147,7 +157,7 @@ class Types:
         for status in good:
             responses.setdefault(status, success)
         return HandlerTypes(
-            params=self.parameters(declared),
+            params=dict(sorted(self.parameters(declared).items())),
             body=parts[0],
             query=parts[1],
             headers=parts[2],
@@ -174,10 +184,11 @@ class Types:
         """The schema of a type, for the manifest."""
         if digest not in self._entries:
             gtype = self.gtypes[digest]
-            meta = gtype.schema.meta
+            document = _sorted(gtype.json_schema())
+            root = document.get("$defs", {}).get(document.get("$ref", "").rpartition("/")[2], document)
             self._entries[digest] = TypeEntry(
-                name=meta.title if meta else None,
-                validation=gtype.json_schema(),
-                serialization=gtype.json_schema(mode="serialization"),
+                name=root.get("title"),
+                validation=document,
+                serialization=_sorted(gtype.json_schema(mode="serialization")),
             )
         return self._entries[digest]

@@ -1,0 +1,158 @@
+"""Two manifests side by side, and a manifest beside the running code."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ._build import build
+from ._declarations import declaration_of, hook_of
+from ._manifest import Manifest
+from ._source import find_files
+
+__all__ = ["Difference", "check", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs about one handler.
+
+    Args:
+        kind: `added`, `removed`, `contract` (it promises something else), `implementation` (it does something else).
+        id: the handler.
+    """
+
+    kind: Literal["added", "contract", "implementation", "removed"]
+    id: str
+
+
+def compare(old: Manifest, new: Manifest) -> tuple[Difference, ...]:
+    """Say which handlers came, went, promise something else, or do something else; sorted by id.
+
+    >>> from gnomon_manifest import Manifest, compare
+    >>> compare(Manifest(), Manifest())
+    ()
+    """
+    before = {handler.id: handler for handler in old.handlers}
+    after = {handler.id: handler for handler in new.handlers}
+    found: list[Difference] = []
+    for name in sorted({*before, *after}):
+        if name not in before:
+            found.append(Difference("added", name))
+        elif name not in after:
+            found.append(Difference("removed", name))
+        elif before[name].contract != after[name].contract:
+            found.append(Difference("contract", name))
+        elif before[name].fingerprint != after[name].fingerprint:
+            found.append(Difference("implementation", name))
+    return tuple(found)
+
+
+def check(path: str | Path) -> tuple[str, ...]:
+    """Import a source tree, on purpose, and say where its manifest and its declarations do not agree.
+
+    Args:
+        path: a package, a folder of modules, or one file. Its modules are imported, and so they run.
+
+    Returns:
+        One sentence for each disagreement; nothing when they agree.
+
+    Raises:
+        ManifestError: when there is nothing at the path.
+        Exception: whatever importing the modules raises.
+    """
+    files = list(find_files(Path(path)))
+    manifest = build(path)
+    root = files[0][0] if files else Path(path)
+    depth = files[0][2].count(".") + (2 if root.name == "__init__.py" else 1) if files else 1
+    folder = str(root.absolute().parents[depth - 1])
+    sys.path.insert(0, folder)
+    try:
+        live = {
+            name: value
+            for _, _, module in files
+            if module
+            for name, value in _live(importlib.import_module(module))
+        }
+    finally:
+        sys.path.remove(folder)
+    read = dict(_read(manifest))
+    return tuple(_disagreements(read, live))
+
+
+def _functions(owner: Any, module: str) -> Iterator[Any]:
+    for value in vars(owner).values():
+        value = inspect.unwrap(value.__func__ if isinstance(value, (staticmethod, classmethod)) else value)
+        if inspect.isfunction(value) and value.__module__ == module:
+            yield value
+        elif isinstance(value, type) and value.__module__ == module and value is not owner:
+            yield from _functions(value, module)
+
+
+def _live(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The declarations of an imported module, in the words of a manifest."""
+    for function in _functions(module, module.__name__):
+        if (declared := declaration_of(function)) is not None:
+            yield (
+                f"handler {declared.id}",
+                {
+                    "path": declared.path,
+                    "methods": declared.methods,
+                    "roles": declared.roles,
+                    "rate limit": declared.rate_limit,
+                    "body limit": declared.body_limit,
+                    "timeout": declared.timeout,
+                    "tags": declared.tags,
+                    "summary": declared.summary,
+                    "deprecated": declared.deprecated,
+                    "hooks": tuple(
+                        _hook_name(hook) for hook in (*declared.before, *declared.after, *declared.catch)
+                    ),
+                },
+            )
+
+
+def _hook_name(hook: Any) -> str:
+    declared = hook_of(hook)
+    return declared.name if declared else f"{hook.__module__}.{hook.__qualname__}"
+
+
+def _read(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    for handler in manifest.handlers:
+        own = [hook for hook in handler.hooks if hook.level == "route"]
+        # out of the handler they run in reverse, and a declaration has them in the order of registration
+        hooks = [hook.name for hook in own if hook.point == "before"]
+        for point in ("after", "catch"):
+            hooks += reversed([hook.name for hook in own if hook.point == point])
+        yield (
+            f"handler {handler.id}",
+            {
+                "path": handler.path,
+                "methods": handler.methods,
+                "roles": handler.policies.roles,
+                "rate limit": handler.policies.rate_limit,
+                "body limit": handler.policies.body_limit,
+                "timeout": handler.policies.timeout,
+                "tags": handler.tags,
+                "summary": handler.summary,
+                "deprecated": handler.deprecated,
+                "hooks": tuple(hooks),
+            },
+        )
+
+
+def _disagreements(read: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
+    for name in sorted({*read, *live}):
+        if name not in live:
+            yield f"{name} is in the source and not in the running code"
+        elif name not in read:
+            yield f"{name} is in the running code and not in the source"
+        else:
+            for part, value in read[name].items():
+                if value != live[name][part]:
+                    yield f"{name}: {part} is {value!r} in the source and {live[name][part]!r} in the running code"

@@ -1,0 +1,168 @@
+"""OpenAPI 3.1 from a manifest (https://spec.openapis.org/oas/v3.1.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from ._components import Components
+from ._manifest import Manifest
+from ._operations import Operation, operations
+
+__all__ = ["openapi"]
+
+_PROBLEM: Final = {
+    "type": "object",
+    "description": "Problem details, RFC 9457.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON Pointer (RFC 6901) to the place."},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                    "expected": {"type": "string"},
+                },
+                "required": ["pointer", "code", "message"],
+            },
+        },
+    },
+    "required": ["status"],
+}
+_BEARER: Final = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+def phrase(status: int) -> str:
+    """The reason phrase of a status, or its number."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
+def openapi(
+    manifest: Manifest,
+    *,
+    title: str = "API",
+    version: str = "0",
+    servers: Sequence[str] = (),
+    security: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Describe a manifest in OpenAPI 3.1.
+
+    Args:
+        manifest: what to describe; websocket handlers have no place in OpenAPI and are left out.
+        title: name of the API.
+        version: version of the API.
+        servers: URLs of servers.
+        security: security schemes by name, of which a route with roles needs one; bearer tokens unless given.
+
+    >>> from gnomon_manifest import Manifest, openapi
+    >>> openapi(Manifest(), title="Orders", version="1")["info"]
+    {'title': 'Orders', 'version': '1'}
+    """
+    components = Components(manifest, prefix="#/components/schemas/")
+    components.schemas["Problem"] = _PROBLEM
+    schemes = dict(_BEARER if security is None else security)
+    paths: dict[str, Any] = {}
+    protected = False
+    for operation in operations(manifest):
+        described = _Description(components, operation).operation(sorted(schemes))
+        protected = protected or "security" in described
+        paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    document: dict[str, Any] = {"openapi": "3.1.0", "info": {"title": title, "version": version}}
+    if servers:
+        document["servers"] = [{"url": url} for url in servers]
+    document["paths"] = paths
+    document["components"] = {"schemas": components.schemas}
+    if protected:
+        document["components"]["securitySchemes"] = schemes
+    return document
+
+
+class _Description:
+    """Describes one operation."""
+
+    def __init__(self, components: Components, operation: Operation) -> None:
+        self.components = components
+        self.item = operation
+        self.handler = operation.handler
+
+    def operation(self, schemes: Sequence[str]) -> dict[str, Any]:
+        handler = self.handler
+        found: dict[str, Any] = {"operationId": self.item.name}
+        if handler.summary:
+            found["summary"] = handler.summary
+        if handler.description or isinstance(handler.deprecated, str):
+            note = f"Deprecated: {handler.deprecated}" if isinstance(handler.deprecated, str) else ""
+            found["description"] = "\n\n".join(part for part in (handler.description, note) if part)
+        if handler.tags:
+            found["tags"] = list(handler.tags)
+        if handler.deprecated:
+            found["deprecated"] = True
+        if parameters := self.parameters():
+            found["parameters"] = parameters
+        body = handler.types.body
+        if body is not None:
+            schema = self.components.schema(body, "validation")
+            found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        found["responses"] = self.responses()
+        if handler.policies.roles:
+            found["security"] = [{name: []} for name in schemes]
+            found["x-roles"] = list(handler.policies.roles)
+        found["x-contract"] = handler.contract
+        return found
+
+    def parameters(self) -> list[dict[str, Any]]:
+        found = [
+            self.parameter(name, "path", self.components.schema(digest, "validation"), required=True)
+            for name, digest in self.handler.types.params.items()
+        ]
+        places = (("query", self.handler.types.query), ("header", self.handler.types.headers))
+        for place, digest in places:
+            schema = self.components.resolved(digest, "validation") if digest is not None else {}
+            required = schema.get("required", ())
+            for name, inner in schema.get("properties", {}).items():
+                found.append(self.parameter(name, place, inner, required=name in required))
+        return found
+
+    def parameter(self, name: str, place: str, schema: Any, *, required: bool) -> dict[str, Any]:
+        found = {"name": name, "in": place, "required": required, "schema": schema}
+        if text := self.handler.parameters.get(name):
+            found["description"] = text
+        return found
+
+    def responses(self) -> dict[str, Any]:
+        found: dict[int, Any] = {}
+        for status, digest in self.handler.types.responses.items():
+            found[status] = {"description": phrase(status)}
+            if digest is not None and self.item.method != "HEAD":
+                schema = self.components.schema(digest, "serialization")
+                found[status]["content"] = {"application/json": {"schema": schema}}
+        for status, codes in self.item.errors.items():
+            answer = found.setdefault(status, {"description": phrase(status)})
+            content = answer.setdefault("content", {})
+            content["application/problem+json"] = self.problem(status, codes)
+            if status in (429, 503):
+                answer["headers"] = {
+                    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}
+                }
+        return {str(status): found[status] for status in sorted(found)}
+
+    def problem(self, status: int, codes: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        if codes:
+            title = phrase(status)
+            found["examples"] = {
+                f"{number}": {"value": {"title": title, "status": status, "code": code}}
+                for number, code in enumerate(codes, 1)
+            }
+        return found

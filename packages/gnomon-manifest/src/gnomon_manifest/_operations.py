@@ -1,0 +1,68 @@
+"""What a client sees of a handler: one operation per method, with every answer that it can give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ._manifest import Manifest
+from ._model import Handler
+
+__all__ = ["Operation", "operations"]
+
+_PARAMETER: Final = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path.
+
+    Args:
+        name: unique name; the id of the handler, with the method where it has several.
+        method: in upper case.
+        path: with `{name}` for each parameter.
+        handler: what answers.
+        errors: by status, the problem codes that the source names; empty where it names none.
+    """
+
+    name: str
+    method: str
+    path: str
+    handler: Handler
+    errors: dict[int, tuple[str, ...]]
+
+
+def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
+    """Every error that a route can answer with as problem details: those that the code names, and the runtime's."""
+    found: dict[int, set[str]] = {500: set()}
+    types, policies = handler.types, handler.policies
+    if types.body or types.query or types.headers or types.params:
+        found[400] = set()
+    if types.body:
+        found |= {413: set(), 415: set()}
+    if policies.roles:
+        found |= {401: set(), 403: set()}
+    if policies.rate_limit:
+        found[429] = set()
+    if policies.timeout:
+        found[504] = set()
+    for problem in handler.problems:
+        codes = found.setdefault(problem.status, set())
+        if problem.code is not None:
+            codes.add(problem.code)
+    return {status: tuple(sorted(codes)) for status, codes in sorted(found.items())}
+
+
+def operations(manifest: Manifest) -> Iterator[Operation]:
+    """Every operation that HTTP clients can call, sorted by path and method."""
+    found: list[Operation] = []
+    for handler in manifest.handlers:
+        if handler.path is None or handler.websocket:
+            continue
+        for method in handler.methods:
+            name = handler.id if len(handler.methods) == 1 else f"{handler.id}.{method.lower()}"
+            path = _PARAMETER.sub(r"{\1}", handler.path)
+            found.append(Operation(name, method, path, handler, errors_of(handler)))
+    yield from sorted(found, key=lambda item: (item.path, item.method, item.name))

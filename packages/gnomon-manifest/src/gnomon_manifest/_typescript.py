@@ -1,0 +1,422 @@
+"""A TypeScript client of a manifest: types, a call for each operation, typed problems; no dependency.
+
+Whatever a manifest says is written as a quoted literal or as a checked identifier, never as it is: a manifest may
+come from anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ._components import Components
+from ._manifest import Manifest
+from ._operations import Operation, operations
+
+__all__ = ["expression", "typescript_client"]
+
+_DEPTH: Final = 100
+_PRIMITIVE: Final = {
+    "string": "string",
+    "integer": "number",
+    "number": "number",
+    "boolean": "boolean",
+    "null": "null",
+}
+# a type with one of these names would hide what the client is written with
+_TAKEN: Final = frozenset(
+    [
+        "Array",
+        "Client",
+        "ClientOptions",
+        "Error",
+        "Headers",
+        "Problem",
+        "ProblemError",
+        "Promise",
+        "RegExp",
+        "Request",
+        "RequestInit",
+        "Response",
+        "String",
+        "URLSearchParams",
+        "any",
+        "as",
+        "async",
+        "await",
+        "bigint",
+        "boolean",
+        "break",
+        "case",
+        "catch",
+        "class",
+        "const",
+        "continue",
+        "debugger",
+        "declare",
+        "default",
+        "delete",
+        "do",
+        "else",
+        "enum",
+        "export",
+        "extends",
+        "false",
+        "finally",
+        "for",
+        "from",
+        "function",
+        "if",
+        "implements",
+        "import",
+        "in",
+        "instanceof",
+        "interface",
+        "is",
+        "keyof",
+        "let",
+        "module",
+        "namespace",
+        "never",
+        "new",
+        "null",
+        "number",
+        "object",
+        "of",
+        "package",
+        "private",
+        "protected",
+        "public",
+        "readonly",
+        "return",
+        "require",
+        "static",
+        "string",
+        "super",
+        "switch",
+        "symbol",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "type",
+        "typeof",
+        "undefined",
+        "unique",
+        "unknown",
+        "var",
+        "void",
+        "while",
+        "with",
+        "yield",
+    ]
+)
+_RUNTIME: Final = """\
+/** Problem details, RFC 9457. */
+export interface ProblemDetails {
+  readonly type?: string;
+  readonly title?: string;
+  readonly status?: number;
+  readonly detail?: string;
+  readonly code?: string;
+  readonly errors?: ReadonlyArray<{ readonly pointer: string; readonly code: string; readonly message: string }>;
+}
+
+/** An answer that the operation does not declare as a success. `body` has its JSON, where it has any. */
+export class ProblemError<Status extends number = number, Body = unknown> extends Error {
+  constructor(readonly status: Status, readonly problem: ProblemDetails, readonly body: Body) {
+    super(problem.title ?? `status ${status}`);
+    this.name = "ProblemError";
+  }
+}
+
+export interface ClientOptions {
+  /** Where the API is, such as `https://example.org`; without a slash at the end. */
+  readonly baseUrl: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of the global `fetch`. */
+  readonly fetch?: (input: string, init: RequestInit) => Promise<Response>;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function queryOf(values: object | undefined): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(values ?? {})) {
+    if (value === undefined) continue;
+    for (const item of Array.isArray(value) ? value : [value]) found.append(name, textOf(item));
+  }
+  const text = found.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+/** A parameter that may hold slashes: each part between them is escaped. */
+function restOf(value: unknown): string {
+  return textOf(value).split("/").map(encodeURIComponent).join("/");
+}
+
+async function call(
+  options: ClientOptions,
+  method: string,
+  path: string,
+  success: readonly number[],
+  given: { query?: object; headers?: object; body?: unknown; signal?: AbortSignal },
+): Promise<unknown> {
+  const headers: Record<string, string> = { accept: "application/json", ...options.headers };
+  for (const [name, value] of Object.entries((given.headers ?? {}) as Values)) {
+    if (value !== undefined) headers[name] = textOf(value);
+  }
+  const init: RequestInit = { method, headers };
+  if (given.body !== undefined) {
+    headers["content-type"] = "application/json";
+    init.body = JSON.stringify(given.body);
+  }
+  if (given.signal !== undefined) init.signal = given.signal;
+  const answer = await (options.fetch ?? fetch)(options.baseUrl + path + queryOf(given.query), init);
+  const text = await answer.text();
+  let body: unknown = undefined;
+  try {
+    body = text === "" ? undefined : JSON.parse(text);
+  } catch (error) {
+    if (success.includes(answer.status)) throw error;
+  }
+  if (success.includes(answer.status)) return body;
+  const problem = typeof body === "object" && body !== null ? (body as ProblemDetails) : {};
+  throw new ProblemError(answer.status, problem, body ?? text);
+}
+"""
+
+
+def _quoted(text: str) -> str:
+    """A literal that nothing can end: ASCII, and without the characters that end a comment or a script."""
+    return json.dumps(text).replace("/", "\\/").replace("<", "\\u003c")
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.replace("*/", "* /").replace("<", "&lt;").split())
+
+
+def _identifier(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)
+
+
+def type_name(name: str) -> str:
+    """The name of a definition in TypeScript."""
+    found = _identifier(name)
+    return f"{found}_" if found in _TAKEN or found.startswith("Problem") else found
+
+
+def expression(schema: Any, prefix: str, depth: int = _DEPTH) -> str:
+    """A JSON Schema as a TypeScript type; what the language can not say becomes wider.
+
+    Args:
+        schema: a schema whose references start with `prefix`.
+        prefix: what references start with.
+        depth: how deep to look; further down everything is `unknown`.
+    """
+    if schema is False:
+        return "never"
+    if not isinstance(schema, Mapping) or depth == 0:
+        return "unknown"
+    parts = [part for part in _parts(schema, prefix, depth - 1) if part != "unknown"]
+    return (
+        " & ".join(f"({part})" if " | " in part and len(parts) > 1 else part for part in parts) or "unknown"
+    )
+
+
+def _parts(schema: Mapping[str, Any], prefix: str, depth: int) -> list[str]:
+    """What each keyword of a schema says; a value has to match all."""
+    found: list[str] = []
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference.startswith(prefix):
+        found.append(type_name(reference.removeprefix(prefix)))
+    if "const" in schema:
+        found.append(_literal(schema["const"]))
+    if isinstance(schema.get("enum"), Sequence):
+        found.append(" | ".join(_literal(value) for value in schema["enum"]) or "never")
+    for keyword in ("anyOf", "oneOf"):
+        if isinstance(schema.get(keyword), (list, tuple)):
+            members = dict.fromkeys(expression(item, prefix, depth) for item in schema[keyword])
+            found.append("unknown" if "unknown" in members else " | ".join(members) or "never")
+    if isinstance(schema.get("allOf"), (list, tuple)):
+        found += [expression(item, prefix, depth) for item in schema["allOf"]]
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(kinds, (list, tuple)) and kinds and "const" not in schema and "enum" not in schema:
+        found.append(" | ".join(dict.fromkeys(_kind(str(kind), schema, prefix, depth) for kind in kinds)))
+    return found
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    return json.dumps(value) if value is None or isinstance(value, (bool, int, float)) else "unknown"
+
+
+def _kind(kind: str, schema: Mapping[str, Any], prefix: str, depth: int) -> str:
+    if kind == "array":
+        return _array(schema, prefix, depth)
+    if kind == "object":
+        return _object(schema, prefix, depth)
+    return _PRIMITIVE.get(kind, "unknown")
+
+
+def _array(schema: Mapping[str, Any], prefix: str, depth: int) -> str:
+    first = [expression(item, prefix, depth) for item in schema.get("prefixItems", ())]
+    rest = schema.get("items", True)
+    if not first:
+        return f"Array<{expression(rest, prefix, depth)}>"
+    needed = schema.get("minItems", 0)
+    shown = [part if index < needed else f"({part})?" for index, part in enumerate(first)]
+    return f"[{', '.join([*shown, *([] if rest is False else [f'...Array<{expression(rest, prefix, depth)}>'])])}]"
+
+
+def _object(schema: Mapping[str, Any], prefix: str, depth: int) -> str:
+    required = schema.get("required", ())
+    fields = [
+        f"{_quoted(name)}{'' if name in required else '?'}: {expression(inner, prefix, depth)}"
+        for name, inner in schema.get("properties", {}).items()
+    ]
+    more = schema.get("additionalProperties")
+    if isinstance(more, Mapping) or (more is True and not fields):
+        # next to known fields, an index has to allow for all of them
+        inner = expression(more, prefix, depth) if not fields else "unknown"
+        fields.append(f"[name: string]: {inner}")
+    return f"{{ {'; '.join(fields)} }}" if fields else "Record<string, never>" if more is False else "object"
+
+
+def typescript_client(manifest: Manifest) -> str:
+    """Write a client of a manifest in TypeScript, for `fetch`, without a dependency.
+
+    Args:
+        manifest: what to write a client of.
+
+    >>> from gnomon_manifest import Manifest, typescript_client
+    >>> "export class Client" in typescript_client(Manifest())
+    True
+    """
+    components = Components(manifest, prefix="#/")
+    names: set[str] = set()
+    methods: list[str] = []
+    errors: list[str] = []
+    for operation in operations(manifest):
+        name = method_name(operation, names)
+        methods.append(_method(operation, name, components))
+        errors.append(f"  {_quoted(name)}: {_errors(operation, components)};\n")
+    types = [
+        f"export type {type_name(name)} = {expression(schema, components.prefix)};\n"
+        for name, schema in components.schemas.items()
+    ]
+    head = "// Generated from a manifest; changes are lost when it is generated again.\n\n"
+    constructor = "  constructor(private readonly options: ClientOptions) {}\n"
+    listed = (
+        "\n/** What each call can throw beside failures of the network. */\nexport interface Errors {\n"
+        + "".join(errors)
+        + "}\n"
+    )
+    client = "\nexport class Client {\n" + constructor + "".join(methods) + "}\n"
+    return head + _RUNTIME + "".join(f"\n{part}" for part in types) + listed + client
+
+
+def method_name(operation: Operation, taken: set[str]) -> str:
+    """A name for the call of an operation: the last part of its id, or all of it when that is taken."""
+    last = operation.name.split(".")
+    candidates = [_identifier("_".join(last[-count:])) for count in range(1, len(last) + 1)]
+    base = next((name for name in candidates if name not in taken), candidates[-1])
+    base = (
+        base
+        if base and not base[0].isdigit() and base not in _TAKEN | {"constructor", "options"}
+        else f"{base}_"
+    )
+    base = base if not base[0].isdigit() else f"_{base}"
+    found, number = base, 2
+    while found in taken:
+        found, number = f"{base}{number}", number + 1
+    taken.add(found)
+    return found
+
+
+def _errors(operation: Operation, components: Components) -> str:
+    """The problems of an operation as a union; a declared body of an error has its type."""
+    declared = operation.handler.types.responses
+    found: list[str] = []
+    for status in sorted({*operation.errors, *(status for status in declared if status >= 400)}):
+        digest = declared.get(status)
+        body = "ProblemDetails"
+        if digest is not None:
+            body = expression(components.schema(digest, "serialization"), components.prefix)
+            body = f"{body} | ProblemDetails" if status in operation.errors else body
+        found.append(f"ProblemError<{status}, {body}>")
+    return " | ".join(found)
+
+
+def _method(operation: Operation, name: str, components: Components) -> str:
+    handler, types = operation.handler, operation.handler.types
+    prefix = components.prefix
+    fields: list[str] = []
+    for name_of in dict.fromkeys(name for name, _ in _parameters(operation) if name is not None):
+        known = types.params.get(name_of)
+        shown = "string" if known is None else expression(components.schema(known, "validation"), prefix)
+        fields.append(f"{_quoted(name_of)}: {shown}")
+    given = [f"params: {{ {'; '.join(fields)} }}"] if fields else []
+    passed: list[str] = []
+    for part, digest in (("query", types.query), ("headers", types.headers), ("body", types.body)):
+        if digest is not None:
+            schema = components.resolved(digest, "validation")
+            optional = (
+                "?" if part != "body" and isinstance(schema, Mapping) and not schema.get("required") else ""
+            )
+            given.append(f"{part}{optional}: {expression(components.schema(digest, 'validation'), prefix)}")
+            passed.append(part)
+    optional = "" if any(not part.partition(":")[0].endswith("?") for part in given) else " = {}"
+    good = sorted(status for status in types.responses if 200 <= status < 400)
+    answers = dict.fromkeys(
+        expression(components.schema(digest, "serialization"), prefix) if digest is not None else "unknown"
+        for status in good
+        for digest in [types.responses[status]]
+    )
+    answer = "unknown" if "unknown" in answers else " | ".join(answers) or "unknown"
+    if operation.method == "HEAD":
+        answer = "unknown"
+    # an option that is there and undefined is another thing than one that is not there
+    passed = [
+        f"...(given.{part} === undefined ? {{}} : {{ {part}: given.{part} }})" for part in [*passed, "signal"]
+    ]
+    lines = [
+        "",
+        f"  /** {_comment(handler.summary or operation.name)}{' @deprecated' if handler.deprecated else ''} */",
+        f"  async {name}(given: {{ {'; '.join([*given, 'signal?: AbortSignal'])} }}{optional}): Promise<{answer}> {{",
+        f"    return (await call(this.options, {_quoted(operation.method)}, {_path(operation)}, {json.dumps(good)}, {{ {', '.join(passed)} }})) as {answer};",
+        "  }",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _path(operation: Operation) -> str:
+    """The path as an expression: literals and escaped parameters."""
+    found: list[str] = []
+    for name, rest in _parameters(operation):
+        if name is None:
+            found.append(_quoted(rest))
+            continue
+        value = f"given.params[{_quoted(name)}]"
+        found.append(f"restOf({value})" if rest == "path" else f"encodeURIComponent(textOf({value}))")
+    return " + ".join(found) or '""'
+
+
+def _parameters(operation: Operation) -> Iterator[tuple[str | None, str]]:
+    """The parts of a path: None and literal text, or the name of a parameter and its kind."""
+    for index, piece in enumerate(re.split(r"\{([^{}]*)\}", operation.handler.path or "")):
+        if index % 2:
+            name, _, kind = piece.partition(":")
+            yield name, kind
+        elif piece:
+            yield None, piece

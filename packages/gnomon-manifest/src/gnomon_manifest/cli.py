@@ -1,0 +1,201 @@
+"""The command `gnomon-manifest`, and `gnomon manifest` beside the other commands of the runtime."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ._build import build
+from ._compare import check, compare
+from ._errors import ManifestError
+from ._findings import render
+from ._manifest import Manifest
+from ._openapi import openapi
+from ._reports import markdown, mermaid, sarif, table
+from ._typescript import typescript_client
+
+__all__ = ["main", "manifest"]
+
+_TARGET = click.argument("target")
+_OUTPUT = click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
+)
+
+
+def locate(target: str) -> Path:
+    """The place of a target: a path, or the dotted name of a package or module, which is looked for, not imported.
+
+    Raises:
+        click.ClickException: when there is neither.
+    """
+    path = Path(target)
+    if path.exists():
+        return path
+    if all(part.isidentifier() for part in target.split(".")):
+        for entry in [".", *sys.path]:
+            found = Path(entry or ".", *target.split("."))
+            for candidate in (found, found.with_suffix(".py")):
+                if candidate.exists():
+                    return candidate
+    raise click.ClickException(f"there is no path and no module {target!r}")
+
+
+def _read(target: str) -> tuple[Manifest, Path]:
+    path = locate(target)
+
+    def progress(done: int, of: int) -> None:
+        if of >= 200 and sys.stderr.isatty() and (done % 50 == 0 or done == of):
+            click.echo(f"\rreading {done} of {of} files", err=True, nl=done == of)
+
+    try:
+        return build(path, progress=progress), path
+    except ManifestError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _load(target: str) -> Manifest:
+    """A manifest that was written to a file, or that of a source tree."""
+    if target.endswith(".json"):
+        try:
+            return Manifest.from_json(Path(target).read_bytes())
+        except (OSError, ManifestError) as error:
+            raise click.ClickException(f"{target}: {error}") from error
+    return _read(target)[0]
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text)
+        return
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} can not be written: {error.strerror}") from error
+
+
+def _report(found: Manifest, path: Path) -> None:
+    root = path if path.is_dir() else path.parent
+    for finding in found.findings:
+        try:
+            source = (root / finding.position.file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            source = None
+        click.echo(render(finding, source), err=True)
+
+
+@click.command()
+@_TARGET
+@click.option("--json", "form", flag_value="json", help="The whole manifest, as canonical JSON.")
+@click.option("--sarif", "form", flag_value="sarif", help="The findings, as SARIF 2.1.0.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when there is a finding.")
+@_OUTPUT
+def manifest(target: str, form: str | None, strict: bool, output: Path | None) -> None:
+    """Say what TARGET exposes, without importing it.
+
+    TARGET is a package, a folder, a .py file, or the dotted name of a module.
+    """
+    found, path = _read(target)
+    forms: dict[str | None, Callable[[], str]] = {
+        "json": found.to_json,
+        "sarif": lambda: json.dumps(sarif(found.findings), indent=2),
+        None: lambda: table(found),
+    }
+    _write(forms[form](), output)
+    if form != "sarif":
+        _report(found, path)
+    if strict and found.findings:
+        raise click.exceptions.Exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gnomon-manifest")
+def main() -> None:
+    """Read source code, without importing it, into manifests of handlers, hooks and types.
+
+    Exit status: 0 when all is well, 1 when the answer is no (findings with --strict, a disagreement, a changed
+    contract), 2 when the command itself is wrong.
+    """
+
+
+main.add_command(manifest, "build")
+
+
+@main.command("openapi")
+@_TARGET
+@click.option("--title", default="API", show_default=True, help="Name of the API.")
+@click.option("--api-version", default="0", show_default=True, help="Version of the API.")
+@click.option("--server", multiple=True, help="URL of a server; may be given again.")
+@_OUTPUT
+def openapi_command(
+    target: str, title: str, api_version: str, server: tuple[str, ...], output: Path | None
+) -> None:
+    """Describe TARGET (source, or a manifest in a .json file) in OpenAPI 3.1."""
+    document = openapi(_load(target), title=title, version=api_version, servers=server)
+    _write(json.dumps(document, indent=2), output)
+
+
+@main.command("docs")
+@_TARGET
+@click.option("--title", default="API", show_default=True, help="Heading of the page.")
+@_OUTPUT
+def docs_command(target: str, title: str, output: Path | None) -> None:
+    """Write a reference of TARGET in Markdown."""
+    _write(markdown(_load(target), title=title), output)
+
+
+@main.command("client")
+@click.argument("language", type=click.Choice(["typescript"]))
+@_TARGET
+@_OUTPUT
+def client_command(language: str, target: str, output: Path | None) -> None:
+    """Write a client of TARGET in LANGUAGE."""
+    writers = {"typescript": typescript_client}
+    _write(writers[language](_load(target)), output)
+
+
+@main.command("graph")
+@_TARGET
+@_OUTPUT
+def graph_command(target: str, output: Path | None) -> None:
+    """Draw the hooks, handlers and modules of TARGET, in Mermaid."""
+    _write(mermaid(_load(target)), output)
+
+
+@main.command("diff")
+@click.argument("old")
+@click.argument("new")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def diff_command(old: str, new: str, as_json: bool) -> None:
+    """Say which handlers of NEW differ from those of OLD; exits with 1 when a contract changed or went."""
+    found = compare(_load(old), _load(new))
+    if as_json:
+        rows: list[dict[str, Any]] = [{"kind": item.kind, "id": item.id} for item in found]
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        for item in found:
+            click.echo(f"{item.kind:<14}  {item.id}")
+    if any(item.kind in ("contract", "removed") for item in found):
+        raise click.exceptions.Exit(1)
+
+
+@main.command("check")
+@_TARGET
+def check_command(target: str) -> None:
+    """Import TARGET, on purpose, and prove that its manifest and its declarations agree."""
+    path = locate(target)
+    try:
+        found = check(path)
+    except Exception as error:
+        # whatever the project raises while it is imported is its own, and is told as such
+        raise click.ClickException(
+            f"{target} can not be imported: {type(error).__name__}: {error}"
+        ) from error
+    for sentence in found:
+        click.echo(sentence)
+    if found:
+        raise click.exceptions.Exit(1)

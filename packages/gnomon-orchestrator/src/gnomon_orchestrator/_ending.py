@@ -241,7 +241,11 @@ class Ending:
             await self._catch(error)
             if not self.run.res.finished:
                 invalid = self.entry is not None and self.entry.id == "validation:request"
-                self._problem(default_for(kind, error, invalid_request=invalid and error is cause.error))
+                default = default_for(kind, error, invalid_request=invalid and error is cause.error)
+                if default is LAST_RESORT:
+                    # The client is told nothing about it, so somebody else has to be.
+                    _log.error("%s failed, and no catch hook answered", self.plan.name, exc_info=error)
+                self._problem(default)
             await self._compensate()
             try:
                 await self._after_hooks(failed=True)

@@ -297,6 +297,8 @@ async def test_memory_pressure_is_told_once_each_time_it_rises(autojump_clock: M
     told: list[int] = []
     alerts: list[Alert] = []
 
+    sync: list[MemoryFigures] = []
+
     async def tell(figures: MemoryFigures) -> None:
         await trio.sleep(0)
         told.append(figures.used)
@@ -310,11 +312,12 @@ async def test_memory_pressure_is_told_once_each_time_it_rises(autojump_clock: M
     gctx.on_memory_pressure(tell, threshold=0.8, interval=1)
     async with open_global_context(gctx):
         gctx.on_memory_pressure(fail, threshold=0.8, interval=1)
+        gctx.on_memory_pressure(sync.append, threshold=0.8, interval=1)
         await trio.sleep(0.5)  # between two readings
         for used in (50, 79, 80, 95, 79, 90, 75, 81):
             memory.used = used
             await trio.sleep(1.0)
-    assert told == [80, 81]
+    assert told == [80, 81] == [figures.used for figures in sync]
     assert [alert.kind for alert in alerts] == ["memory_callback_failed"] * 2
 
 

@@ -87,6 +87,14 @@ def test_hosts(pattern: str, host: str, admitted: bool | None) -> None:
         assert host_matches(pattern, host) is admitted
 
 
+def test_patterns_that_cover_others() -> None:
+    wide = Capabilities(hosts=("**.example.com", "*.test.org"))
+    covered = ("*.example.com", "**.a.example.com", "*.a.example.com", "x.y.example.com", "*.test.org")
+    assert wide.covers(Capabilities(hosts=covered))
+    for pattern in ("**.test.org", "example.com", "*.badexample.com", "**.com", "*.a.test.org", "**"):
+        assert wide.missing(Capabilities(hosts=(pattern,))) == [f"hosts: {pattern}"]
+
+
 def test_capabilities_are_sequences() -> None:
     with pytest.raises(TypeError, match=r"write \('example.com',\)"):
         Capabilities(hosts="example.com")  # type: ignore[arg-type]
@@ -323,6 +331,8 @@ def test_what_a_class_takes_is_its_own() -> None:
     with pytest.raises(CapabilityMissing):
         gctx.register("b", Module(factory=lambda resources=None: resources))
     gctx.register("b", Module(factory=WithResources, capabilities=Capabilities()))
+    # A builtin that tells nothing of itself is called with nothing.
+    gctx.register("builtin", Module(factory=type))
     with pytest.raises(TypeError, match="one argument or none"):
         gctx.register("c", Module(factory=lambda a, b: None))
 

@@ -24,6 +24,7 @@ from gnomon_context import (
     ModuleStartFailed,
     open_global_context,
 )
+from gnomon_context._held import HeldManager
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, global_context, virtual_clock
 from hypothesis import given
 from hypothesis import strategies as st
@@ -342,6 +343,53 @@ async def test_a_module_that_dies_is_an_alert_and_can_be_started_again(autojump_
         assert await gctx.start_module("dies") == "dies"
         assert (await gctx.health()).status == "healthy"
     assert log.lines == ["+a", "+dies", "-dies", "+dies", "-dies", "-a"]
+
+
+def test_a_module_that_ends_as_soon_as_it_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    start_module = HeldManager.start
+
+    async def start_and_look_away(self: HeldManager, nursery: trio.Nursery) -> Any:
+        value = await start_module(self, nursery)
+        # As when the scheduler lets the module's task run first.
+        await trio.testing.wait_all_tasks_blocked()
+        return value
+
+    monkeypatch.setattr(HeldManager, "start", start_and_look_away)
+
+    @asynccontextmanager
+    async def factory() -> AsyncIterator[int]:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            yield 1
+
+    with pytest.raises(ModuleStartFailed, match="ended as soon as it had started"):
+        trio.run(lambda: start({"a": Module(factory=factory)}))
+
+
+@trio_test
+async def test_a_module_that_nobody_lets_go_of(autojump_clock: MockClock) -> None:
+    log, alerts = Log(), list[Alert]()
+    async with open_global_context(
+        modules={"a": log.module("a"), "b": log.module("b")}, shutdown_timeout=4
+    ) as gctx:
+        gctx.on_alert(alerts.append)
+        entry = gctx._registry.entries["a"]
+        held = entry.held
+        assert held is not None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hold, entry.lock, held)
+            await trio.testing.wait_all_tasks_blocked()
+            # Until the end of the shutdown, and not longer.
+            await gctx._registry.stop_all(gctx._application, trio.current_time() + 4)
+            assert [alert.detail for alert in alerts] == [{"module": "a"}]
+            assert trio.current_time() <= 6.1
+    assert sorted(log.lines) == ["+a", "+b", "-a", "-b"]
+
+
+async def hold(lock: trio.Lock, held: Any) -> None:
+    async with lock:
+        await trio.sleep(10)
+        await held.stop(None, trio.current_time() + 1)
 
 
 @trio_test

@@ -376,6 +376,48 @@ async def test_two_things_of_a_request_fail_at_once(autojump_clock: MockClock) -
 
 
 @trio_test
+async def test_two_managers_die(autojump_clock: MockClock) -> None:
+    @asynccontextmanager
+    async def dies(error: Exception) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work, 1, error)
+            yield
+
+    async with open_global_context() as gctx:
+        gctx.on_alert(lambda alert: None)
+        with pytest.raises(OSError, match="first|second"):
+            async with open_local_context(gctx) as lctx:
+                await lctx.enter(dies(OSError("first")))
+                await lctx.enter(dies(OSError("second")))
+                await trio.sleep_forever()
+
+
+@trio_test
+async def test_the_first_cause_of_two_stays(autojump_clock: MockClock) -> None:
+    async with open_global_context() as gctx:
+        gctx.on_alert(lambda alert: None)
+        # Cancelled first; a task that fails on its way out does not make an error of it.
+        with pytest.raises(OSError, match="while cancelled"):
+            async with open_local_context(gctx) as lctx:
+                lctx.start_soon(fail_when_cancelled)
+                await trio.sleep(1)
+                lctx.cancel("disconnect")
+                await trio.sleep(1)
+        assert lctx.outcome is not None and lctx.outcome.kind == "disconnect"
+        # Failed first; a cancellation after it is seen by cleanups, and is not the outcome.
+        with pytest.raises(OSError, match="failed first"):
+            async with open_local_context(gctx) as lctx:
+                lctx.start_soon(work, 1, OSError("failed first"))
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    lctx.cancel("disconnect")
+        assert (
+            lctx.outcome is not None and lctx.outcome.kind == "error" and lctx.cancel_reason == "disconnect"
+        )
+
+
+@trio_test
 async def test_detached_work_has_a_context_of_its_own(autojump_clock: MockClock) -> None:
     seen: list[LocalContext] = []
 

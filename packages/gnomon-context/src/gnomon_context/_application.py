@@ -104,9 +104,8 @@ class Application:
             nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
 
     def stop(self) -> None:
-        if self.nursery is not None:
-            self.nursery.cancel_scope.cancel(reason="the application is shut down")
-            self.nursery = None
+        self.open_nursery().cancel_scope.cancel(reason="the application is shut down")
+        self.nursery = None
 
     def check_may_register(self, point: str) -> None:
         """Refuse a callback that would never be called."""

@@ -154,10 +154,12 @@ class Capabilities:
     def _covers_host(self, pattern: str) -> bool:
         if pattern in self.hosts or "**" in self.hosts:
             return True
-        # A plain host is covered by a wildcard, and one label more by any number of them.
         if not pattern.startswith("*"):
             return self.allows_host(pattern)
-        return pattern.startswith("*.") and "*" + pattern in self.hosts
+        # Some subdomains are covered by all subdomains of the same host, or of one above it.
+        rest = pattern.partition(".")[2]
+        wide = [have.removeprefix("**.") for have in self.hosts if have.startswith("**.")]
+        return any(rest == base or rest.endswith(f".{base}") for base in wide)
 
     def covers(self, needs: Capabilities) -> bool:
         """Whether everything in `needs` is declared here."""

@@ -42,6 +42,11 @@ class HeldManager:
         """
         return await nursery.start(self._run)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the manager has been left, for whatever reason."""
+        return self._over.is_set()
+
     async def stop(self, error: BaseException | None, deadline: float) -> BaseException | None:
         """Leave the manager, with `error` if there is one; returns what its exit raised, if anything.
 
@@ -81,7 +86,7 @@ class HeldManager:
             if not held:
                 raise
             failure = without_cancelled(error)
-            if failure is None:
+            if failure is None:  # pragma: no cover - a manager raised a Cancelled that is not its own
                 raise
             if failure is not self._error:
                 self.failure = failure

@@ -83,23 +83,16 @@ class Module:
         return self.promises
 
 
-def takes_resources(module: Module) -> bool:
-    """Whether the factory of a module wants the brokers.
+def takes_resources(factory: Callable[..., Any]) -> bool:
+    """Whether a factory wants the brokers: it has a parameter `resources`, or needs an argument.
 
-    A class is called with nothing unless it cannot be: its optional arguments are its own.
+    Other arguments that it can do without are its own.
     """
-    if module.factory is None:
-        return False
-    if inspect.isclass(module.factory) or not _has_resources_parameter(module.factory):
-        return takes_argument(module.factory)
-    return True
-
-
-def _has_resources_parameter(factory: Callable[..., Any]) -> bool:
     try:
-        return "resources" in inspect.signature(factory).parameters
+        parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError):  # a builtin that tells nothing of itself
         return False
+    return "resources" in parameters or takes_argument(factory)
 
 
 def as_modules(modules: Mapping[str, Any]) -> dict[str, Module]:

@@ -18,6 +18,7 @@ T = TypeVar("T")
 class ModuleLookup(Protocol):
     """Base for a protocol of modules that also allows `gctx.modules[Type]` and `gctx.modules[KEY]`.
 
+    >>> from typing import Protocol
     >>> class Modules(ModuleLookup, Protocol):
     ...     answer: int
     """

@@ -84,7 +84,7 @@ class ModuleRegistry:
             )
         resources = None
         if module.factory is not None:
-            wants = takes_resources(module)
+            wants = takes_resources(module.factory)
             check_declared(name, module.capabilities, module.factory, wants)
             if wants:
                 resources = Resources(name, module.capabilities or Capabilities(), self, self._secrets)
@@ -246,6 +246,11 @@ class ModuleRegistry:
         except ModuleStartFailed:
             await held.stop(None, trio.current_time() + entry.module.stop_timeout)
             raise
+        if held.is_over:
+            # It fell over before it was noted as running, so that nobody was told.
+            raise ModuleStartFailed(
+                f"the module {entry.name!r} ended as soon as it had started"
+            ) from held.failure
         entry.held, entry.value, entry.status, entry.error = held, value, "running", None
         self.order.append(entry.name)
 

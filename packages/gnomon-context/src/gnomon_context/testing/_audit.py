@@ -65,6 +65,10 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         report.bypasses.append(bypass)
 
 
+# A debugger and a measurement of coverage may look into the hook.
+_hook.__cantrace__ = True  # type: ignore[attr-defined]
+
+
 def _is_import(event: str, args: tuple[Any, ...]) -> bool:
     return event == "open" and isinstance(args[0], str) and args[0].endswith((".py", ".pyc", ".so", ".pyd"))
 

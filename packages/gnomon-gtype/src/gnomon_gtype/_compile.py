@@ -135,11 +135,9 @@ def _small(*limits: Any) -> bool:
 def _float_schema(known: Known, **limits: Any) -> CoreSchema:
     """The float of the engine, without its way of taking anything that has `__float__`, such as a `Decimal`."""
     schema = core.float_schema(**limits)
-    if not known.config["strict"]:
+    if known.json or not known.config["strict"]:
         return schema
-    return core.json_or_python_schema(
-        schema, core.chain_schema([core.is_instance_schema((float, int)), schema])
-    )
+    return core.chain_schema([core.is_instance_schema((float, int)), schema])
 
 
 def _float(node: s.Float, known: Known) -> CoreSchema:

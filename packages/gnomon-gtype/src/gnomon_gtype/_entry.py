@@ -10,6 +10,7 @@ from pydantic_core import SchemaSerializer, SchemaValidator
 from pydantic_core import ValidationError as CoreValidationError
 
 from gnomon_gtype._compile import LAX, build_validator
+from gnomon_gtype._errors import GTypeError
 from gnomon_gtype._interpret import REFUSED, Channel, interpret
 from gnomon_gtype._json import Count, colons, parse
 from gnomon_gtype._lax import problems_of
@@ -19,12 +20,6 @@ from gnomon_gtype._serialize import build_serializer
 
 Json = str | bytes | bytearray
 Mode = Literal["strict", "lax"]
-
-FAILURES = (CoreValidationError, RecursionError, AttributeError)
-"""What the engine raises for a value that is not of the type; anything else comes from user code and is passed on.
-
-An `AttributeError` is both: the engine raises it for a dataclass instance without one of its fields.
-"""
 
 
 class Compiled:
@@ -76,12 +71,24 @@ def shared(schema: Schema) -> Compiled:
     return found
 
 
-def explained(schema: Schema, value: Any, error: Exception, channel: Channel = "python") -> ValidationError:
-    """What was wrong: in the words of the interpreter, and of the engine should the two ever differ."""
-    result, problems = interpret(schema, value, channel=channel)
-    if result is not REFUSED and isinstance(error, AttributeError):
+def settled(schema: Schema, value: Any, error: Exception, channel: Channel = "python") -> Any:
+    """What comes of a value that the engine did not accept.
+
+    The problems are in the words of the interpreter; in those of the engine should the two ever differ. An error that is not
+    the engine's comes from a method of the value, and then the reading of the interpreter counts, which calls none; or from
+    a check of the user's, and then the interpreter meets it again and it is passed on.
+
+    Raises:
+        ValidationError: almost always.
+    """
+    if isinstance(error, GTypeError):
         raise error
-    return ValidationError(problems if result is REFUSED else problems_of(error, schema))
+    result, problems = interpret(schema, value, channel=channel)
+    if result is REFUSED:
+        raise ValidationError(problems) from None
+    if isinstance(error, (CoreValidationError, RecursionError)):
+        raise ValidationError(problems_of(error, schema)) from None
+    return result
 
 
 class Handle:
@@ -123,8 +130,8 @@ def python_entry(handle: Handle) -> Callable[..., Any]:
         if mode == "strict":
             try:
                 return strict(value)
-            except FAILURES as error:
-                raise explained(schema, value, error) from None
+            except Exception as error:
+                return settled(schema, value, error)
         return validate_lax(handle, value, mode)
 
     return validate
@@ -136,7 +143,7 @@ def validate_lax(handle: Handle, value: Any, mode: Mode) -> Any:
         raise ValueError(f"mode is 'strict' or 'lax', not {mode!r}")
     try:
         return handle.compiled().lax().validate_python(value)
-    except FAILURES as error:
+    except (CoreValidationError, RecursionError) as error:
         raise ValidationError(problems_of(error, handle.schema)) from None
 
 
@@ -167,8 +174,8 @@ def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
     def validate_json(data: Json) -> Any:
         try:
             return strict(data)
-        except FAILURES as error:
-            raise explained_json(schema, data, error) from None
+        except Exception as error:
+            return settled_json(schema, data, error)
 
     return validate_json
 
@@ -190,10 +197,10 @@ def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
             result = strict(data)
             if data.count(58) == len(result) + fixed and (not fixed or not data.count(92)):
                 return result
-        except FAILURES as error:
-            raise explained_json(schema, data, error) from None
         except TypeError:
             result = strict(data)
+        except Exception as error:
+            return settled_json(schema, data, error)
         return _checked(data, result, of)
 
     return validate_json
@@ -216,10 +223,10 @@ def _nested_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
             result = strict(data)
             if data.count(58) == of(result) and not data.count(92):
                 return result
-        except FAILURES as error:
-            raise explained_json(schema, data, error) from None
         except TypeError:
             result = strict(data)
+        except Exception as error:
+            return settled_json(schema, data, error)
         return _checked(data, result, of)
 
     return validate_json
@@ -234,7 +241,9 @@ def _checked(data: Json, result: Any, of: Callable[[Any], int]) -> Any:
     return result
 
 
-def explained_json(schema: Schema, data: Json, error: Exception) -> ValidationError:
-    """What was wrong with JSON text."""
+def settled_json(schema: Schema, data: Json, error: Exception) -> Any:
+    """What comes of JSON text that the engine did not accept."""
     value, problems = parse(data)
-    return ValidationError(problems) if problems else explained(schema, value, error, "json")
+    if problems:
+        raise ValidationError(problems) from None
+    return settled(schema, value, error, "json")

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic_core import PydanticSerializationError
+from pydantic_core import ValidationError as CoreValidationError
 
 from gnomon_gtype._annotations import tree_of
-from gnomon_gtype._entry import FAILURES, Handle, Json, json_entry, python_entry
+from gnomon_gtype._entry import Handle, Json, json_entry, python_entry
 from gnomon_gtype._errors import GTypeError, SchemaError
 from gnomon_gtype._interpret import REFUSED
 from gnomon_gtype._problems import Problem, ValidationError
 from gnomon_gtype._recursion import definitions
-from gnomon_gtype._redact import has_sensitive, redacted
+from gnomon_gtype._redact import redacted
 from gnomon_gtype._schema import Schema
+from gnomon_gtype._sensitive import holds_sensitive
 from gnomon_gtype._strings import read_strings
 
 T = TypeVar("T")
@@ -172,10 +174,14 @@ class GType(Generic[T]):
             return not self.problems(value, mode)
         try:
             self._handle.compiled().python().validate_python(value)
-        except AttributeError:
-            return not self.problems(value)
-        except FAILURES:
+        except CoreValidationError:
             return False
+        except GTypeError:
+            raise
+        except (
+            Exception
+        ):  # of the value's own methods, or of a check of the user's; `problems` tells them apart
+            return not self.problems(value)
         return True
 
     def dump_json(self, value: T) -> bytes:
@@ -189,7 +195,7 @@ class GType(Generic[T]):
         try:
             return self._handle.compiled().serializer().to_json(value, warnings="error")
         except (PydanticSerializationError, RecursionError, UnicodeError, AttributeError) as error:
-            hidden = has_sensitive(self._schema)
+            hidden = holds_sensitive(self._schema, {})
             reason = "it is not of the type" if hidden else str(error).strip().splitlines()[-1].strip()[:200]
             raise DumpError(f"the value cannot be written as JSON: {reason}") from None
 

@@ -15,6 +15,7 @@ from gnomon_gtype import _composites as c
 from gnomon_gtype._describe import describe
 from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
 from gnomon_gtype._schema import Schema
+from gnomon_gtype._sensitive import holds_sensitive
 
 Channel = OneOf["python", "json"]
 Path = tuple[str | int, ...]
@@ -50,7 +51,9 @@ class Reading:
         self.channel = channel
         self.definitions = definitions
         self.problems: list[Problem] = []
-        self.hidden = 0
+        self.hidden_from: int | None = (
+            None  # how much of a path leads to the sensitive place that is being read
+        )
         self.limit = limit
         self.depth = 0
         self.open: set[tuple[int, int]] = set()
@@ -84,7 +87,10 @@ class Reading:
         if node.meta is not None:
             message = node.meta.messages.get(code) or node.meta.messages.get("*") or message
         wanted = describe(node, channel=self.channel) if expected is None else expected
-        actual = HIDDEN if self.hidden else shown(value)
+        if self.hidden_from is not None:
+            path, actual = path[: self.hidden_from], HIDDEN
+        else:
+            actual = HIDDEN if holds_sensitive(node, self.definitions) else shown(value)
         self.problems.append(Problem(path, code, message, wanted, actual, branches))
         return REFUSED
 
@@ -98,6 +104,10 @@ class Reading:
         if self.json:
             return JSON_KINDS.get(type(value), type(value).__name__)
         return "None" if value is None else f"{_article(type(value).__name__)}"
+
+    def found(self, number: int) -> str:
+        """How many there were, unless that is nobody's business."""
+        return f", found {number}" if self.hidden_from is None else ""
 
     def attempt(self, node: Schema, value: Any, path: Path) -> tuple[Any, tuple[Problem, ...]]:
         """Read without listing: the result, and the problems it would have listed."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic_core import ValidationError as CoreValidationError
 
+from gnomon_gtype._composites import Record
 from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
 from gnomon_gtype._read_composites import step_of
-from gnomon_gtype._redact import has_sensitive
 from gnomon_gtype._schema import Schema
+from gnomon_gtype._sensitive import holds_sensitive
 
 CODES: dict[str, Code] = {
     "missing": "missing",
@@ -44,7 +45,8 @@ def problems_of(error: Exception, tree: Schema) -> tuple[Problem, ...]:
     """The problems that an error of the engine stands for."""
     if not isinstance(error, CoreValidationError):
         return (Problem((), "too_deep", "The value is nested too deeply.", "a value with fewer levels", ""),)
-    hide = has_sensitive(tree)
+    hide = holds_sensitive(tree, {})
+    names = _field_names(tree) if hide else frozenset()
     problems = []
     for line in error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]:
         code = CODES.get(line["type"]) or ("wrong_type" if line["type"].endswith("_type") else "invalid")
@@ -53,8 +55,16 @@ def problems_of(error: Exception, tree: Schema) -> tuple[Problem, ...]:
             message.replace("Input should be", "Expected") if not hide else "The value is not of the type."
         )
         path = tuple(step_of(part) for part in line["loc"])
+        if hide:
+            path = tuple(part if part in names else HIDDEN for part in path)
         actual = HIDDEN if hide else shown(line["input"])
         problems.append(
             Problem(path, code, message.rstrip(".") + ".", message.removeprefix("Expected "), actual)
         )
     return tuple(problems)
+
+
+def _field_names(tree: Schema) -> frozenset[str | int]:
+    """The steps of a path that the type itself names, which give nothing of a value away."""
+    records = (node for _, node in tree.walk() if isinstance(node, Record))
+    return frozenset(item.name for node in records for item in node.fields)

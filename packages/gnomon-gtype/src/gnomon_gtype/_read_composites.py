@@ -15,8 +15,10 @@ from gnomon_gtype import _scalars as s
 from gnomon_gtype._describe import count, describe, one_of
 from gnomon_gtype._interpret import REFUSED, Path, Reading, reader
 from gnomon_gtype._patterns import found_in
+from gnomon_gtype._problems import HIDDEN, shown
 from gnomon_gtype._read_scalars import _lengthy
 from gnomon_gtype._schema import UNSET, Schema
+from gnomon_gtype._sensitive import holds_sensitive
 from gnomon_gtype._unions import order_for, preferred
 
 
@@ -82,12 +84,12 @@ def _check_array_length(reading: Reading, node: c.Array, items: list[Any], value
     low, high = node.shortest, node.longest
     if len(items) < low:
         wanted = f"at least {count(low, 'item')}" if high != low else f"exactly {count(low, 'item')}"
-        message = f"Expected {wanted}, found {len(items)}."
+        message = f"Expected {wanted}{reading.found(len(items))}."
         reading.refuse(node, path, "too_short", message, value, expected=wanted)
         return False
     if high is not None and len(items) > high:
         wanted = f"at most {count(high, 'item')}" if high != low else f"exactly {count(low, 'item')}"
-        message = f"Expected {wanted}, found {len(items)}."
+        message = f"Expected {wanted}{reading.found(len(items))}."
         reading.refuse(node, path, "too_long", message, value, expected=wanted)
         return False
     return True
@@ -117,7 +119,7 @@ def _check_contains(reading: Reading, node: c.Array, items: list[Any], value: An
             bounds = f"at least {low}" if number < low else f"at most {high}"
             wanted = f"{bounds} of the items to be {describe(part, channel=reading.channel)}"
             reading.refuse(
-                node, path, "contains", f"Expected {wanted}, found {number}.", value, expected=wanted
+                node, path, "contains", f"Expected {wanted}{reading.found(number)}.", value, expected=wanted
             )
             good = False
     return good
@@ -132,7 +134,11 @@ def _construct(reading: Reading, node: Schema, value: Any, path: Path, make: Any
 
 def _said(error: BaseException, reading: Reading) -> str:
     """What user code said about a refused value, which for a sensitive one might quote it."""
-    return "The value is refused." if reading.hidden else (str(error)[:200] or "The value is refused.")
+    return (
+        "The value is refused."
+        if reading.hidden_from is not None
+        else (str(error)[:200] or "The value is refused.")
+    )
 
 
 @reader(c.Record)
@@ -142,7 +148,7 @@ def _record(reading: Reading, node: c.Record, value: Any, path: Path) -> Any:
             return reading.wrong_type(node, value, path)
         entries = attributes_of(node, value)
     elif isinstance(value, dict):
-        entries = dict(dict.items(value))
+        entries = _plain_entries(value)
     else:
         return reading.wrong_type(node, value, path)
     with reading.inside(node, value, path) as going:
@@ -157,6 +163,22 @@ def _record(reading: Reading, node: c.Record, value: Any, path: Path) -> Any:
     if node.cls is None:
         return found
     return _construct(reading, node, value, path, lambda: _make_dataclass(node, found))
+
+
+def _plain_entries(value: dict[Any, Any]) -> dict[Any, Any]:
+    """The entries under plain keys; a key that has its own idea of equality is wrapped, because no name can be its."""
+    return {_Odd(key) if _compares_its_own_way(key) else key: item for key, item in dict.items(value)}
+
+
+def _compares_its_own_way(key: Any) -> bool:
+    return isinstance(key, _Odd) or (isinstance(key, str) and type(key).__eq__ is not str.__eq__)
+
+
+class _Odd:
+    """A key that is text and compares in its own way."""
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
 
 
 def attributes_of(node: c.Record, value: Any) -> dict[Any, Any]:
@@ -214,13 +236,14 @@ def _read_others(
 ) -> None:
     names = {item.name for item in node.fields if item.init or not reading.json}
     careless = node.extra == "drop" and node.rest is None and node.keys is None and not node.patterns
+    secret = node.keys is not None and holds_sensitive(node.keys, reading.definitions)
     for key, item in entries.items():
         if not (isinstance(key, str) and checks.is_unicode(key)):
-            if not careless:
+            if not careless or _compares_its_own_way(key):
                 message = "A key of an object is text."
                 reading.refuse(node, path, "wrong_key", message, key, expected="text")
             continue
-        place = (*path, key)
+        place = (*path, HIDDEN if secret else key)
         if node.keys is not None:
             _, why = reading.attempt(node.keys, key, place)
             if why:
@@ -262,16 +285,19 @@ def _map(reading: Reading, node: c.Map, value: Any, path: Path) -> Any:
         before = len(reading.problems)
         found: dict[Any, Any] = {}
         _check_key_count(reading, node, entries, path)
+        secret = holds_sensitive(node.keys, reading.definitions)
         for key, item in entries.items():
-            place = (*path, step_of(key))
+            place = (*path, HIDDEN if secret else step_of(key))
             new, why = read_key(reading, node.keys, key, place)
             result = reading.read(node.values, item, place)
             if why:
                 message = f"The key is not allowed: {why[0].message}"
-                reading.refuse(node, place, "wrong_key", message, key, expected=why[0].expected)
+                shown_key = HIDDEN if secret else key
+                reading.refuse(node, place, "wrong_key", message, shown_key, expected=why[0].expected)
             elif new in found:
                 message = "The key is equal to another key."
-                reading.refuse(node, place, "duplicate_key", message, key, expected="keys that differ")
+                shown_key = HIDDEN if secret else key
+                reading.refuse(node, place, "duplicate_key", message, shown_key, expected="keys that differ")
             else:
                 found[new] = result
         return found if len(reading.problems) == before else REFUSED
@@ -283,8 +309,6 @@ def step_of(key: Any) -> str | int:
         return str.__str__(key)
     if isinstance(key, int) and not isinstance(key, bool) and abs(key) < 1 << 63:
         return int.__int__(key)
-    from gnomon_gtype._problems import shown
-
     return shown(key)
 
 
@@ -304,11 +328,12 @@ def _key_from_text(reading: Reading, node: Schema, key: str, path: Path) -> tupl
             if not why:
                 return result, why
         return reading.attempt(node, key, path)
+    problems: tuple[Any, ...] = ()
     for candidate in key_readings(node, key):
-        result, why = reading.attempt(node, candidate, path)
-        if not why:
-            return result, why
-    return reading.attempt(node, key, path)
+        result, problems = reading.attempt(node, candidate, path)
+        if not problems:
+            return result, problems
+    return (REFUSED, problems) if problems else reading.attempt(node, key, path)
 
 
 def key_readings(node: Schema, key: str) -> Iterator[Any]:
@@ -421,11 +446,13 @@ def _not(reading: Reading, node: c.Not, value: Any, path: Path) -> Any:
 
 @reader(c.Sensitive)
 def _sensitive(reading: Reading, node: c.Sensitive, value: Any, path: Path) -> Any:
-    reading.hidden += 1
+    before = reading.hidden_from
+    if before is None:
+        reading.hidden_from = len(path)
     try:
         return reading.read(node.base, value, path)
     finally:
-        reading.hidden -= 1
+        reading.hidden_from = before
 
 
 @reader(c.Refined)

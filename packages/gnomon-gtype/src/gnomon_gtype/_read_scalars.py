@@ -163,11 +163,11 @@ def decimal_from_json(value: Any) -> decimal.Decimal | None:
 def _lengthy(reading: Reading, node: Any, value: Any, path: Path, noun: str) -> Any:
     if len(value) < node.min_length:
         wanted = f"at least {count(node.min_length, noun)}"
-        message = f"Expected {wanted}, found {len(value)}."
+        message = f"Expected {wanted}{reading.found(len(value))}."
         return reading.refuse(node, path, "too_short", message, value, expected=wanted)
     if node.max_length is not None and len(value) > node.max_length:
         wanted = f"at most {count(node.max_length, noun)}"
-        message = f"Expected {wanted}, found {len(value)}."
+        message = f"Expected {wanted}{reading.found(len(value))}."
         return reading.refuse(node, path, "too_long", message, value, expected=wanted)
     return value
 

@@ -88,4 +88,7 @@ def known_keys(node: Schema, value: object, known: Mapping[str, Schema]) -> int:
     inner = resolved(node, known)
     if not isinstance(inner, c.Record) or not isinstance(value, dict):
         return -1
-    return sum(item.name in value for item in inner.fields)
+    names = {
+        key for key in dict.keys(value) if type(key) is str
+    }  # not the methods of a subclass, nor of its keys
+    return sum(item.name in names for item in inner.fields)

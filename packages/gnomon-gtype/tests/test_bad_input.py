@@ -1,0 +1,227 @@
+"""Input made to break things: always problems or a clear error, never a crash, a hang or a recursion error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import pytest
+from gnomon_gtype import Closed, DumpError, GType, Pattern, Problem, UniqueItems, ValidationError
+from gnomon_gtype import schema as n
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+class Node(TypedDict):
+    next: NotRequired[Node]
+    items: NotRequired[list[Node]]
+    value: NotRequired[int]
+
+
+class Simple(TypedDict):
+    a: int
+    b: NotRequired[str]
+
+
+@dataclasses.dataclass
+class Link:
+    next: Link | None = None
+
+
+class Angry:
+    def _raise(self, *args: object) -> Any:
+        raise RuntimeError("no")
+
+    __eq__ = __hash__ = __len__ = __iter__ = __repr__ = __bool__ = __index__ = __int__ = __float__ = (
+        __str__
+    ) = _raise  # type: ignore[assignment]
+    __getattr__ = __getitem__ = __contains__ = keys = _raise
+
+
+class AngryDict(dict):
+    __len__ = __iter__ = __getitem__ = __contains__ = keys = items = get = Angry._raise  # type: ignore[assignment]
+
+
+class AngryKey(str):
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+
+TYPES: list[Any] = [
+    None,
+    bool,
+    int,
+    float,
+    int | float,
+    str,
+    bytes,
+    Any,
+    Literal["a", 1],
+    list[int],
+    tuple[int, str],
+    set[str],
+    dict[str, int],
+    dict[int, Any],
+    Simple,
+    Closed[Simple],
+    Node,
+    Link,
+    Simple | Node | None,
+    Annotated[list[Any], UniqueItems()],
+    n.Not(n.Integer()),
+    n.Record(patterns=(("a", n.Integer()),), extra="keep", max_length=3),
+]
+BOTTOMLESS: list[Any] = []
+BOTTOMLESS.append(BOTTOMLESS)
+CIRCLE: dict[str, Any] = {}
+CIRCLE["next"] = CIRCLE
+RING = Link()
+RING.next = RING
+
+
+def deep(levels: int) -> Any:
+    value: Any = {"value": 1}
+    for _ in range(levels):
+        value = {"next": value}
+    return value
+
+
+VALUES: list[Any] = [
+    Angry(),
+    [Angry()],
+    {"a": Angry()},
+    {Angry.__name__: Angry()},
+    AngryDict(a=1),
+    {AngryKey("a"): 1},
+    BOTTOMLESS,
+    CIRCLE,
+    RING,
+    deep(100_000),
+    10**5000,
+    -(10**5000),
+    "\ud800",
+    {"\ud800": "\udfff"},
+    {1: 2, None: 3, (1, 2): 4},
+    {"__proto__": 1, "__class__": 2, "__dict__": 3},
+    "x" * 5_000_000,
+    float("nan"),
+    object,
+    type,
+    lambda: None,
+]
+
+
+@pytest.mark.parametrize("annotation", TYPES, ids=str)
+def test_python_values(annotation):
+    gtype = GType(annotation)
+    for value in VALUES:
+        problems = gtype.problems(value)
+        check(problems)
+        assert gtype.is_valid(value) == (not problems)
+        gtype.redact(value)
+
+
+def check(problems: tuple[Problem, ...]) -> None:
+    for problem in problems:
+        assert problem.message and len(problem.message) < 700
+        assert len(problem.actual) <= 200
+        assert isinstance(problem.pointer, str)
+        assert isinstance(str(problem), str)
+        for branch in problem.branches:
+            check(branch)
+
+
+TEXTS: list[Any] = [
+    b"[" * 100_000,
+    b'{"next":' * 100_000,
+    b'{"next":' * 100_000 + b"1" + b"}" * 100_000,
+    b'{"a":' * 150 + b"1" + b"}" * 150,
+    b'{"next":' * 150 + b"{}" + b"}" * 150,
+    b'{"next":' * 150 + b'"x"' + b"}" * 150,
+    b"[" * 150 + b"]" * 150,
+    b"1" * 5_000,
+    b"-" + b"1" * 4_000,
+    b"1e999999",
+    b'"\\ud800"',
+    b'{"\\ud800":1}',
+    b'"\xff"',
+    b"\xef\xbb\xbf1",
+    b"",
+    b" ",
+    b"nul",
+    b"NaN",
+    b"[NaN]",
+    b'{"a":Infinity}',
+    b"{'a':1}",
+    b"[1,]",
+    b"// comment\n1",
+    b'{"__proto__":1,"__proto__":2}',
+    b'{"a":1,"a":1}',
+    b'{"a" : 1, "\\u0061": 1}',
+    b'"' + b"x" * 5_000_000 + b'"',
+    b"[" + b"1," * 50_000 + b"1]",
+    b'"\x00"',
+    bytearray(b"1"),
+    "1",
+    "é",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("annotation", TYPES, ids=str)
+def test_json_text(annotation):
+    gtype = GType(annotation)
+    for text in TEXTS:
+        try:
+            gtype.validate_json(text)
+        except ValidationError as error:
+            check(error.problems)
+
+
+def test_json_text_that_is_no_text():
+    for data in (None, 3, ["1"], object()):
+        with pytest.raises(ValidationError) as caught:
+            GType(int).validate_json(data)  # type: ignore[arg-type]
+        assert caught.value.problems[0].code == "json_invalid"
+        with pytest.raises(ValidationError):
+            GType(Simple).validate_json(data)  # type: ignore[arg-type]
+
+
+def test_recursive_values_from_python():
+    gtype = GType(Node)
+    assert [p.code for p in gtype.problems(CIRCLE)] == ["too_deep"]
+    assert [p.code for p in gtype.problems(deep(100_000))] == ["too_deep"]
+    assert gtype.is_valid(deep(100))
+    (problem,) = GType(Link).problems(RING)
+    assert "too_deep" in repr(problem.branches)
+
+
+def test_writing_what_goes_in_circles():
+    for annotation, value in ((Node, CIRCLE), (list[Any], BOTTOMLESS), (Any, Angry()), (Node, deep(100_000))):
+        with pytest.raises(DumpError):
+            GType(annotation).dump_json(value)
+
+
+def test_a_pattern_and_a_subject_that_explode_elsewhere():
+    gtype = GType(Annotated[str, Pattern(r"^(([a-z])+.)+[A-Z]([a-z])+$")])
+    assert not gtype.is_valid("a" * 100_000)
+
+
+def test_fifty_megabytes():
+    text = "x" * 50_000_000
+    (problem,) = GType(int).problems(text)
+    assert len(problem.actual) <= 200
+    assert GType(str).is_valid(text)
+    assert GType(str).validate_json(json.dumps(text)) == text
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40))
+def test_any_bytes_and_any_text(data):
+    for annotation in (int, Simple, Any, Closed[Simple] | None):
+        try:
+            GType(annotation).validate_json(data)
+        except ValidationError as error:
+            check(error.problems)

@@ -2,7 +2,7 @@ import change
 import interpreters
 import peers
 import pytest
-from bench import harness
+from bench import harness, servers
 
 
 def test_a_fragment_is_named_by_its_words(repository):
@@ -93,3 +93,22 @@ def test_a_sampler_gives_seconds_per_call():
 )
 def test_figures_are_for_people(value, text):
     assert harness.figure(value) == text
+
+
+WRK = """Running 1s test @ http://127.0.0.1:1/hello
+  Latency Distribution
+     50%  400.00us
+     99%    1.23ms
+  10000 requests in 1.00s, 1.40MB read
+{more}Requests/sec:  12345.67
+"""
+
+
+def test_what_wrk_prints_is_read():
+    assert servers.read_wrk(WRK.format(more="")) == pytest.approx((12345.67, 0.00123))
+
+
+@pytest.mark.parametrize("more", ["  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n"])
+def test_a_load_that_met_errors_is_no_measurement(more):
+    with pytest.raises(RuntimeError, match="could not measure"):
+        servers.read_wrk(WRK.format(more=more))

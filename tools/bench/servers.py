@@ -1,19 +1,24 @@
 """Server processes under load: each server alone in a process, the load from another one.
 
 A benchmark of servers is a script beside its module: ``python MODULE.py serve NAME PORT`` runs one of its servers. The
-load is a bundled generator over epoll with 32 keep-alive connections, each sending its next request when it has its
-answer; it is the same for every server of a run.
+load is wrk if it is there, else a bundled generator over epoll: 32 keep-alive connections, each sending its next
+request when it has its answer. It is the same for every server of a run.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
+import json
+import math
 import os
+import re
 import select
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -55,16 +60,70 @@ def start(*command: str) -> int:
 
 
 def load(port: int, request: bytes) -> tuple[float, float]:
-    """Load a server from a process of its own.
+    """Load a server from a process of its own, on another core if there is one.
+
+    Args:
+        port: Where it listens on loopback.
+        request: The whole request, head and body, as it goes over the wire.
 
     Returns:
         Requests per second, and the 99th percentile of the latency in seconds.
+
+    Raises:
+        RuntimeError: The server does not answer the request with a success.
     """
-    done = subprocess.run(
-        [sys.executable, __file__, str(port)], input=request, stdout=subprocess.PIPE, check=True
-    )
+    _check(port, request)
+    return _wrk(port, request) if shutil.which("wrk") else _bundled(port, request)
+
+
+def _bundled(port: int, request: bytes) -> tuple[float, float]:
+    command = [*_elsewhere(), sys.executable, __file__, str(port)]
+    done = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True)
     rate, tail = done.stdout.split()
     return float(rate), float(tail)
+
+
+def _wrk(port: int, request: bytes) -> tuple[float, float]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    line, *fields = head.decode().split("\r\n")
+    method, target, _ = line.split()
+    script = [f"wrk.method = {json.dumps(method)}", f"wrk.body = {json.dumps(body.decode())}"]
+    script += [
+        f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}"
+        for name, value in (field.split(": ", 1) for field in fields)
+        if name.lower() != "content-length"
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write("\n".join(script))
+        file.flush()
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{math.ceil(SECONDS)}s", "--latency", "-s", file.name]
+        done = subprocess.run(
+            [*_elsewhere(), *command, f"http://127.0.0.1:{port}{target}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return read_wrk(done.stdout)
+
+
+def read_wrk(report: str) -> tuple[float, float]:
+    """Requests per second and the 99th percentile in seconds, from what wrk prints.
+
+    Raises:
+        RuntimeError: Some answers were no success, or sockets failed: such a figure is worth nothing.
+    """
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
+    tail = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", report)
+    if rate is None or tail is None or "Non-2xx" in report or "Socket errors" in report:
+        raise RuntimeError(f"wrk could not measure: {report}")
+    return float(rate[1]), float(tail[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[tail[2]]
+
+
+def _elsewhere() -> list[str]:
+    """Put the load on the last core; a benchmark puts its server on the first."""
+    if shutil.which("taskset") is None or len(os.sched_getaffinity(0)) < 2:
+        return []
+    return ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
 
 
 def generate(port: int, request: bytes, seconds: float) -> tuple[float, float]:
@@ -82,7 +141,6 @@ def generate(port: int, request: bytes, seconds: float) -> tuple[float, float]:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sockets[sock.fileno()] = sock
         poll.register(sock, select.EPOLLIN)
-    _check(next(iter(sockets.values())), request)
     started = clock()
     warm = started + seconds / 4
     end = warm + seconds
@@ -112,19 +170,19 @@ def generate(port: int, request: bytes, seconds: float) -> tuple[float, float]:
     return len(latencies) / (now - counted), latencies[len(latencies) * 99 // 100]
 
 
-def _check(sock: socket.socket, request: bytes) -> None:
+def _check(port: int, request: bytes) -> None:
     """A server that answers with an error would be measured at refusing."""
-    sock.settimeout(10)
-    sock.send(request)
-    answer = b""
-    while not answer.endswith(b"}"):
-        answer += sock.recv(65536)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(request)
+        answer = b""
+        while not answer.endswith(b"}"):
+            piece = sock.recv(65536)
+            if not piece:
+                break
+            answer += piece
     if answer[9:10] != b"2":
         raise RuntimeError(f"the server does not answer with a success: {answer!r}")
-    sock.settimeout(None)
 
 
 if __name__ == "__main__":
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(*generate(int(sys.argv[1]), sys.stdin.buffer.read(), SECONDS))

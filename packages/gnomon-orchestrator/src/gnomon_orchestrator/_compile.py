@@ -102,9 +102,9 @@ class _Writer:
             yield "    epoch = time()"
             yield "    n = began = clock()"
             yield from (f"    {hear} = {hear}_" for hear in self.hears)
-            yield from _indent(1, self._event("request.received", plan.name))
         if self.keeps_run:
             yield from _indent(1, self._make_run())
+        yield from _indent(1, self._event("request.received", plan.name))
         yield "    try:"
         yield from _indent(2, self._body())
         yield "    except BaseException as failure:"
@@ -181,7 +181,8 @@ class _Writer:
         for position in positions:
             hear = self.hears[position]
             yield f"try: {hear}(event)"
-            yield f"except Exception as error: {hear} = give_up({hear}_, id_, error)"
+            also = f"request.observer.listeners[{position}] = " if self.keeps_run else ""
+            yield f"except Exception as error: {hear} = {also}give_up({hear}_, id_, error)"
 
     def _advance(self, phase: RequestPhase) -> Iterator[str]:
         yield f"lctx.advance({phase.name})"

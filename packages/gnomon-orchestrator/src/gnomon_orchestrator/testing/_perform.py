@@ -154,7 +154,7 @@ class Performance:
         async with open_global_context() as gctx:
             gctx.on_alert(lambda alert: None)
             trace = await self.run_in(gctx)
-        return trace
+        return trace  # noqa: RET504 - for mypy, an async with may swallow what is raised in it
 
     async def run_in(self, gctx: GlobalContext[Any]) -> Trace:
         """Run the request in an application that has others; to be called once, in virtual time."""

@@ -73,7 +73,7 @@ def test_an_id_made_late_still_sorts_by_the_time_of_receipt(monkeypatch: pytest.
     monkeypatch.setattr(_request_id.time, "monotonic_ns", lambda: early._received_ns + 10**9)
     wall = time.time_ns()
     monkeypatch.setattr(_request_id.time, "time_ns", lambda: wall)
-    monkeypatch.setattr(_request_id, "_prefix", (0, 0, ""))
+    monkeypatch.setattr(_request_id.ids, "millisecond", (0, 0, ""))
     assert int(early.request_id[:12], 16) == (wall - 10**9) // 10**6
 
 
@@ -150,6 +150,6 @@ def test_times_come_from_the_sources_of_the_request() -> None:
 
 
 def test_the_pool_of_random_bytes_is_refilled() -> None:
-    _request_id._pool.clear()
+    _request_id.ids.pool.clear()
     assert len({_request_id.make_request_id(1) for _ in range(1000)}) == 1000
     assert os.getpid()

@@ -169,6 +169,8 @@ def test_access_is_read_only_and_typed() -> None:
     with pytest.raises(ModuleNotFound):
         gctx.modules[["unhashable"]]  # type: ignore[call-overload]
     assert repr(GlobalContext().modules) == "<modules: none>"
+    with pytest.raises(ModuleNotStarted):
+        global_context(modules={"made": Module(factory=dict)}).modules.made
 
 
 @pytest.mark.parametrize(

@@ -376,6 +376,19 @@ async def test_two_things_of_a_request_fail_at_once(autojump_clock: MockClock) -
 
 
 @trio_test
+async def test_the_last_task_cancels_its_request(autojump_clock: MockClock) -> None:
+    async def leave() -> None:
+        await trio.sleep(1)
+        current_context().cancel("disconnect")
+
+    async with open_global_context() as gctx:
+        async with open_local_context(gctx) as lctx:
+            task = lctx.start_soon(leave)
+        assert task.status == "done"
+        assert lctx.outcome is not None and lctx.outcome.kind == "disconnect"
+
+
+@trio_test
 async def test_two_managers_die(autojump_clock: MockClock) -> None:
     @asynccontextmanager
     async def dies(error: Exception) -> AsyncIterator[None]:

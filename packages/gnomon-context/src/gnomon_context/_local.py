@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import random
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 
 import trio
@@ -23,7 +23,7 @@ from ._keys import ContextKey
 from ._meta import RequestMeta, parse_traceparent
 from ._outcome import KIND_OF_REASON, OK, CancelReason, Execution, OutcomeKind, RequestOutcome
 from ._phase import RequestPhase
-from ._request_id import make_request_id, request_id_at
+from ._request_id import ids, make_request_id, request_id_at
 from ._sources import SYSTEM, Sources
 from ._tasks import TrackedTask, run_tracked
 from ._topics import Delivery, Subscription, Topics, wait_for
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D")
 F = TypeVar("F", bound=Callable[..., Any])
+
+# The mapping of every context in which nothing was put yet; nothing is ever put in here.
+_NOTHING: dict[str, Any] = {}
 
 RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
@@ -119,8 +122,8 @@ class LocalContext:
         self._client_id = client_id
         self._traceparent = traceparent
         self._request_id = request_id
-        self._sources = sources
-        self._values: dict[str, Any] = {}
+        self._sources = source = sources or gctx._sources
+        self._values = _NOTHING
         self._extras: Extras | None = None
         self._meta: RequestMeta | None = None
         self._phase = _RECEIVED
@@ -130,8 +133,7 @@ class LocalContext:
         # How often the watchdog met this request; 2 when its deadline is armed.
         self._watched = 0
         self._deadline = math.inf if timeout == math.inf else gctx._application.clock() + timeout
-        source = sources or gctx._sources
-        self._received_ns = time.monotonic_ns() if source is None else int(source.monotonic() * 1e9)
+        self._received_ns = monotonic_ns() if source is None else int(source.monotonic() * 1e9)
 
     # The mapping.
 
@@ -153,6 +155,8 @@ class LocalContext:
 
     def set(self, key: str, value: Any) -> None:
         """Put `value` under `key`, for this request alone."""
+        if self._values is _NOTHING:
+            self._values = {}
         self._values[key] = value
 
     def delete(self, key: str) -> None:
@@ -187,8 +191,14 @@ class LocalContext:
         """The id of the request; made when first asked for."""
         made = self._request_id
         if made is None:
-            if self._sources is None and self.gctx._sources is None:
-                made = make_request_id(self._received_ns)
+            if self._sources is None:
+                # As in make_request_id, written out: this is asked for in every request.
+                since, until, prefix = ids.millisecond
+                try:
+                    fresh = since <= self._received_ns < until
+                    made = prefix + ids.pool.pop() if fresh else make_request_id(self._received_ns)
+                except IndexError:
+                    made = make_request_id(self._received_ns)
             else:
                 made = request_id_at(int(self._received_at().timestamp() * 1e3) * 1_000_000)
             self._request_id = made
@@ -645,7 +655,7 @@ class LocalContext:
     # Sources of what is not deterministic.
 
     def _source(self) -> Sources:
-        return self._sources or self.gctx._sources or SYSTEM
+        return self._sources or SYSTEM
 
     def now(self) -> datetime:
         """The wall clock of this request, timezone-aware."""
@@ -665,7 +675,7 @@ class LocalContext:
         return self._source().uuid()
 
     def _close(self) -> None:
-        self._values = {}
+        self._values = _NOTHING
         if self._extras is not None and self._extras.topics is not None:
             self._extras.topics.close()
         if self._watched == 2 and self.scope is not None and self.scope.deadline == self._deadline:

@@ -176,3 +176,13 @@ def accepts_json(gtype: GType[Any], text: str) -> bool:
         return False
     assert json_equal(found, json.loads(text))  # nothing is changed
     return True
+
+
+@given(documents())
+def test_import_emission_and_import_again_is_one_type(document: Any):
+    try:
+        tree = read(document)
+    except UnsupportedSchema:
+        return
+    assert read(emit(tree, "validation")) == tree
+    assert read(json.loads(json.dumps(emit(tree, "validation")))) == tree

@@ -234,6 +234,7 @@ ROWS: list[tuple[Any, list[str], list[str]]] = [
     ),
     ({"allOf": [{"minimum": 30}, {"maximum": 20}]}, ['"x"'], ["25"]),
     ({"allOf": [True, False]}, [], ["1"]),
+    ({"allOf": [{"type": "string"}, {"type": "number"}]}, [], ["1", '"x"']),
     ({"anyOf": [{"type": "integer"}, {"minimum": 2}]}, ["1", "2.5", "3", '"x"'], ["1.5"]),
     ({"type": "string", "anyOf": [{"maxLength": 2}, {"minLength": 4}]}, ['"ab"', '"abcd"'], ['"abc"', "3"]),
     ({"anyOf": [False, False]}, [], ["1"]),
@@ -439,7 +440,53 @@ ROWS: list[tuple[Any, list[str], list[str]]] = [
         ['[{"a": [{}]}]'],
         ['[{"a": [1]}]', "{}"],
     ),
+    (
+        {
+            "items": {"$ref": "#/$defs/a"},
+            "$defs": {
+                "a": {"items": {"$ref": "#/$defs/c"}, "contains": {"$ref": "#/$defs/b"}},
+                "b": {"items": {"$ref": "#/$defs/c"}},
+                "c": {"type": "integer"},
+            },
+        },
+        ["[1]"],
+        ['[["x"]]', "[[]]"],
+    ),
+    (
+        {
+            "oneOf": [
+                {
+                    "allOf": [
+                        {"type": "array", "minItems": 1},
+                        {"type": "array", "items": {"type": "integer"}},
+                    ]
+                },
+                {"type": "array", "uniqueItems": True},
+            ]
+        },
+        ["[1, 1]", "[]", '["x"]'],
+        ["[1]", '["x", "x"]'],
+    ),
+    (
+        {
+            "oneOf": [
+                {"type": "object", "required": ["a", "b"]},
+                {"type": "object", "properties": {"b": {"const": 1}}},
+            ]
+        },
+        ['{"a": 1, "b": 2}', '{"a": 1}'],
+        ['{"a": 1, "b": 1}', '{"b": 2}'],
+    ),
     # unevaluated
+    (
+        {
+            "allOf": [{"$ref": "#/$defs/x"}, {"$ref": "#/$defs/x"}],
+            "unevaluatedProperties": False,
+            "$defs": {"x": {"properties": {"a": {}}}},
+        },
+        ['{"a": 1}'],
+        ['{"b": 1}'],
+    ),
     ({"unevaluatedProperties": False}, ["{}", "1"], ['{"a": 1}']),
     ({"unevaluatedProperties": {"type": "string"}}, ['{"a": "x"}'], ['{"a": 1}']),
     ({"unevaluatedProperties": True}, ['{"a": 1}'], []),

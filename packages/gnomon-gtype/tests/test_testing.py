@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 import pytest
 from gnomon_gtype import Email, GType, Slug, Url, testing
 from gnomon_gtype import schema as t
+from gnomon_gtype._testing_values import can_hash
 from gnomon_gtype.testing import near_misses, values
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
@@ -175,7 +176,7 @@ TREES = [
 
 # a share of the examples for each of the many rows
 SOME = settings(
-    max_examples=settings().max_examples // 8,
+    max_examples=settings().max_examples // 12,
     suppress_health_check=[HealthCheck.too_slow],
     deadline=None,
     database=None,
@@ -269,6 +270,11 @@ def test_a_type_without_values_gives_nothing(tree: t.Schema):
 
 def test_a_type_that_accepts_everything_has_no_near_misses():
     assert near_misses(GType(Any)).is_empty
+
+
+def test_only_what_can_be_hashed_is_put_into_sets():
+    assert can_hash((1, "a"))
+    assert not can_hash(([],))
 
 
 def test_opaque_parts():

@@ -66,7 +66,8 @@ class _Emitter:
             self.defs[name] = self.placed(node, merged=merged)
             if self.losses > before:
                 self.lossy |= {name}
-        defs = {"$defs": dict(sorted(self.defs.items()))} if self.defs else {}
+        used = _used(top, self.defs)
+        defs = {"$defs": {name: self.defs[name] for name in sorted(used)}} if used else {}
         return {"$schema": DIALECT, **top, **defs}
 
     def lose(self, doc: Doc, *said: str) -> None:
@@ -77,7 +78,7 @@ class _Emitter:
 
     def at(self, node: Schema, *, merged: bool = False) -> Doc:
         """The document of a node below the root: a reference for what has a name of its own."""
-        title = node.meta.title if node.meta is not None else None
+        title = _title(node)
         if title is None or not isinstance(node, (c.Record, s.EnumMember)):
             return self.placed(node, merged=merged)
         key = (id(node), merged)
@@ -114,13 +115,14 @@ class _Emitter:
         doc = scalar(node, output=self.output, lose=self.lose)
         if doc is None:
             doc = self.composite(node, merged)
-        return doc if node.meta is None else {**self.annotations(node.meta, node), **doc}
+        return {**self.annotations(node.meta or Meta(), node), **doc}
 
     def annotations(self, meta: Meta, node: Schema) -> Doc:
         """What people read."""
         doc: Doc = {}
-        if meta.title is not None:
-            doc["title"] = meta.title
+        title = _title(node)
+        if title is not None:
+            doc["title"] = title
         if meta.description is not None:
             doc["description"] = meta.description
         if meta.deprecated:
@@ -195,7 +197,7 @@ class _Emitter:
         if node.suffix:
             assert node.rest is not None
             doc["items"] = self.at(c.union(node.rest, *node.suffix))
-            self.lose(doc, f"the last {len(node.suffix)} items have types of their own")
+            self.lose(doc, f"the types of the last items count from the end: {len(node.suffix)} of them")
         elif node.rest is None and node.prefix:
             doc["items"] = False
         elif node.rest is None:
@@ -304,6 +306,30 @@ class _Emitter:
 
 def _reference(name: str) -> Doc:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _used(top: Doc, defs: Mapping[str, Doc]) -> set[str]:
+    """The names that are referred to: what stood under a `not` that was left out is not."""
+    used: set[str] = set()
+    waiting: list[Any] = [top]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            name = str(part.get("$ref")).removeprefix("#/$defs/")
+            if name in defs and name not in used:
+                used.add(name)
+                waiting.append(defs[name])
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return used
+
+
+def _title(node: Schema) -> str | None:
+    """What the node is called: enums have the name of their class."""
+    if node.meta is not None and node.meta.title is not None:
+        return node.meta.title
+    return node.cls.__name__ if isinstance(node, s.EnumMember) else None
 
 
 def _has_secrets(node: Schema) -> bool:

@@ -12,7 +12,9 @@ from pydantic_core import to_jsonable_python
 
 from gnomon_gtype import _checks as checks
 from gnomon_gtype import _scalars as s
+from gnomon_gtype._describe import count
 from gnomon_gtype._formats import FORMATS
+from gnomon_gtype._json_schema_numbers import spellings
 from gnomon_gtype._json_schema_patterns import engine_to_ecma
 from gnomon_gtype._schema import Schema
 
@@ -57,13 +59,15 @@ def _shorter(left: Any, right: Any) -> Any:
     return left if len(repr(left)) <= len(repr(right)) else right
 
 
-def _numeric(node: s.Integer | s.Float | s.Number, _output: bool, _lose: Lose) -> Doc:
+def _numeric(node: s.Integer | s.Float | s.Number, _output: bool, lose: Lose) -> Doc:
     step = node.multiple_of
     whole = isinstance(node, s.Integer) or type(step) is int
     doc: Doc = {"type": "integer" if whole else "number"}
     doc.update(_limits(node))
     if step is not None and step != 1:
         doc["multipleOf"] = step
+    if isinstance(node, s.Integer):
+        lose(doc)  # 1.0 is an integer to JSON Schema
     return doc
 
 
@@ -88,9 +92,9 @@ def _decimal(node: s.DecimalNumber, output: bool, lose: Lose) -> Doc:
             numbers[keyword] = float(limit)
     said = [f"{keyword} {limit}" for keyword, limit in limits.items()]
     if node.max_digits is not None:
-        said.append(f"at most {node.max_digits} digits")
+        said.append(f"at most {count(node.max_digits, 'digit')}")
     if node.decimal_places is not None:
-        said.append(f"at most {node.decimal_places} decimal places")
+        said.append(f"at most {count(node.decimal_places, 'decimal place')}")
     doc = texts if output else {"anyOf": [numbers, texts]}
     if said:
         lose(doc, f"as a decimal number: {', '.join(said)}")
@@ -108,26 +112,29 @@ def lengths(node: Any, noun: str) -> Doc:
 
 
 def _string(node: s.String, _output: bool, lose: Lose) -> Doc:
-    doc: Doc = {"type": "string", **lengths(node, "Length")}
-    patterns = []
-    if node.format is not None:
-        item = FORMATS[node.format]
-        if item.name == "json":
-            doc["contentMediaType"] = "application/json"
-        elif item.name == "base64":
-            doc["contentEncoding"] = "base64"
-        else:
-            doc["format"] = item.standard or item.name
-        if item.min_length > node.min_length:
-            doc["minLength"] = item.min_length
-        if item.max_length is not None:
-            doc["maxLength"] = min(item.max_length, doc.get("maxLength", item.max_length))
-        if item.pattern:
-            patterns.append(item.pattern)
-        if item.check is not None:
-            lose(doc, f"it is {item.expected}")
-    add_patterns(doc, [*patterns, *node.patterns], lose)
+    if node.format is None:
+        doc: Doc = {"type": "string", **lengths(node, "Length")}
+        add_patterns(doc, list(node.patterns), lose)
+        return doc
+    item = FORMATS[node.format]
+    longest = [limit for limit in (node.max_length, item.max_length) if limit is not None]
+    both = s.String(max(node.min_length, item.min_length), min(longest, default=None))
+    doc = {
+        "type": "string",
+        **_WORDS.get(item.name, {"format": item.standard or item.name}),
+        **lengths(both, "Length"),
+    }
+    if item.check is not None:
+        lose(doc, f"it is {item.expected}")
+    add_patterns(doc, [pattern for pattern in (item.pattern, *node.patterns) if pattern], lose)
     return doc
+
+
+_WORDS: dict[str, Doc] = {
+    "json": {"contentMediaType": "application/json"},
+    "base64": {"contentEncoding": "base64"},
+}
+"""Formats for which JSON Schema has other keywords than `format`."""
 
 
 def add_patterns(doc: Doc, patterns: list[str], lose: Lose) -> None:
@@ -171,29 +178,27 @@ def _bytes(node: s.Bytes, _output: bool, _lose: Lose) -> Doc:
 def _literal(node: s.Literal, _output: bool, lose: Lose) -> Doc:
     values = [jsonable(value) for value in node.values]
     doc = one_of(values)
-    if any(
-        type(v) is float and v.is_integer() and not any(type(o) is int and o == v for o in values)
-        for v in values
-    ):
-        lose(doc)  # 1.0 without 1: the two are one number to JSON Schema
+    if _half_spelled(values):
+        lose(doc)
     return doc
 
 
-def _enum(node: s.EnumMember, output: bool, lose: Lose) -> Doc:
+def _half_spelled(values: list[Any]) -> bool:
+    """Whether there is a 1 without 1.0, or the other way round: the two are one number to JSON Schema, and two to a type."""
+    numbers = [value for value in values if type(value) in (int, float)]
+    said = {(type(value), value) for value in numbers}
+    return any((type(twin), twin) not in said for value in numbers for twin in spellings(value))
+
+
+def _enum(node: s.EnumMember, _output: bool, lose: Lose) -> Doc:
     values = []
-    lossy = False
     for member in node.members:
         try:
-            value = jsonable(member)
+            values.append(jsonable(member))
         except ValueError:
-            lossy = True
-            continue
-        lossy = lossy or not isinstance(value, (str, int, type(None)))
-        values.append(value)
-    if lossy and output:
-        return {}
+            continue  # JSON cannot say it
     doc = one_of(values)
-    if lossy:
+    if _half_spelled(values) or any(isinstance(value, (list, dict)) for value in values):
         lose(doc)
     return doc
 

@@ -14,7 +14,7 @@ from gnomon_gtype._errors import UnsupportedSchema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-DEEPEST = 64
+DEEPEST = 48
 """How deep schemas, and the values of `const` and `enum`, may be nested in each other."""
 
 MOST = 50_000
@@ -170,10 +170,10 @@ class Document:
         return place
 
     def _resource(self, place: Place, identifier: object) -> str:
-        if not is_text(identifier) or urldefrag(str(identifier)).fragment:
+        base, fragment = _join(place.base, str(identifier), place, "$id")
+        if not is_text(identifier) or fragment:
             reason = f"it is a URI reference without a fragment, not {shown(identifier)}"
             raise UnsupportedSchema("$id", place.pointer, reason)
-        base = urldefrag(_join(place.base, str(identifier), place, "$id")).url
         if self.resources.setdefault(base, place.pointer) != place.pointer:
             raise UnsupportedSchema("$id", place.pointer, f"{shown(base)} names two schemas")
         return base
@@ -191,7 +191,7 @@ class Document:
         """The place that a `$ref` or `$dynamicRef` of `place` leads to."""
         if not is_text(reference):
             raise UnsupportedSchema(keyword, place.pointer, f"it is a URI reference, not {shown(reference)}")
-        target, fragment = urldefrag(_join(place.base, str(reference), place, keyword))
+        target, fragment = _join(place.base, str(reference), place, keyword)
         if target not in self.resources:
             reason = f"{shown(reference)} is outside of the document, and nothing is ever fetched"
             raise UnsupportedSchema(keyword, place.pointer, reason)
@@ -241,10 +241,12 @@ class Document:
         return UnsupportedSchema(keyword, place.pointer, f"{shown(reference)} {reason}")
 
 
-def _join(base: str, reference: str, place: Place, keyword: str) -> str:
-    if reference.startswith("#") or not reference:
-        return base + reference  # urljoin would lose a base such as urn:example:schema
+def _join(base: str, reference: str, place: Place, keyword: str) -> tuple[str, str]:
+    """A reference as a URI without its fragment, and the fragment."""
     try:
-        return urljoin(base, reference)
+        # urljoin would lose a base such as urn:example:schema
+        same = reference.startswith("#") or not reference
+        found = urldefrag(base + reference if same else urljoin(base, reference))
     except ValueError as error:
         raise UnsupportedSchema(keyword, place.pointer, f"{shown(reference)} is no URI: {error}") from None
+    return found.url, found.fragment

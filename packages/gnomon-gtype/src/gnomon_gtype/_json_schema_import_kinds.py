@@ -6,14 +6,16 @@ import decimal
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
 from gnomon_gtype._errors import UnsupportedSchema
 from gnomon_gtype._formats import FORMATS, Format
 from gnomon_gtype._json_schema_import_document import DEEPEST, Place, is_text, shown
-from gnomon_gtype._json_schema_patterns import UntranslatablePattern, ecma_to_engine, engine_to_ecma
+from gnomon_gtype._json_schema_numbers import spellings
+from gnomon_gtype._json_schema_pattern_tokens import UntranslatablePattern
+from gnomon_gtype._json_schema_patterns import ecma_to_engine, engine_to_ecma
 from gnomon_gtype._patterns import found_in
 from gnomon_gtype._schema import Schema
 
@@ -31,6 +33,9 @@ BARE: dict[str, Schema] = {
     "object": OBJECT,
 }
 """Every value of each kind, as imported types hold them: objects keep every key."""
+
+LARGEST = 2**62
+"""What larger lengths are read as: nothing is that long, and the engine counts in 64 bits."""
 
 KEYWORDS: dict[str, frozenset[str]] = {
     "null": frozenset(),
@@ -98,7 +103,7 @@ def _types(place: Place, body: dict[str, Any]) -> list[str]:
     return list(kinds)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value of a document is a finite JSON number."""
     return type(value) is int or (type(value) is float and math.isfinite(value))
 
@@ -139,7 +144,7 @@ def size_of(place: Place, body: dict[str, Any], keyword: str) -> int | None:
         raise UnsupportedSchema(
             keyword, place.pointer, f"it is a whole number, 0 or more, not {shown(value)}"
         )
-    return int(value)
+    return min(int(value), LARGEST)
 
 
 def _string(place: Place, body: dict[str, Any], _child: Child) -> Schema:
@@ -178,6 +183,9 @@ def read_pattern(place: Place, keyword: str, pattern: object) -> str:
 def _array(place: Place, body: dict[str, Any], child: Child) -> Schema:
     prefix = tuple(child("prefixItems", index) for index in range(len(body.get("prefixItems", ()))))
     rest = child("items") if "items" in body else s.Anything()
+    shortest, longest = size_of(place, body, "minItems") or 0, size_of(place, body, "maxItems")
+    if longest is not None and longest <= len(prefix):
+        prefix, rest = prefix[:longest], s.Nothing()  # the others have no place
     unique = body.get("uniqueItems", False)
     if type(unique) is not bool:
         raise UnsupportedSchema("uniqueItems", place.pointer, f"it is true or false, not {shown(unique)}")
@@ -188,9 +196,9 @@ def _array(place: Place, body: dict[str, Any], child: Child) -> Schema:
     return c.Array(
         prefix=prefix,
         rest=None if isinstance(rest, s.Nothing) else rest,
-        required=0,
-        min_length=size_of(place, body, "minItems") or 0,
-        max_length=size_of(place, body, "maxItems"),
+        required=min(shortest, len(prefix)),
+        min_length=shortest,
+        max_length=longest,
         unique=unique,
         contains=contains,
     )
@@ -262,7 +270,7 @@ def constant(place: Place, keyword: str, value: object, depth: int) -> Schema:
     if is_text(value):
         return s.Literal((str(value),))
     if is_number(value):
-        return s.Literal(_spellings(value))
+        return s.Literal(spellings(value))
     if isinstance(value, list):
         return c.Array(prefix=tuple(constant(place, keyword, item, depth + 1) for item in value))
     if isinstance(value, dict) and all(map(is_text, value)):
@@ -271,15 +279,3 @@ def constant(place: Place, keyword: str, value: object, depth: int) -> Schema:
         )
         return c.Record(tuple(fields), extra="forbid")
     raise UnsupportedSchema(keyword, place.pointer, f"{shown(value)} is no JSON value")
-
-
-def _spellings(value: Any) -> tuple[int | float, ...]:
-    """A number as JSON text may write it: a whole one with a fraction and without."""
-    if isinstance(value, float) and not value.is_integer():
-        return (value,)
-    whole = int(value)
-    try:
-        same = float(whole) == whole
-    except OverflowError:
-        same = False
-    return (whole, float(whole)) if same else (whole,)

@@ -25,7 +25,7 @@ ALL_KINDS = frozenset((*BARE, "other"))
 MOST_MEMBERS = 300
 """How many members of one `oneOf`, and how many definitions that recur, are read."""
 
-MOST_LEVELS = 100
+MOST_LEVELS = 150
 """How deep a tree may be once its references are in place."""
 
 _KINDS: dict[type[Schema], str] = {type(node): kind for kind, node in BARE.items()}
@@ -264,7 +264,8 @@ class _Placing:
         self.done: dict[str, tuple[Schema, int, int]] = {}
 
     def measured(self, node: Schema, pointer: str) -> Schema:
-        return self._place(node, pointer, 0)[0]
+        """The node with references put in place, which may let more of it be dropped."""
+        return self.rewriter.change(self._place(node, pointer, 0)[0])
 
     def _place(self, node: Schema, pointer: str, chain: int) -> tuple[Schema, int, int]:
         """The node with references put in place, how many nodes that makes, and how deep it is."""
@@ -277,8 +278,8 @@ class _Placing:
                 _, more, further = self._definition(part.name, pointer, chain)
             size, deepest = size + more, max(deepest, depth + further)
             if size > MOST or deepest > MOST_LEVELS:
-                reason = f"the references in it make a tree of more than {MOST} nodes or {MOST_LEVELS} levels"
-                raise UnsupportedSchema("$ref", pointer, reason)
+                reason = f"it makes a tree of more than {MOST} nodes or {MOST_LEVELS} levels"
+                raise UnsupportedSchema("$ref" if self.pool else "$schema", pointer, reason)
             stack.extend((child, depth + 1) for _, child in part.children())
 
         def put(part: Schema) -> Schema:

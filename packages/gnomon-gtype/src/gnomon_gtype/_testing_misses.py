@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
 from gnomon_gtype._schema import Schema
-from gnomon_gtype._testing_values import Making, Strategy
+from gnomon_gtype._testing_values import Making, Strategy, can_hash
 
 _OTHERS: tuple[Any, ...] = (
     None,
@@ -213,7 +213,7 @@ class Breaking:
         """One key or one value broken, or the wrong number of them."""
         valid = self.making.values(node)
         keys, values = self.making.values(node.keys), self.making.values(node.values)
-        hashable = self.misses(node.keys).filter(_can_hash)
+        hashable = self.misses(node.keys).filter(can_hash)
         found = [self._put(valid, hashable, values), self._put(valid, keys, self.misses(node.values))]
         if node.min_length or node.max_length is not None:
             found.append(st.dictionaries(keys, values))
@@ -225,7 +225,7 @@ class Breaking:
         """One item broken, the wrong number, or another kind of container."""
         kind: Any = frozenset if node.frozen else set
         valid = self.making.values(node)
-        hashable = self.misses(node.items).filter(_can_hash)
+        hashable = self.misses(node.items).filter(can_hash)
         found = [st.tuples(valid, hashable).map(lambda parts: kind([*parts[0], parts[1]])), valid.map(list)]
         if node.min_length or node.max_length is not None:
             free = c.Set(node.items, min_length=(node.max_length or -1) + 1, frozen=node.frozen)
@@ -292,14 +292,6 @@ def _with_attribute(parts: tuple[Any, str, Any]) -> Any:
     value, name, item = parts
     object.__setattr__(value, name, item)
     return value
-
-
-def _can_hash(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 _BREAKERS: dict[type[Schema], Callable[[Breaking, Any], list[Strategy]]] = {

@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import assume, reject
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from gnomon_gtype import _checks as checks
@@ -25,6 +25,7 @@ from gnomon_gtype._interpret import REFUSED, Reading
 from gnomon_gtype._json_schema_patterns import engine_to_python
 from gnomon_gtype._problems import Problem
 from gnomon_gtype._schema import Schema
+from gnomon_gtype._testing_numbers import exact, floats, integers, quotient, times
 
 Strategy = st.SearchStrategy[Any]
 
@@ -41,7 +42,7 @@ JSON_VALUES: Strategy = st.recursive(
     ),
     max_leaves=8,
 )
-_FAR = 2**40
+_NONE = object()
 _OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda m: datetime.timezone(datetime.timedelta(minutes=m)))
 _ZONES = st.one_of(st.just(datetime.UTC), _OFFSETS)
 
@@ -87,10 +88,10 @@ class Making:
         return st.sampled_from(node.members) if node.members else st.nothing()
 
     def integer(self, node: s.Integer) -> Strategy:
-        return _integers(node.minimum, node.maximum, node.multiple_of or 1)
+        return integers(node.minimum, node.maximum, node.multiple_of or 1)
 
     def float(self, node: s.Float) -> Strategy:
-        found = self.checked(node, _floats(node))
+        found = self.checked(node, floats(node))
         return (
             found
             if node.finite
@@ -98,9 +99,9 @@ class Making:
         )
 
     def number(self, node: s.Number) -> Strategy:
-        step = Fraction(1) if node.multiple_of is None else _exact(node.multiple_of)
-        whole = _integers(node.minimum, node.maximum, step.numerator)
-        return st.one_of(self.checked(node, whole), self.checked(node, _floats(node)))
+        step = Fraction(1) if node.multiple_of is None else exact(node.multiple_of)
+        whole = integers(node.minimum, node.maximum, step.numerator)
+        return st.one_of(self.checked(node, whole), self.checked(node, floats(node)))
 
     def decimal(self, node: s.DecimalNumber) -> Strategy:
         most = 10 ** min(node.max_digits, 40) - 1 if node.max_digits is not None else 10**20
@@ -109,12 +110,12 @@ class Making:
 
         def at_places(places: int) -> Strategy:
             unit = step or Fraction(1, 10**places)
-            low = _quotient(node.minimum, unit, math.ceil, -most)
-            high = _quotient(node.maximum, unit, math.floor, most)
+            low = quotient(node.minimum, unit, math.ceil, -most)
+            high = quotient(node.maximum, unit, math.floor, most)
             if low > high:
                 return st.nothing()
             if node.multiple_of is not None:
-                return st.integers(low, high).map(lambda k: _times(k, node.multiple_of))
+                return st.integers(low, high).map(lambda k: times(k, node.multiple_of))
             return st.integers(low, high).map(lambda n: Decimal(f"{n}e-{places}"))
 
         places = [at_places(number) for number in range(1 if step else deepest + 1)]
@@ -294,7 +295,8 @@ class Making:
         low, high = node.min_length, node.max_length
         if high is not None and low > high:
             return st.nothing()
-        items = st.lists(self.values(node.items), min_size=low, max_size=high, unique_by=_hashable)
+        some = self.values(node.items).filter(can_hash)
+        items = st.lists(some, min_size=low, max_size=high, unique=True)
         return self.checked(node, items.map(frozenset if node.frozen else set))
 
     def union(self, node: c.Union) -> Strategy:
@@ -304,17 +306,13 @@ class Making:
         makers = [self.values(member) for member in node.members if not isinstance(member, c.Not)]
         makers = makers or [JSON_VALUES]
 
-        @st.composite
-        def build(draw: st.DrawFn) -> Any:
-            found = [draw(maker) for maker in makers]
-            if len(found) > 1 and all(type(item) is dict for item in found):
-                found.insert(0, dict(_chained(found)))
-            for value in found:
-                if self.accepts(node, value):
-                    return value
-            return reject()
+        def chosen(found: tuple[Any, ...]) -> Any:
+            tried = list(found)
+            if all(type(item) is dict for item in found):
+                tried.insert(0, dict(_chained(found)))
+            return next((value for value in tried if self.accepts(node, value)), _NONE)
 
-        return build()
+        return st.tuples(*makers).map(chosen).filter(lambda value: value is not _NONE)
 
     def negated(self, node: c.Not) -> Strategy:
         return self.checked(node, JSON_VALUES)
@@ -341,63 +339,13 @@ def _chained(parts: Any) -> Any:
     return (pair for part in parts for pair in part.items())
 
 
-def _hashable(value: Any) -> Any:
+def can_hash(value: Any) -> bool:
+    """Whether a value may be in a set, or be a key."""
     try:
         hash(value)
     except TypeError:
-        reject()
-    return value
-
-
-def _exact(value: int | float) -> Fraction:
-    """A number as the shortest decimal that stands for it."""
-    return Fraction(Decimal(repr(value)))
-
-
-def _times(number: int, step: Decimal | None) -> Decimal:
-    """An exact product: the context of `decimal` would round it."""
-    assert step is not None
-    sign, digits, exponent = step.as_tuple()
-    assert isinstance(exponent, int)
-    return Decimal(f"{number * int(''.join(map(str, digits))) * (-1) ** sign}e{exponent}")
-
-
-def _quotient(limit: Any, step: Fraction, rounded: Callable[[Fraction], int], otherwise: int) -> int:
-    return otherwise if limit is None else rounded(Fraction(limit) / step)
-
-
-def _integers(low: Any, high: Any, step: int) -> Strategy:
-    first = None if low is None else math.ceil(Fraction(low) / step)
-    last = None if high is None else math.floor(Fraction(high) / step)
-    if first is not None and last is not None and first > last:
-        return st.nothing()
-    return st.integers(first, last).map(lambda k: k * step)
-
-
-def _floats(node: s.Float | s.Number) -> Strategy:
-    low, high = _inside(node.minimum, 1), _inside(node.maximum, -1)
-    if (low is not None and math.isinf(low)) or (high is not None and math.isinf(high)):
-        return st.nothing()
-    if low is not None and high is not None and low > high:
-        return st.nothing()
-    if node.multiple_of is None:
-        return st.floats(low, high, allow_nan=False, allow_infinity=False)
-    step = _exact(node.multiple_of)
-    first = _quotient(low, step, math.ceil, -_FAR)
-    last = _quotient(high, step, math.floor, _FAR)
-    return st.integers(first, last).map(lambda k: float(k * step)) if first <= last else st.nothing()
-
-
-def _inside(limit: int | float | None, direction: int) -> float | None:
-    """The nearest float that is not beyond a limit; infinite when there is none."""
-    if limit is None:
-        return None
-    try:
-        found = float(limit)
-    except OverflowError:
-        return math.inf if limit > 0 else -math.inf
-    beyond = found < limit if direction > 0 else found > limit
-    return math.nextafter(found, direction * math.inf) if beyond else found
+        return False
+    return True
 
 
 _MAKERS: dict[type[Schema], Callable[[Making, Any], Strategy]] = {

@@ -75,6 +75,5 @@ def _making(gtype: GType[Any], opaque: Mapping[str, st.SearchStrategy[Any]] | No
     return Making(known, opaque or {})
 
 
-for _name in __all__:
-    globals()[_name].__module__ = __name__
-del _name
+for _exported in (near_misses, values):
+    _exported.__module__ = __name__

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from gnomon_context import Alert, IllegalPhase, LocalHook, RequestOutcome, RequestPhase
-from gnomon_context.runtime import commit
+from gnomon_context.runtime import commit, pass_through
 from gnomon_context.testing import global_context, local_context
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +42,28 @@ def test_a_phase_moves_only_along_the_lifecycle(moves: list[RequestPhase]) -> No
                 lctx.advance(move)
         assert lctx.phase is phase
     assert seen == expected
+
+
+@given(start=st.sampled_from(RequestPhase), target=st.sampled_from(RequestPhase), watched=st.booleans())
+def test_passing_through_is_a_row_of_moves(start: RequestPhase, target: RequestPhase, watched: bool) -> None:
+    lctx = local_context()
+    seen: list[str] = []
+    for name in LIFECYCLE[1 : LIFECYCLE.index(start) + 1] if start in LIFECYCLE else ["failed"]:
+        lctx.advance(RequestPhase(name))
+    if watched:
+        lctx.on_phase_change(lambda new, old: seen.append(new.value))
+    if start in LIFECYCLE and target in LIFECYCLE[LIFECYCLE.index(start) + 1 :]:
+        pass_through(lctx, target)
+        assert seen == (
+            LIFECYCLE[LIFECYCLE.index(start) + 1 : LIFECYCLE.index(target) + 1] if watched else []
+        )
+    elif legal(start, target):
+        pass_through(lctx, target)
+    else:
+        with pytest.raises(IllegalPhase):
+            pass_through(lctx, target)
+        return
+    assert lctx.phase is target
 
 
 def test_a_watcher_that_fails_is_an_alert() -> None:

@@ -180,21 +180,13 @@ class Application:
             )
         return self.nursery
 
-    def enter(self, lctx: LocalContext) -> None:
-        """Count a request among the live ones; arm a short deadline, leave a long one to the watchdog."""
-        self.live.add(lctx)
-        deadline = lctx._deadline
-        if deadline != math.inf:
-            if deadline - self.clock() < SHORT or self.nursery is None:
-                lctx._arm()
-            elif not self.watching:
-                self.watching = True
-                self.unarmed.set()
-
-    def leave(self, lctx: LocalContext) -> None:
-        self.live.discard(lctx)
-        if self.idle is not None and not self.live:
-            self.idle.set()
+    def arm_in_time(self, lctx: LocalContext) -> None:
+        """Arm a short deadline, leave a long one to the watchdog."""
+        if lctx._deadline - self.clock() < SHORT or self.nursery is None:
+            lctx._arm()
+        elif not self.watching:
+            self.watching = True
+            self.unarmed.set()
 
     async def watch(self) -> None:
         """Arm the deadlines of requests that live longer than a tick; most requests never meet this."""

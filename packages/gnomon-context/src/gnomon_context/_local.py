@@ -36,7 +36,7 @@ D = TypeVar("D")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # The mapping of every context in which nothing was put yet; nothing is ever put in here.
-_NOTHING: dict[str, Any] = {}
+NOTHING: dict[str, Any] = {}
 
 RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
@@ -123,7 +123,7 @@ class LocalContext:
         self._traceparent = traceparent
         self._request_id = request_id
         self._sources = source = sources or gctx._sources
-        self._values = _NOTHING
+        self._values = NOTHING
         self._extras: Extras | None = None
         self._meta: RequestMeta | None = None
         self._phase = _RECEIVED
@@ -155,7 +155,7 @@ class LocalContext:
 
     def set(self, key: str, value: Any) -> None:
         """Put `value` under `key`, for this request alone."""
-        if self._values is _NOTHING:
+        if self._values is NOTHING:
             self._values = {}
         self._values[key] = value
 
@@ -674,14 +674,15 @@ class LocalContext:
         """A unique id from the source of this request."""
         return self._source().uuid()
 
-    def _close(self) -> None:
-        self._values = _NOTHING
-        if self._extras is not None and self._extras.topics is not None:
-            self._extras.topics.close()
-        if self._watched == 2 and self.scope is not None and self.scope.deadline == self._deadline:
+    def _disarm(self) -> None:
+        if self.scope is not None and self.scope.deadline == self._deadline:
             # The scope may serve the next request of a connection.
             self.scope.deadline = math.inf
-        self.__class__ = _ClosedContext
+
+    def _leave_extras(self, extras: Extras) -> None:
+        self._cancel_tasks()
+        if extras.topics is not None:
+            extras.topics.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._method} {self._path} {self._phase}>"
@@ -714,7 +715,7 @@ def _step(fn: Callable[..., Any], args: tuple[Any, ...], name: str | None, timeo
     return Step(fn, args, name or name_of(fn), timeout)
 
 
-class _ClosedContext(LocalContext):  # type: ignore[misc]  # the one subclass: a context after its end
+class ClosedContext(LocalContext):  # type: ignore[misc]  # the one subclass: a context after its end
     """A context whose request is over.
 
     A context becomes one by a change of class, so that an open context pays nothing for the check.
@@ -771,5 +772,5 @@ for _name in [
     "monotonic",
     "uuid",
 ]:
-    setattr(_ClosedContext, _name, _refuse(_name))
-_ClosedContext.random = property(_refuse("random"))  # type: ignore[method-assign, assignment]
+    setattr(ClosedContext, _name, _refuse(_name))
+ClosedContext.random = property(_refuse("random"))  # type: ignore[method-assign, assignment]

@@ -17,6 +17,8 @@ class RequestPhase(StrEnum):
     # The moves stand on the members: a lookup by member would hash through Python code on every step
     # of every request.
     following: tuple[RequestPhase, ...]
+    # The phases of an answered request that come later.
+    ahead: tuple[RequestPhase, ...]
 
     RECEIVED = "received"
     ROUTED = "routed"
@@ -44,7 +46,8 @@ def _write_moves() -> None:
         if phase is not RequestPhase.COMPLETED:
             moves.append(RequestPhase.FAILED)
         phase.following = tuple(moves)
-    RequestPhase.FAILED.following = ()
+        phase.ahead = tuple(chain[index + 1 :])
+    RequestPhase.FAILED.following = RequestPhase.FAILED.ahead = ()
 
 
 _write_moves()

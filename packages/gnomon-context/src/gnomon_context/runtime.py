@@ -22,8 +22,9 @@ from ._ending import (
 )
 from ._extras import LocalHook
 from ._global import GlobalContext
-from ._local import LocalContext
+from ._local import NOTHING, ClosedContext, LocalContext
 from ._outcome import CancelReason
+from ._phase import RequestPhase
 
 __all__ = [
     "EXIT_LIMIT",
@@ -36,6 +37,7 @@ __all__ = [
     "end",
     "join_tasks",
     "move_deadline",
+    "pass_through",
     "run_cleanups",
     "run_compensations",
     "run_failure_callbacks",
@@ -46,7 +48,10 @@ __all__ = [
 def begin(lctx: LocalContext) -> None:
     """Make `lctx` the current context of this task, and one of the application's live requests."""
     current.set(lctx)
-    lctx.gctx._application.enter(lctx)
+    application = lctx.gctx._application
+    application.live.add(lctx)
+    if lctx._deadline != math.inf:
+        application.arm_in_time(lctx)
 
 
 def end(lctx: LocalContext) -> None:
@@ -54,10 +59,36 @@ def end(lctx: LocalContext) -> None:
 
     Tasks that are still there (the runner did not join them) are cancelled.
     """
-    lctx._cancel_tasks()
+    # Written out here, and not in methods: this is paid for by every request.
+    extras = lctx._extras
+    if extras is not None:
+        lctx._leave_extras(extras)
     current.set(None)
-    lctx.gctx._application.leave(lctx)
-    lctx._close()
+    application = lctx.gctx._application
+    application.live.discard(lctx)
+    if application.idle is not None and not application.live:
+        application.idle.set()
+    if lctx._watched == 2:
+        lctx._disarm()
+    lctx._values = NOTHING
+    lctx.__class__ = ClosedContext
+
+
+def pass_through(lctx: LocalContext, phase: RequestPhase) -> None:
+    """Move the request forward to `phase` through all phases between; one store if nobody watches.
+
+    Raises:
+        IllegalPhase: `phase` does not come later on the way of an answered request.
+    """
+    if lctx._extras is None and phase in lctx._phase.ahead:
+        lctx._phase = phase
+        return
+    ahead = lctx._phase.ahead
+    if phase not in ahead:
+        lctx.advance(phase)
+        return
+    for step in ahead[: ahead.index(phase) + 1]:
+        lctx.advance(step)
 
 
 def move_deadline(lctx: LocalContext, deadline: float) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from gnomon_gtype import GType, ValidationError
 from hypothesis import settings
+
+from gnomon_gtype import GType, ValidationError
 
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile("slow", max_examples=2000, deadline=None)

@@ -23,6 +23,7 @@ from typing import (
 import annotated_types as at
 import pytest
 import typing_extensions as te
+
 from gnomon_gtype import (
     Closed,
     Describe,

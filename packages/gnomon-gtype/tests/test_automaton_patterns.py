@@ -6,6 +6,9 @@ import re
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gnomon_gtype._containment._alphabet import (
     EVERY,
     char_set,
@@ -21,8 +24,6 @@ from gnomon_gtype._containment._outcome import EMPTY, TOO_LARGE, Budget, Exhaust
 from gnomon_gtype._containment._pattern import Chars, NotModelled, parse
 from gnomon_gtype._patterns import check_pattern, found_in
 from gnomon_gtype.schema import FORMATS
-from hypothesis import given
-from hypothesis import strategies as st
 
 BUDGET = 1_000_000
 

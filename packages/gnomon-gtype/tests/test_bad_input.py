@@ -7,10 +7,11 @@ import json
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
-from gnomon_gtype import Closed, DumpError, GType, Pattern, Problem, UniqueItems, ValidationError
-from gnomon_gtype import schema as n
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gnomon_gtype import Closed, DumpError, GType, Pattern, Problem, UniqueItems, ValidationError
+from gnomon_gtype import schema as n
 
 
 class Node(TypedDict):

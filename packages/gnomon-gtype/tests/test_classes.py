@@ -7,6 +7,7 @@ from collections import namedtuple
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import pytest
+
 from gnomon_gtype import Closed, GType, Min, UnsupportedAnnotation
 
 no = pytest.Refused

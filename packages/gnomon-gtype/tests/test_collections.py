@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
+from typing_extensions import Unpack
+
 from gnomon_gtype import GType, Length, MaxLength, MinLength, UniqueItems, g
 from gnomon_gtype import schema as n
-from typing_extensions import Unpack
 
 no = pytest.Refused
 ID = uuid.UUID(int=7)

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from gnomon_gtype import GType, ValidationError
 from gnomon_gtype import schema as n
 from gnomon_gtype._interpret import REFUSED, interpret
 from gnomon_gtype._json import parse
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 class Colour(enum.Enum):

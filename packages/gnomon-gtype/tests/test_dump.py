@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import pytest
+
 from gnomon_gtype import AllowNonFinite, DumpError, GType, MinLength, Open, Predicate, Sensitive
 from gnomon_gtype import schema as n
 

@@ -6,6 +6,8 @@ import sys
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from pydantic_core import core_schema
+
 from gnomon_gtype import (
     GType,
     Message,
@@ -17,7 +19,6 @@ from gnomon_gtype import (
     g,
 )
 from gnomon_gtype import schema as n
-from pydantic_core import core_schema
 
 pydantic = pytest.importorskip("pydantic")
 

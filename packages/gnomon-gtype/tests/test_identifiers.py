@@ -9,6 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 import pytest
+
 from gnomon_gtype import GType, UnsupportedAnnotation, UuidVersion
 
 no = pytest.Refused

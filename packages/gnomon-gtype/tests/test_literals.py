@@ -6,6 +6,7 @@ import enum
 from typing import Literal
 
 import pytest
+
 from gnomon_gtype import GType, SchemaError
 from gnomon_gtype.schema import Boolean, EnumMember, literal
 from gnomon_gtype.schema import Literal as LiteralNode

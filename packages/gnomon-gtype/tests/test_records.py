@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, NotRequired, Required, TypedDict, TypeVar
 
 import pytest
-from gnomon_gtype import Closed, GType, Length, MaxLength, MinLength, Open, UnknownKeys, UnsupportedAnnotation
-from gnomon_gtype import schema as n
 from typing_extensions import ReadOnly
 from typing_extensions import TypedDict as NewTypedDict
+
+from gnomon_gtype import Closed, GType, Length, MaxLength, MinLength, Open, UnknownKeys, UnsupportedAnnotation
+from gnomon_gtype import schema as n
 
 no = pytest.Refused
 T = TypeVar("T")

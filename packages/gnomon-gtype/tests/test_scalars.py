@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Annotated, Any, Never
 
 import pytest
+
 from gnomon_gtype import AllowNonFinite, Digits, Gt, Lt, Max, Min, MultipleOf
 
 no = pytest.Refused

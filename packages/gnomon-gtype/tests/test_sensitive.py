@@ -6,6 +6,9 @@ import dataclasses
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gnomon_gtype import (
     Closed,
     DumpError,
@@ -19,8 +22,6 @@ from gnomon_gtype import (
     g,
 )
 from gnomon_gtype import schema as n
-from hypothesis import given
-from hypothesis import strategies as st
 
 SECRET = "hunter2-hunter2"
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from uuid import UUID
 
 import pytest
+
 from gnomon_gtype import Closed, GType, Max, MaxLength, Min, MinLength, Predicate, ValidationError
 from gnomon_gtype import schema as n
 

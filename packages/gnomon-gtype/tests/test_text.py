@@ -8,6 +8,7 @@ from typing import Annotated
 
 import annotated_types as at
 import pytest
+
 from gnomon_gtype import (
     Base64,
     Email,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import annotated_types as at
 import pytest
+
 from gnomon_gtype import Gt, GType, Max, Min, NaiveDatetime, Timestamp, UnsupportedAnnotation, Zone
 
 no = pytest.Refused

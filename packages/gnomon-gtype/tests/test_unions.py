@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
 
 import pytest
+
 from gnomon_gtype import Closed, Discriminator, GType, Min, MinLength, Sensitive, UnsupportedAnnotation, g
 from gnomon_gtype import schema as n
 

@@ -76,6 +76,7 @@ class Reading:
         *,
         expected: str | None = None,
         branches: tuple[tuple[Problem, ...], ...] = (),
+        limit: object = None,
     ) -> Any:
         """List a problem and return `REFUSED`."""
         if len(self.problems) >= self.limit:
@@ -91,7 +92,7 @@ class Reading:
             path, actual = path[: self.hidden_from], HIDDEN
         else:
             actual = HIDDEN if holds_sensitive(node, self.definitions) else shown(value)
-        self.problems.append(Problem(path, code, message, wanted, actual, branches))
+        self.problems.append(Problem(path, code, message, wanted, actual, branches, limit))
         return REFUSED
 
     def wrong_type(self, node: Schema, value: Any, path: Path) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gnomon_gtype._errors import GTypeError
@@ -63,6 +63,7 @@ class Problem:
         expected: what would have been accepted.
         actual: what was found, as text of at most 200 characters; `(hidden)` where the type is sensitive.
         branches: for a union, the problems of each member in turn.
+        limit: the limit that was passed, the step, the length or the pattern, for those who write messages of their own.
 
     >>> problem = Problem(("user", "tags", 0), "wrong_type", "Expected text.", "text", "3")
     >>> problem.pointer, problem.location
@@ -75,6 +76,24 @@ class Problem:
     expected: str
     actual: str
     branches: tuple[tuple[Problem, ...], ...] = ()
+    limit: object = None
+
+    def translated(self, catalogue: Catalogue) -> Problem:
+        """The same problem in other words, its branches too.
+
+        Args:
+            catalogue: gets a problem and returns its message, or `None` to leave it as it is.
+
+        >>> problem = Problem((), "too_small", "Expected at least 1.", "at least 1", "0", limit=1)
+        >>> german = {"too_small": "Mindestens {limit}."}
+        >>> print(problem.translated(lambda p: german[p.code].format(limit=p.limit)))
+        Mindestens 1.
+        """
+        message = catalogue(self)
+        branches = tuple(
+            tuple(problem.translated(catalogue) for problem in branch) for branch in self.branches
+        )
+        return replace(self, message=self.message if message is None else message, branches=branches)
 
     @property
     def pointer(self) -> str:
@@ -88,6 +107,10 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.location}: {self.message}" if self.path else self.message
+
+
+Catalogue = Callable[[Problem], str | None]
+"""Gives the message of a problem in another language, or `None` to leave the standard one."""
 
 
 def pointer_of(path: Sequence[str | int]) -> str:
@@ -167,3 +190,11 @@ class ValidationError(GTypeError, ValueError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
+
+    def translated(self, catalogue: Catalogue) -> ValidationError:
+        """The same error with every message in the words of a catalogue.
+
+        Args:
+            catalogue: gets a problem and returns its message, or `None` to leave it as it is.
+        """
+        return ValidationError([problem.translated(catalogue) for problem in self.problems])

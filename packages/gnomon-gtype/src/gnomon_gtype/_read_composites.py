@@ -85,12 +85,12 @@ def _check_array_length(reading: Reading, node: c.Array, items: list[Any], value
     if len(items) < low:
         wanted = f"at least {count(low, 'item')}" if high != low else f"exactly {count(low, 'item')}"
         message = f"Expected {wanted}{reading.found(len(items))}."
-        reading.refuse(node, path, "too_short", message, value, expected=wanted)
+        reading.refuse(node, path, "too_short", message, value, expected=wanted, limit=low)
         return False
     if high is not None and len(items) > high:
         wanted = f"at most {count(high, 'item')}" if high != low else f"exactly {count(low, 'item')}"
         message = f"Expected {wanted}{reading.found(len(items))}."
-        reading.refuse(node, path, "too_long", message, value, expected=wanted)
+        reading.refuse(node, path, "too_long", message, value, expected=wanted, limit=high)
         return False
     return True
 

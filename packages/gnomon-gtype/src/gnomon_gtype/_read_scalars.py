@@ -56,12 +56,16 @@ def _integer(reading: Reading, node: s.Integer, value: Any, path: Path) -> Any:
 
 def _too_small(reading: Reading, node: Any, value: Any, path: Path, *, inclusive: bool) -> Any:
     wanted = f"{'at least' if inclusive else 'more than'} {_limit(node.minimum)}"
-    return reading.refuse(node, path, "too_small", f"Expected {wanted}.", value, expected=wanted)
+    return reading.refuse(
+        node, path, "too_small", f"Expected {wanted}.", value, expected=wanted, limit=node.minimum
+    )
 
 
 def _too_large(reading: Reading, node: Any, value: Any, path: Path, *, inclusive: bool) -> Any:
     wanted = f"{'at most' if inclusive else 'less than'} {_limit(node.maximum)}"
-    return reading.refuse(node, path, "too_large", f"Expected {wanted}.", value, expected=wanted)
+    return reading.refuse(
+        node, path, "too_large", f"Expected {wanted}.", value, expected=wanted, limit=node.maximum
+    )
 
 
 def _limit(value: Any) -> str:
@@ -85,7 +89,9 @@ def _stepped(reading: Reading, node: Any, value: Any, path: Path) -> Any:
     step = node.multiple_of
     if step is not None and not checks.is_multiple(value, step):
         wanted = "a whole number" if step == 1 else f"a multiple of {step}"
-        return reading.refuse(node, path, "not_multiple", f"Expected {wanted}.", value, expected=wanted)
+        return reading.refuse(
+            node, path, "not_multiple", f"Expected {wanted}.", value, expected=wanted, limit=step
+        )
     return value
 
 
@@ -164,11 +170,11 @@ def _lengthy(reading: Reading, node: Any, value: Any, path: Path, noun: str) -> 
     if len(value) < node.min_length:
         wanted = f"at least {count(node.min_length, noun)}"
         message = f"Expected {wanted}{reading.found(len(value))}."
-        return reading.refuse(node, path, "too_short", message, value, expected=wanted)
+        return reading.refuse(node, path, "too_short", message, value, expected=wanted, limit=node.min_length)
     if node.max_length is not None and len(value) > node.max_length:
         wanted = f"at most {count(node.max_length, noun)}"
         message = f"Expected {wanted}{reading.found(len(value))}."
-        return reading.refuse(node, path, "too_long", message, value, expected=wanted)
+        return reading.refuse(node, path, "too_long", message, value, expected=wanted, limit=node.max_length)
     return value
 
 
@@ -185,7 +191,9 @@ def _string(reading: Reading, node: s.String, value: Any, path: Path) -> Any:
     for pattern in node.patterns:
         if not found_in(pattern, value):
             wanted = f"text that matches {pattern}"
-            return reading.refuse(node, path, "pattern", f"Expected {wanted}.", value, expected=wanted)
+            return reading.refuse(
+                node, path, "pattern", f"Expected {wanted}.", value, expected=wanted, limit=pattern
+            )
     if node.format is not None and not format_holds(node.format, value):
         return reading.refuse(node, path, "format", f"Expected {FORMATS[node.format].expected}.", value)
     return value

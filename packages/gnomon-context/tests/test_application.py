@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     Alert,
     ContextClosed,
@@ -31,9 +35,6 @@ from gnomon_context.testing import (
     cancel_at_every_checkpoint,
     virtual_clock,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import MockClock, trio_test
 
 POINTS = ["on_startup", "on_pre_shutdown", "on_shutdown"]
 

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import trio_test
+
 from gnomon_context import (
     Capabilities,
     CapabilityDenied,
@@ -29,9 +33,6 @@ from gnomon_context import (
 )
 from gnomon_context.testing import audit_modules
 from gnomon_context.testing.strategies import host_patterns, hosts
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import trio_test
 
 
 def admits(pattern: str, host: str) -> bool:

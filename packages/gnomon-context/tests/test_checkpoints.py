@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+
 from gnomon_context.testing import Trial, Trials, cancel_at_every_checkpoint
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+
 from gnomon_context import Alert, Config, ConfigError, ConfigSources, ContextClosed, open_global_context
 from gnomon_context.testing import global_context
 from gnomon_context.testing.strategies import configs
-from hypothesis import given
 
 
 def plain(value: Any) -> Any:

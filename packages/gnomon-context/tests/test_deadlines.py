@@ -6,12 +6,13 @@ import math
 
 import pytest
 import trio
-from gnomon_context import DeadlineExceeded, LocalContext, open_global_context, open_local_context
-from gnomon_context.runtime import begin, cancel_live, end, move_deadline, wait_idle
-from gnomon_context.testing import local_context, virtual_clock
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
+
+from gnomon_context import DeadlineExceeded, LocalContext, open_global_context, open_local_context
+from gnomon_context.runtime import begin, cancel_live, end, move_deadline, wait_idle
+from gnomon_context.testing import local_context, virtual_clock
 
 
 @given(

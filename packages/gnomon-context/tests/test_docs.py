@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import gnomon_context
 import pytest
+
+import gnomon_context
 from gnomon_context import ContextError, runtime, testing
 
 HERE = Path(__file__).parent.parent

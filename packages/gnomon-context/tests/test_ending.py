@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     Alert,
     ContextClosed,
@@ -28,9 +32,6 @@ from gnomon_context.runtime import (
     run_failure_callbacks,
 )
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, virtual_clock
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import MockClock, trio_test
 
 KINDS = [
     "sync",

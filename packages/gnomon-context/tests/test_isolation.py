@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     DeadlineExceeded,
     GlobalContext,
@@ -19,9 +23,6 @@ from gnomon_context import (
 )
 from gnomon_context.runtime import begin, end
 from gnomon_context.testing import VirtualSources, global_context, local_context, virtual_clock
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import MockClock, trio_test
 
 FAILURES = [
     "raises",

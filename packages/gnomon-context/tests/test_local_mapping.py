@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
 from gnomon_context import ContextClosed, ContextKey, LocalContext
 from gnomon_context.runtime import begin, end
 from gnomon_context.testing import global_context, local_context
 from gnomon_context.testing.strategies import keys
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 VALUES = st.one_of(st.integers(), st.text(max_size=3), st.lists(st.integers(), max_size=2))
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gnomon_context import RequestPhase, _request_id, open_global_context, open_local_context
 from gnomon_context._meta import parse_traceparent
 from gnomon_context.testing import VirtualSources, local_context, virtual_clock
 from gnomon_context.testing.strategies import metas, traceparents
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.property(27)

@@ -8,6 +8,11 @@ from typing import Any, Protocol
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     Alert,
     CapabilityDenied,
@@ -26,10 +31,6 @@ from gnomon_context import (
 )
 from gnomon_context._held import HeldManager
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, global_context, virtual_clock
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from trio.testing import MockClock, trio_test
 
 NAMES = ["a", "b", "c", "orders", "e-mail"]
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
-from gnomon_context import Alert, IllegalPhase, LocalHook, RequestOutcome, RequestPhase
-from gnomon_context.runtime import commit, pass_through
-from gnomon_context.testing import global_context, local_context
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gnomon_context import Alert, IllegalPhase, LocalHook, RequestOutcome, RequestPhase, TrackedTask
+from gnomon_context.runtime import commit, pass_through, rebuild
+from gnomon_context.testing import global_context, local_context
 
 LIFECYCLE = "received routed authorized validated processing responding completed".split()
 
@@ -188,6 +190,38 @@ def test_a_compensation_after_the_commit_is_refused() -> None:
     untouched = local_context()
     commit(untouched)
     assert untouched.extras is None
+
+
+def test_a_context_is_rebuilt() -> None:
+    was = local_context(path="/a", client_id="c")
+    was.compensate(sync_hook, 1)
+    task = TrackedTask("task", False, trio.CancelScope())
+    lctx = local_context()
+    rebuild(lctx)
+    assert lctx.extras is None and lctx.phase is RequestPhase.RECEIVED
+    assert was.extras is not None
+    rebuild(
+        lctx,
+        meta=was.meta,
+        phase=RequestPhase.FAILED,
+        cancel_reason="disconnect",
+        outcome=RequestOutcome("disconnect"),
+        tasks=[task],
+        compensations=was.extras.compensations,
+    )
+    assert lctx.meta is was.meta and lctx.request_id == was.request_id
+    assert (lctx.phase, lctx.cancel_reason, lctx.outcome) == (
+        "failed",
+        "disconnect",
+        RequestOutcome("disconnect"),
+    )
+    assert lctx.tasks == (task,) and lctx.extras is not None
+    assert [(step.fn, step.args) for step in lctx.extras.compensations] == [(sync_hook, (1,))]
+
+
+def test_deadlines_outside_of_a_run() -> None:
+    lctx = local_context(timeout=5)
+    assert lctx.remaining() == lctx.deadline == 5
 
 
 def test_the_first_outcome_stays() -> None:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     ContextClosed,
     DeadlineExceeded,
@@ -15,7 +17,6 @@ from gnomon_context import (
     open_global_context,
     open_local_context,
 )
-from trio.testing import MockClock, trio_test
 
 
 @trio_test

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import trio
-from gnomon_context import SharedState, StateError
-from gnomon_context.testing import global_context
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gnomon_context import SharedState, StateError
+from gnomon_context.testing import global_context
 
 
 @given(

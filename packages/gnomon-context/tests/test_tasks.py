@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     Alert,
     ContextClosed,
@@ -22,7 +24,6 @@ from gnomon_context import (
 )
 from gnomon_context.runtime import begin, end, join_tasks, run_cleanups
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, local_context, virtual_clock
-from trio.testing import MockClock, trio_test
 
 
 async def work(seconds: float, error: BaseException | None = None) -> float:

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from trio.testing import MockClock, trio_test
+
 from gnomon_context import (
     ContextClosed,
     Delivery,
@@ -26,10 +31,6 @@ from gnomon_context.testing import (
     local_context,
     virtual_clock,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
-from trio.testing import MockClock, trio_test
 
 OVERFLOWS = ["wait", "drop_oldest", "refuse"]
 

@@ -96,6 +96,7 @@ __all__ = [
     "open_local_context",
 ]
 
+_name = ""
 for _name in __all__:
     globals()[_name].__module__ = __name__
 del _name

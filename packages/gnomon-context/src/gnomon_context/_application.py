@@ -60,12 +60,20 @@ class MemoryWatch:
     interval: float
 
 
+def _current_time() -> float:
+    """The clock of an application that is not running, also outside of trio, where it stands still."""
+    try:
+        return trio.current_time()
+    except RuntimeError:
+        return 0.0
+
+
 @final
 class Application:
     """The running application behind every `GlobalContext` of it."""
 
     def __init__(self, *, max_detached: int) -> None:
-        self.clock: Callable[[], float] = trio.current_time
+        self.clock: Callable[[], float] = _current_time
         self.nursery: trio.Nursery | None = None
         self.live: set[LocalContext] = set()
         self.unarmed = trio.Event()

@@ -28,6 +28,7 @@ class ConfigValidator(Protocol):
 
     def validate(self, value: Any) -> Any:
         """Return the valid form of `value`, or raise."""
+        ...
 
 
 @final

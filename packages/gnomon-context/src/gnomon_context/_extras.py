@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ HookPoint: TypeAlias = Literal["before", "after", "catch"]
 
 def name_of(fn: object) -> str:
     """The name a function shows in reports."""
-    named = fn
-    while hasattr(named, "func"):  # functools.partial
+    named: Any = fn
+    while isinstance(named, partial):
         named = named.func
     return str(getattr(named, "__qualname__", None) or type(named).__qualname__)
 

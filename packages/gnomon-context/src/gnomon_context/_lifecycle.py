@@ -14,7 +14,7 @@ from ._errors import StartupFailed
 from ._extras import name_of
 
 HealthStatus: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
-_WORSE: dict[str, int] = {"healthy": 0, "degraded": 1, "unhealthy": 2}
+_FROM_BEST: tuple[HealthStatus, ...] = ("healthy", "degraded", "unhealthy")
 
 Alerts: TypeAlias = Callable[[str, BaseException | None, dict[str, Any]], None]
 
@@ -166,8 +166,9 @@ def _status_of(answer: Any, critical: bool) -> tuple[HealthStatus, str]:
         return "healthy", ""
     if answer is False:
         return failed, ""
-    if answer in _WORSE:
-        return answer, ""
+    for status in _FROM_BEST:
+        if answer == status:
+            return status, ""
     return failed, f"the check returned a {type(answer).__qualname__}: it is a status, a boolean or None"
 
 
@@ -193,5 +194,5 @@ async def run_checks(checks: list[Check]) -> HealthReport:
         for index, check in enumerate(checks):
             nursery.start_soon(_run_check, check, results, index, name=f"health check {check.name}")
     found = tuple(results[index] for index in range(len(checks)))
-    worst: HealthStatus = max((each.status for each in found), key=_WORSE.__getitem__, default="healthy")
-    return HealthReport(worst, found)
+    worst = max((_FROM_BEST.index(each.status) for each in found), default=0)
+    return HealthReport(_FROM_BEST[worst], found)

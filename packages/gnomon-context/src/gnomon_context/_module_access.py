@@ -31,12 +31,15 @@ class ModuleLookup(Protocol):
     def __getitem__(self, key: str) -> Any: ...
     def __getitem__(self, key: Any) -> Any:
         """The running module under `key`."""
+        ...
 
     def __contains__(self, key: object) -> bool:
         """Whether a module is registered under `key`."""
+        ...
 
     def __iter__(self) -> Iterator[str]:
         """The names of all registered modules."""
+        ...
 
 
 @final

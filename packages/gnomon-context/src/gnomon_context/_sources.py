@@ -15,15 +15,19 @@ class Sources(Protocol):
     @property
     def random(self) -> random.Random:
         """The generator of random values."""
+        ...
 
     def now(self) -> datetime:
         """The wall clock, timezone-aware."""
+        ...
 
     def monotonic(self) -> float:
         """A clock that never goes back, in seconds."""
+        ...
 
     def uuid(self) -> uuid.UUID:
         """A unique id."""
+        ...
 
 
 @final

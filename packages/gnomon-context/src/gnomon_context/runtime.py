@@ -8,6 +8,7 @@ order of the lifecycle: `begin`, the handler, `join_tasks`, on failure `run_fail
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ._current import current
 from ._ending import (
@@ -20,16 +21,19 @@ from ._ending import (
     run_compensations,
     run_failure_callbacks,
 )
-from ._extras import LocalHook
+from ._extras import LocalHook, Step
 from ._global import GlobalContext
 from ._local import NOTHING, ClosedContext, LocalContext
-from ._outcome import CancelReason
+from ._meta import RequestMeta
+from ._outcome import CancelReason, RequestOutcome
 from ._phase import RequestPhase
+from ._tasks import TrackedTask
 
 __all__ = [
     "EXIT_LIMIT",
     "LocalHook",
     "Observe",
+    "Step",
     "StepReport",
     "begin",
     "cancel_live",
@@ -38,6 +42,7 @@ __all__ = [
     "join_tasks",
     "move_deadline",
     "pass_through",
+    "rebuild",
     "run_cleanups",
     "run_compensations",
     "run_failure_callbacks",
@@ -89,6 +94,46 @@ def pass_through(lctx: LocalContext, phase: RequestPhase) -> None:
         return
     for step in ahead[: ahead.index(phase) + 1]:
         lctx.advance(step)
+
+
+def rebuild(
+    lctx: LocalContext,
+    *,
+    meta: RequestMeta | None = None,
+    phase: RequestPhase | None = None,
+    cancel_reason: CancelReason | None = None,
+    outcome: RequestOutcome | None = None,
+    tasks: Iterable[TrackedTask] = (),
+    compensations: Iterable[Step] = (),
+) -> None:
+    """Put a fresh context into the state of one that was: for whoever restores a stored request.
+
+    Nothing is checked, watched or started: the tasks stand as they are given.
+
+    Args:
+        lctx: a context that nobody has used yet.
+        meta: its metadata, identity included.
+        phase: where it was, whatever the moves that led there.
+        cancel_reason: why it was cancelled, if it was.
+        outcome: how it ended, if it had.
+        tasks: what it had started.
+        compensations: what would undo it, oldest first.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> rebuild(lctx, phase=RequestPhase.PROCESSING)
+    >>> lctx.phase
+    <RequestPhase.PROCESSING: 'processing'>
+    """
+    if meta is not None:
+        lctx._meta, lctx._request_id, lctx._received_ns = meta, meta.request_id, meta.received_ns
+    lctx._phase = phase or lctx._phase
+    lctx._cancel_reason = cancel_reason
+    lctx._outcome = outcome
+    for task in tasks:
+        lctx._more().tasks.append(task)
+    for step in compensations:
+        lctx._more().compensations.append(step)
 
 
 def move_deadline(lctx: LocalContext, deadline: float) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "virtual_clock",
 ]
 
+_name = ""
 for _name in __all__:
     globals()[_name].__module__ = __name__
 del _name

@@ -7,13 +7,14 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
+from hypothesis import given, note
+from hypothesis import strategies as st
+
 from gnomon_gtype import GType, UnsupportedSchema
 from gnomon_gtype._checks import json_equal
 from gnomon_gtype._interpret import REFUSED, interpret
 from gnomon_gtype._json_schema_emit import emit
 from gnomon_gtype._json_schema_import import read
-from hypothesis import given, note
-from hypothesis import strategies as st
 
 NAMES = st.sampled_from(["a", "b", "ab", "b2", ""])
 TEXTS = st.one_of(NAMES, st.sampled_from(["abc", "é", "😀", "12", "a1"]))

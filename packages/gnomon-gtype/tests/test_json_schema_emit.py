@@ -7,19 +7,22 @@ import decimal
 import doctest
 import enum
 import json
+import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
 
 import jsonschema_rs
+import pydantic
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic_core import core_schema
+
 from gnomon_gtype import Email, GType, Sensitive, _json_schema_emit
 from gnomon_gtype import schema as t
 from gnomon_gtype._json_schema_emit import emit
 from gnomon_gtype._json_schema_import import read
 from gnomon_gtype.testing import values
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pydantic_core import core_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 HEX = "[0-9A-Fa-f]"
@@ -425,6 +428,51 @@ def test_a_map_whose_keys_are_recursive():
     jsonschema_rs.meta.validate(found)
     endless = t.Definitions(t.Map(t.Ref("K")), (("K", t.Union((t.Ref("K"), t.String(1)))),))
     assert emit(endless, "validation")["propertyNames"] == {"anyOf": [{}, {"type": "string", "minLength": 1}]}
+
+
+def test_a_class_that_describes_itself_is_asked():
+    class Inner(pydantic.BaseModel):
+        when: datetime.date = pydantic.Field(default=datetime.date(2020, 1, 1))
+
+    class Model(pydantic.BaseModel):
+        inner: list[Inner]
+
+    class Odd(pydantic.BaseModel):
+        call: typing.Callable[[], int]
+
+    class Inner_(TypedDict):  # noqa: N801
+        x: int
+
+    Inner_.__name__ = "Inner"
+
+    class Whole(TypedDict):
+        own: Inner_
+        a: Model
+        b: Model
+        odd: Odd
+
+    gtype = GType(Whole)
+    found = gtype.json_schema()
+    assert [found["properties"][name].get("$ref") for name in ("own", "a", "b", "odd")] == [
+        "#/$defs/Inner", "#/$defs/Model", "#/$defs/Model", None
+    ]  # fmt: skip
+    assert found["$defs"]["Model"]["properties"]["inner"]["items"] == {"$ref": "#/$defs/Inner_2"}
+    assert found["$defs"]["Inner_2"]["properties"]["when"]["format"] == "date"
+    assert "required" not in found["$defs"]["Inner_2"]
+    assert gtype.json_schema(mode="serialization")["$defs"]["Inner_2"].get("required") is None
+    assert found["properties"]["odd"]["$comment"].endswith("Odd decides")
+    jsonschema_rs.meta.validate(found)
+
+
+class Looping(pydantic.BaseModel):
+    me: Looping | None = None
+
+
+def test_a_class_that_describes_itself_may_recur():
+    found = GType(list[Looping]).json_schema()
+    assert found["items"]["$ref"] == "#/$defs/Looping"
+    assert jsonschema_rs.Draft202012Validator(found).is_valid([{"me": {"me": None}}])
+    assert not jsonschema_rs.Draft202012Validator(found).is_valid([{"me": 1}])
 
 
 def test_an_unknown_mode_is_refused():

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import jsonschema_rs
 import pytest
+
 from gnomon_gtype import GType, _json_schema_import
 from gnomon_gtype import schema as t
 from gnomon_gtype._json_schema_emit import emit

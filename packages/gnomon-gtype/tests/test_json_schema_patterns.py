@@ -8,11 +8,12 @@ import shutil
 import subprocess
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from gnomon_gtype._json_schema_pattern_tokens import UntranslatablePattern
 from gnomon_gtype._json_schema_patterns import ecma_to_engine, engine_to_ecma, engine_to_python
 from gnomon_gtype.schema import FORMATS, check_pattern, found_in
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ROWS: list[tuple[str, list[str], list[str]]] = [
     (r"^\d+$", ["12"], ["", "٣", "12\n"]),  # digits are ASCII to ECMA-262, and $ is the end

@@ -9,10 +9,11 @@ import urllib.request
 from typing import Any
 
 import pytest
-from gnomon_gtype import GType, UnsupportedSchema
-from gnomon_gtype._json_schema_import import read
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gnomon_gtype import GType, UnsupportedSchema
+from gnomon_gtype._json_schema_import import read
 
 REFUSED: list[tuple[Any, str, str, str]] = [
     # document, keyword, pointer, a part of the reason

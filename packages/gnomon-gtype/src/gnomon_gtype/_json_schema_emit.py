@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
+from gnomon_gtype._json_schema_emit_foreign import own_document, renamed
 from gnomon_gtype._json_schema_emit_scalars import Doc, jsonable, key_texts, lengths, scalar
 from gnomon_gtype._json_schema_import_document import DIALECT
 from gnomon_gtype._json_schema_patterns import engine_to_ecma
@@ -56,6 +57,7 @@ class _Emitter:
         self.names: dict[tuple[str, bool], str] = {}
         self.shared: dict[tuple[int, bool], tuple[str, bool]] = {}
         self.pending: list[tuple[str, Schema, bool]] = []
+        self.foreign: dict[int, Doc] = {}
 
     def document(self) -> Doc:
         """The whole document."""
@@ -186,9 +188,23 @@ class _Emitter:
         return doc
 
     def opaque(self, node: c.Opaque) -> Doc:
-        doc: Doc = {}
+        if id(node.cls) not in self.foreign:
+            self.foreign[id(node.cls)] = self._adopted(own_document(node, output=self.output))
+        doc = dict(self.foreign[id(node.cls)])
         self.lose(doc, f"{node.id} decides")
         return doc
+
+    def _adopted(self, own: Doc) -> Doc:
+        """A document that a class gave, its definitions moved to ours."""
+        parts = own.pop("$defs", {})
+        names: dict[str, str] = {}
+        for name in parts:
+            names[name] = next(free for free in self._candidates(name) if free not in self.defs)
+            self.defs[names[name]] = {}
+        for name, part in parts.items():
+            self.defs[names[name]] = renamed(part, names)
+        doc = renamed(own, names)
+        return _reference(self._define(str(doc["title"]), doc)) if "title" in doc else doc
 
     def array(self, node: c.Array) -> Doc:
         doc: Doc = {"type": "array"}

@@ -5,14 +5,18 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import trio_test
+
 from gnomon_context import ContextClosed, ContextKey, Execution, GlobalContext, LocalContext, RequestPhase
 from gnomon_context.runtime import begin, end, join_tasks
 from gnomon_snapshot import Limits, Lost, Snapshot, capture, restore
 from gnomon_snapshot.testing import difference
 from gnomon_snapshot.testing.strategies import TYPES, graphs, values
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import trio_test
+
+# each example of these does the work of several
+FEWER = settings(max_examples=settings().max_examples // 3)
 
 
 class Request:
@@ -412,6 +416,7 @@ def test_restoring_gives_back_exactly_what_was_there(lctx):
     assert plain(lctx) == plain(restored)
 
 
+@FEWER
 @given(requests())
 def test_two_restored_contexts_share_nothing(lctx):
     snapshot = capture(lctx, types=TYPES)

@@ -1,5 +1,7 @@
 """What is captured comes back as it was, through bytes."""
 
+from hypothesis import given
+
 from gnomon_context import GlobalContext, LocalContext
 from gnomon_snapshot import Snapshot, capture
 from gnomon_snapshot._build import Builder
@@ -7,7 +9,6 @@ from gnomon_snapshot._decode import _Rebuild, raw
 from gnomon_snapshot._format import unpack
 from gnomon_snapshot.testing import difference
 from gnomon_snapshot.testing.strategies import TYPES, graphs, values
-from hypothesis import given
 
 
 def through_bytes(value):

@@ -13,13 +13,16 @@ from gnomon_snapshot._errors import (
     StoreError,
     TypesError,
 )
+from gnomon_snapshot._exchange import export_snapshots, import_snapshots
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._patch import Operation, apply, diff
 from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
 from gnomon_snapshot._restore import restore
+from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._sqlite import SqliteStore
 from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
+from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._types import Types
 from gnomon_snapshot._views import PendingCompensation, RequestState, ResponseState, TaskState
 
@@ -43,6 +46,7 @@ __all__ = [
     "ResponseLike",
     "ResponseState",
     "Retention",
+    "Sampling",
     "Snapshot",
     "SnapshotCorrupt",
     "SnapshotError",
@@ -53,12 +57,15 @@ __all__ = [
     "StoreError",
     "Summary",
     "TaskState",
+    "Timeline",
     "Types",
     "TypesError",
     "WriterStatistics",
     "apply",
     "capture",
     "diff",
+    "export_snapshots",
+    "import_snapshots",
     "restore",
 ]
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from cbor2 import CBORTag
+
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._errors import SnapshotCorrupt
 from gnomon_snapshot._records import Lost, Record, RecordedError
@@ -42,7 +44,7 @@ class Builder:
         if number == tag.EXCEPTION:
             return self._exception(_text(content[0]), group=content[7] is not None)
         cls = self.types.find(_text(content[0]), "subclass")
-        if cls is None:
+        if cls is None or _is_lost(content[1]):
             return Record(_text(content[0]), {}, kind="subclass")
         base = next((base for base in cls.__mro__ if base in _MUTABLE), None)
         return None if base is None else base.__new__(cls)
@@ -141,6 +143,11 @@ def _text(value: Any) -> str:
     if type(value) is not str:
         raise SnapshotCorrupt(f"a name is text, not {value!r:.100}")
     return value
+
+
+def _is_lost(content: Any) -> bool:
+    """Whether a part was lost, built or not."""
+    return type(content) is Lost or (type(content) is CBORTag and content.tag == tag.LOST)
 
 
 def _set_fields(value: Any, fields: dict[str, Any]) -> None:

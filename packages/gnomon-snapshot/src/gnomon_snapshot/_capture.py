@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from cbor2 import CBORTag
-from gnomon_context import LocalContext
 
+from gnomon_context import LocalContext
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits

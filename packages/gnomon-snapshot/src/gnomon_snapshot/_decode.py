@@ -47,7 +47,7 @@ def decode(encoded: bytes, types: Types) -> dict[str, Any]:
     except _Shared:
         try:
             body = _Rebuild(Builder(types), raw(encoded)).body
-        except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             raise SnapshotCorrupt(f"the body of the snapshot cannot be read: {error}") from error
     if type(body) is not dict:
         raise SnapshotCorrupt("the body of a snapshot is a map")
@@ -160,8 +160,6 @@ class _Rebuild:
             return self._fill({}, node, self._fill_dict)
         if cls is list:
             return self._fill([], node, self._fill_list)
-        if cls is not CBORTag:
-            raise SnapshotCorrupt(f"{node!r:.100} does not belong into a snapshot")
         number, content = node.tag, node.value
         if number == tag.REF:
             return self._look_up(content)

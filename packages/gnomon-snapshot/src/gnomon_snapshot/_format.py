@@ -24,25 +24,25 @@ _START: Final = len(MAGIC) + 1 + 32
 MAX_DEPTH: Final = 400  # 64 containers are at most four CBOR containers each, and some for the frame
 
 
-def pack(body: dict[str, Any]) -> bytes:
+def pack(body: dict[str, Any], *, magic: bytes = MAGIC) -> bytes:
     """Encode a tree into an envelope."""
     try:
         encoded = cbor2.dumps(body)
     except UnicodeEncodeError:
         encoded = cbor2.dumps(_without_surrogates(body))
     version = bytes((VERSION,))
-    return MAGIC + version + hashlib.sha256(version + encoded).digest() + encoded
+    return magic + version + hashlib.sha256(version + encoded).digest() + encoded
 
 
-def unpack(data: bytes) -> bytes:
+def unpack(data: bytes, *, magic: bytes = MAGIC) -> bytes:
     """Check an envelope and return the encoded body.
 
     Raises:
         SnapshotCorrupt: It is none, or it was changed.
         SnapshotTooNew: A later release wrote it.
     """
-    if not data.startswith(MAGIC):
-        raise SnapshotCorrupt("these bytes are no snapshot: one begins with GNSN")
+    if not data.startswith(magic):
+        raise SnapshotCorrupt(f"these bytes are no snapshot: one begins with {magic.decode()}")
     if len(data) <= _START:
         raise SnapshotCorrupt(f"the snapshot is cut: {len(data)} bytes are left of it")
     version, digest, encoded = data[4:5], data[5:_START], data[_START:]

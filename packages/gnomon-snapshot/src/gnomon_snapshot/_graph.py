@@ -308,13 +308,12 @@ class Graph:
         if type(held) is CBORTag:  # they do not fit, and nothing of them was copied
             self.seen[id(value)] = node = CBORTag(tag.LOST, [name, f"{len(fields)} fields", held.value[2]])
             return node
-        depth += 1
         if number == tag.ENUM:
-            content += [held["name"], self.copy(first, depth)]
+            content += [held["name"], self.copy(first, depth + 1)]
         elif number == tag.SUBCLASS:
             content += [self.copy(first, depth), held]
         elif number == tag.EXCEPTION:
-            content += self._error(first, held, depth)
+            content += self._error(first, held, depth + 1)
         else:
             content.append(held)
         return node

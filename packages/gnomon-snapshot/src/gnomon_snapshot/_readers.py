@@ -13,7 +13,6 @@ from types import FunctionType, ModuleType, TracebackType
 from typing import Any, NamedTuple, TypeAlias
 
 from gnomon_context import GlobalContext, LocalContext
-
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._records import Lost, Record, RecordedError
 from gnomon_snapshot._types import is_python_class, kind_of, members_of, name_of

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import reprlib
-from typing import Any, Literal, NamedTuple, TypeAlias, final
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, final
+
+from gnomon_snapshot._errors import SnapshotError
 
 RecordKind: TypeAlias = Literal["object", "namedtuple", "enum", "subclass"]
 LossReason: TypeAlias = Literal[
@@ -112,7 +114,7 @@ class Record:
 
 
 @final
-class RecordedError(Exception):
+class RecordedError(SnapshotError):
     """An exception of a class that the reader did not register; cause, context and notes are in their places.
 
     Attributes:
@@ -120,6 +122,8 @@ class RecordedError(Exception):
         fields: What the exception carried besides its arguments.
         members: The exceptions of a group.
     """
+
+    code: ClassVar[str] = "recorded_error"
 
     def __init__(
         self,

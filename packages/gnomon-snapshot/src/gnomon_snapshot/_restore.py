@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NoReturn, final
 
 import trio
+
 from gnomon_context import Execution, GlobalContext, LocalContext, RequestOutcome, TrackedTask
 from gnomon_context._extras import Step
-
 from gnomon_snapshot._errors import SnapshotError
 from gnomon_snapshot._records import Lost, RecordedError
 from gnomon_snapshot._snapshot import Snapshot

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, final
 
 from gnomon_context import Execution, RequestMeta, RequestPhase
-
 from gnomon_snapshot._decode import decode, raw
 from gnomon_snapshot._errors import SnapshotCorrupt
 from gnomon_snapshot._format import digest_of, pack, unpack

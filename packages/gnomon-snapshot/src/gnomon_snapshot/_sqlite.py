@@ -170,8 +170,13 @@ class SqliteStore:
     async def _write(self, work: Callable[[apsw.Connection], T], *, transaction: bool = True) -> T:
         def run() -> T:
             if self._writer is None:
-                self._writer = self._open()
-                _prepare(self._writer)
+                opened = self._open()
+                try:
+                    _prepare(opened)
+                except BaseException:
+                    opened.close()
+                    raise
+                self._writer = opened
             if not transaction:
                 return work(self._writer)
             self._writer.execute("BEGIN IMMEDIATE")
@@ -230,32 +235,35 @@ def _explain(error: apsw.Error) -> str:
 
 
 def _prepare(connection: apsw.Connection) -> None:
-    """Make the schema in a new file, or see that it is ours."""
-    version = connection.pragma("user_version")
-    if version == 0:
+    """Make the schema in a new file, or see that it is ours; a file of something else is not touched."""
+    if connection.pragma("user_version") == 0 and not _has_tables(connection):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if connection.pragma("user_version") == 0:  # no other process was faster
-                if list(connection.execute("SELECT name FROM sqlite_schema LIMIT 1")):
-                    raise StoreError(
-                        f"{connection.filename} is a database of something else: choose another file"
-                    )
-                connection.execute(_SCHEMA)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return
+        _create(connection)
     if connection.pragma("application_id") != APPLICATION_ID:
         raise StoreError(f"{connection.filename} is a database of something else: choose another file")
+    version = connection.pragma("user_version")
     if version > SCHEMA_VERSION:
         raise StoreError(
             f"{connection.filename} has schema version {version}, and this release knows {SCHEMA_VERSION}: update it"
         )
+
+
+def _has_tables(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get)
+
+
+def _create(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not _has_tables(connection):  # no other process was faster
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _put(connection: apsw.Connection, snapshots: tuple[Snapshot, ...]) -> None:

@@ -20,13 +20,13 @@ _HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
 BASES: tuple[type, ...] = (dict, list, tuple, set, frozenset, str, bytes, int, float)
 
 
+_module_of = type.__dict__["__module__"].__get__
+_qualname_of = type.__dict__["__qualname__"].__get__
+
+
 def name_of(cls: type) -> str:
-    """Module and qualified name, bounded, without trusting what the class says of itself."""
-    module = cls.__dict__.get("__module__")
-    if not isinstance(module, str):
-        module = type.__dict__["__module__"].__get__(cls) if type(cls) is type else "?"
-    name = type.__dict__["__qualname__"].__get__(cls)
-    return f"{module}.{name}"[:200]
+    """Module and qualified name, bounded, past whatever a metaclass makes of attributes."""
+    return f"{_module_of(cls)}.{_qualname_of(cls)}"[:200]
 
 
 @functools.lru_cache(maxsize=2048)
@@ -66,6 +66,8 @@ def members_of(cls: type) -> tuple[tuple[str, Any], ...]:
     """The slots of a class: name and descriptor, read without calling code of the class."""
     found: dict[str, Any] = {}
     for base in cls.__mro__:
+        if is_python_class(base) and "__slots__" not in base.__dict__:
+            continue  # made in C, its members are not all that it holds
         for name, descriptor in base.__dict__.items():
             if name in _NOT_FIELDS or not isinstance(descriptor, MemberDescriptorType):
                 continue

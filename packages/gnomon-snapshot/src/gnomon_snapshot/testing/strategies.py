@@ -146,11 +146,10 @@ def errors() -> st.SearchStrategy[BaseException]:
 
 
 def _chained(error: BaseException, other: BaseException, explicit: bool) -> BaseException:
-    if error is not other:
-        if explicit:
-            error.__cause__ = other
-        else:
-            error.__context__ = other
+    if explicit:
+        error.__cause__ = other
+    else:
+        error.__context__ = other
     error.add_note("noted")
     return error
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 import trio.testing
-from gnomon_orchestrator.testing import Bench
 from hypothesis import HealthCheck, settings
+
+from gnomon_orchestrator.testing import Bench
 
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile(

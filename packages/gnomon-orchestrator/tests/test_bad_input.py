@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from trio.testing import trio_test
+
 from gnomon_context import LocalContext, open_global_context
 from gnomon_orchestrator import DuplicateHook, Hook, NoAnswer, Orchestrator, ScopeLeaked, UnexpectedReturn
 from gnomon_orchestrator._leaks import close_leaks, innermost
 from gnomon_orchestrator.testing import Bench, FakeRequest, FakeResponse, Refused
-from trio.testing import trio_test
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "lifecycle.md"
 CASES = {}

@@ -7,11 +7,12 @@ import inspect
 import itertools
 
 import pytest
-from gnomon_orchestrator import BindingError, Hook, InvalidHook, Orchestrator
-from gnomon_orchestrator.testing import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import trio_test
+
+from gnomon_orchestrator import BindingError, Hook, InvalidHook, Orchestrator
+from gnomon_orchestrator.testing import Bench
 
 FOUR = ("req", "res", "lctx", "gctx")
 KINDS = inspect.Parameter

@@ -6,6 +6,8 @@ from datetime import UTC
 
 import pytest
 import trio
+from trio.testing import trio_test
+
 from gnomon_context import RequestPhase, current_context
 from gnomon_orchestrator import (
     EVENT_KINDS,
@@ -26,7 +28,6 @@ from gnomon_orchestrator.testing import (
     FakeValidator,
 )
 from gnomon_orchestrator.testing._bench import Refused
-from trio.testing import trio_test
 
 
 async def handler(req, res, lctx, gctx):

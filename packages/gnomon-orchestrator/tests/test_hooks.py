@@ -7,6 +7,8 @@ import threading
 
 import pytest
 import trio
+from trio.testing import trio_test
+
 from gnomon_context import ContextClosed, LocalContext, current_context, open_global_context
 from gnomon_orchestrator import (
     Hook,
@@ -18,7 +20,6 @@ from gnomon_orchestrator import (
     UnknownHook,
 )
 from gnomon_orchestrator.testing import Bench, FakeRequest, FakeResponse, FakeValidator
-from trio.testing import trio_test
 
 
 def answer(req, res, lctx, gctx):
@@ -266,7 +267,7 @@ async def test_the_moments_around_sending(autojump_clock):
             assert outcome.kind == ("ok" if status == 200 else "error")
             assert bench.ran == ["after", "first False", f"last {bench.res.sent}"]
             assert bench.res.sent[0] == status
-            assert len([event for event in of(bench, "hook.error")]) == 2
+            assert len(of(bench, "hook.error")) == 2
 
     class Fatal(BaseException):
         pass

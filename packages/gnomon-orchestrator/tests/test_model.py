@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 import trio
 import trio.testing
+from hypothesis import example, given
+
 from gnomon_context import open_global_context
 from gnomon_orchestrator.testing import (
     Act,
@@ -21,7 +23,6 @@ from gnomon_orchestrator.testing import (
     performed,
 )
 from gnomon_orchestrator.testing.strategies import scenarios
-from hypothesis import example, given
 
 
 class Onlooker:

@@ -7,11 +7,12 @@ from collections import Counter
 import pytest
 import trio
 import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gnomon_orchestrator import Hook
 from gnomon_orchestrator.testing import Bench, FakeValidator, Performance, Refused
 from gnomon_orchestrator.testing.strategies import scenarios
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def run(bench, *args, **options):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+
 from gnomon_orchestrator import EVENT_KINDS, Hook
 from gnomon_orchestrator.testing import Bench, FakeGuard, FakeValidator, Invalid, Refused
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from trio.testing import trio_test
+
 from gnomon_orchestrator import Hook
 from gnomon_orchestrator.testing import Refused
-from trio.testing import trio_test
 
 
 def failing(error):

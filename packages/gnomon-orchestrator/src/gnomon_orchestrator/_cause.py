@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import trio
+
 from gnomon_context import DeadlineExceeded, LocalContext
 
 from ._errors import RequestCancelled

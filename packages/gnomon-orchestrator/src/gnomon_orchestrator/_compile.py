@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import trio
+
 from gnomon_context import RequestOutcome, RequestPhase
 from gnomon_context.runtime import begin, end, move_deadline
 
@@ -90,6 +91,7 @@ class _Writer:
         if plan.timeout is not None:
             yield f"    if lctx.deadline == inf: move_deadline(lctx, now() + {float(plan.timeout)!r})"
         yield "    begin(lctx)"
+        yield "    advance = lctx.advance"
         yield "    step = -1"
         if LEAKS_SHOW:
             yield "    task = current_task()"
@@ -185,7 +187,7 @@ class _Writer:
             yield f"except Exception as error: {hear} = {also}give_up({hear}_, id_, error)"
 
     def _advance(self, phase: RequestPhase) -> Iterator[str]:
-        yield f"lctx.advance({phase.name})"
+        yield f"advance({phase.name})"
         if "phase" in self.plan.table:
             yield "n = clock()"
             yield from self._event("phase", phase.value, detail=repr(self.phase.value))
@@ -274,7 +276,7 @@ class _Writer:
         # Whether the answer came from a hook on the way in decides what the phase was.
         if "phase" in plan.table:
             yield "before = lctx.phase.value"
-        yield f"lctx.advance({RequestPhase.RESPONDING.name})"
+        yield f"advance({RequestPhase.RESPONDING.name})"
         if "phase" in plan.table:
             yield "n = clock()"
             yield from self._event("phase", "responding", detail="before")

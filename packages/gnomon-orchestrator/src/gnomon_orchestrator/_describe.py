@@ -34,8 +34,12 @@ class StepDescription:
     options: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        options = " ".join(f"{name}={value}" for name, value in self.options.items())
+        options = " ".join(f"{name}={_shown(value)}" for name, value in self.options.items())
         return f"{self.way:<4} {self.what:<11} {self.level or '':<6}  {self.name}  {options}".rstrip()
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

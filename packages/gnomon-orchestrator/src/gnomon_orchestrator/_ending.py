@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
+
 from gnomon_context import RequestOutcome, RequestPhase
 from gnomon_context.runtime import (
     commit,
@@ -102,6 +103,7 @@ class Ending:
         "catch_at",
         "entry",
         "fatal",
+        "first_at",
         "local_after",
         "local_catch",
         "plan",
@@ -123,6 +125,7 @@ class Ending:
         self.fatal: BaseException | None = None
         self.callbacks_run = False
         self.catch_at = 0
+        self.first_at = 0
         self.local_after: set[int] = set()
         self.local_catch: set[int] = set()
         # Whether the one return to step 2 was made.
@@ -156,13 +159,12 @@ class Ending:
             raise
         except BaseException as failure:
             return failure
-        run.lctx.settle("ok")
         return None
 
     async def _send(self) -> None:
         run = self.run
         run.advance(RequestPhase.RESPONDING)
-        await self._moment(self.plan.first_byte)
+        await self._first_byte()
         lctx = run.lctx
         limit = self.plan.stream_timeout
         # The request deadline ends at the first byte; sending has limits of its own.
@@ -171,7 +173,9 @@ class Ending:
         elif lctx.deadline != math.inf:
             move_deadline(lctx, math.inf)
         await run.res.send(self._commit)
-        await self._moment(self.plan.last_byte)
+        # The client has everything: whatever happens from here on changes nothing for it.
+        lctx.settle("ok")
+        await self._last_byte()
 
     def _commit(self) -> None:
         commit(self.run.lctx)
@@ -342,9 +346,8 @@ class Ending:
         limit = self.plan.exit_timeout if cancelled else math.inf
         try:
             with trio.CancelScope(shield=cancelled, deadline=trio.current_time() + limit) as scope:
-                await self._moment(self.plan.first_byte)
+                await self._first_byte()
                 await res.send()
-                await self._moment(self.plan.last_byte)
         except BaseException as raised:
             own = without_cancelled(raised)
             if own is None and run.lctx.cancel_reason is None:
@@ -354,8 +357,11 @@ class Ending:
             if res.started:
                 run.lctx.truncated()
             return res.started or not isinstance(own, Exception) or isinstance(own, trio.BrokenResourceError)
-        if scope.cancelled_caught and res.started:
-            run.lctx.truncated()
+        if scope.cancelled_caught:
+            if res.started:
+                run.lctx.truncated()
+        else:
+            await self._last_byte()
         return True
 
     def _reset(self) -> None:
@@ -440,10 +446,21 @@ class Ending:
         if isinstance(validator, ItemValidator) and hasattr(res.body, "__aiter__"):
             res.body = validated_items(res.body, validator)
 
-    async def _moment(self, entries: Sequence[Entry]) -> None:
-        """Run the hooks of a moment when the answer is decided: a failure goes no further."""
-        for entry in entries:
+    async def _first_byte(self) -> None:
+        """Run the hooks of the moment before the first byte; the answer is decided, so a failure goes no further."""
+        while self.first_at < len(self.plan.first_byte):
+            entry = self.plan.first_byte[self.first_at]
+            self.first_at += 1
             try:
                 await self.run.step(entry, limit=self.plan.exit_timeout)
             except Exception as error:
-                self._keep(error, f"hook at the {entry.name}")
+                self._keep(error, "hook at the first byte")
+
+    async def _last_byte(self) -> None:
+        """Run the hooks of the moment after the last byte, cancelled or not."""
+        for entry in self.plan.last_byte:
+            try:
+                with trio.move_on_after(self.plan.exit_timeout, shield=True):
+                    await self.run.step(entry)
+            except BaseException as error:
+                self._keep(error, "hook at the last byte")

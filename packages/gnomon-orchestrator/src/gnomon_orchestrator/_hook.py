@@ -106,7 +106,7 @@ class Hook:
     def options(self) -> dict[str, object]:
         """The options that differ from their defaults, as ``describe()`` shows them."""
         shown: dict[str, object] = {}
-        for name, default in (("timeout", None), ("retries", 0), ("backoff", 0.0), ("at", None)):
+        for name, default in (("timeout", None), ("retries", 0), ("backoff", 0.0)):
             if (value := getattr(self, name)) != default:
                 shown[name] = value
         if self.retry_on is not Exception and self.retry_on != (Exception,):

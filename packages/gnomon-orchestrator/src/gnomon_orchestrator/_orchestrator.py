@@ -55,8 +55,8 @@ class Orchestrator:
     ...     res.text("hello")
     >>> print(orchestrator.plan(hello, name="GET /hello").describe())
     GET /hello
-      in   handler                   hello
-      out  after       global        stamp
+      in   handler             hello
+      out  after       global  stamp
       out  send
     """
 
@@ -229,7 +229,8 @@ class Plan:
         for index, entry in enumerate(others, self.send_index + 1):
             entry.place(index, id, version)
         _require([*self.received, *self.before], [*self.after, *others])
-        self._run = compile_plan(self)
+        # The compiled function takes the place of the method, whose frame would cost each request 0.1 µs.
+        self.run = compile_plan(self)  # type: ignore[method-assign, assignment]
 
     async def run(
         self, req: Question, res: Answer, lctx: LocalContext, gctx: GlobalContext[Any]
@@ -250,7 +251,7 @@ class Plan:
             BaseException: KeyboardInterrupt, SystemExit (and whatever else is no ``Exception``), and a
                 cancellation from outside of the request's scope, when the ending has run.
         """
-        return await self._run(req, res, lctx, gctx)
+        raise NotImplementedError  # pragma: no cover - see __init__
 
     def describe(self) -> PlanDescription:
         """Everything that will run, in its effective order: as data, and as text with ``str()``."""

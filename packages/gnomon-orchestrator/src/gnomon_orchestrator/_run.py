@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trio
+
 from gnomon_context import GlobalContext, LocalContext, RequestPhase
 
 from ._errors import HookTimeout, UnexpectedReturn

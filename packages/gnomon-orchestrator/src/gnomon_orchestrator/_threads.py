@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
+
 from gnomon_context import ContextClosed
 
 if TYPE_CHECKING:

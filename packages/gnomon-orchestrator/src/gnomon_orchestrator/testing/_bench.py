@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import trio
-from gnomon_context import Alert, LocalContext, RequestOutcome, open_global_context
 
+from gnomon_context import Alert, LocalContext, RequestOutcome, open_global_context
 from gnomon_orchestrator import Hook, Orchestrator
 
 from ._fakes import EventLog, FakeRequest, FakeResponse

@@ -12,8 +12,8 @@ from typing import Any
 
 import trio
 import trio.testing
-from gnomon_context import GlobalContext, LocalContext, open_global_context
 
+from gnomon_context import GlobalContext, LocalContext, open_global_context
 from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
 
 from ._bench import FakeGuard, FakeValidator, Refused

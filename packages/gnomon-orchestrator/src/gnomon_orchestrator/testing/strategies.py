@@ -6,11 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from ._scenario import Act, Callback, Child, Interruption, Part, Scenario
+from ._scenario import Act, Callback, CallbackKind, Child, Interruption, Part, Scenario
 
 # What sleeps and what times out do so at different remainders of ten milliseconds: nothing happens at once,
 # so that there is one right order.

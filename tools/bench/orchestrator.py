@@ -1,0 +1,163 @@
+"""Plans: what they cost over the bare handler, and what listeners, timeouts and concurrency add."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+from gnomon_context import LocalContext, open_global_context
+from gnomon_context.runtime import begin, end
+from gnomon_orchestrator import EVENT_KINDS, Hook, LifecycleEvent, Orchestrator, Plan
+
+from bench.harness import Case, Sampler, in_trio
+
+TOGETHER = 5000
+REQUIRES: tuple[str, ...] = ()
+
+RunOne = Callable[[Any, "Response", LocalContext, Any], Awaitable[object]]
+
+
+class Response:
+    """As little as a plan can do with, so that only the plan is measured."""
+
+    __slots__ = ("body", "finished", "started", "status_code")
+
+    def __init__(self) -> None:
+        self.status_code = 200
+        self.started = self.finished = False
+
+    async def send(self, before_first_byte: object = None) -> None:
+        self.started = True
+
+
+class Listens:
+    def __init__(self, *kinds: Any) -> None:
+        self.kinds = kinds or EVENT_KINDS
+
+    def __call__(self, event: LifecycleEvent, /) -> None: ...
+
+
+async def handler(req: object, res: Response, lctx: object, gctx: object) -> None:
+    res.finished = True
+
+
+def sync_hook(req: object, res: object, lctx: object, gctx: object) -> None: ...
+
+
+async def async_hook(req: object, res: object, lctx: object, gctx: object) -> None: ...
+
+
+async def bare(req: object, res: Response, lctx: LocalContext, gctx: object) -> None:
+    """What there is without a plan: the context begins and ends, the handler runs, the answer is sent."""
+    begin(lctx)
+    await handler(req, res, lctx, gctx)
+    await res.send()
+    end(lctx)
+
+
+def hooks(count: int, point: Any, **options: Any) -> list[Hook]:
+    """Half of them async."""
+    return [Hook((sync_hook, async_hook)[n % 2], point, **options) for n in range(count)]
+
+
+def plan(before: int = 0, after: int = 0, *listeners: Listens, more: tuple[Hook, ...] = ()) -> Plan:
+    chosen = [*hooks(before, "before"), *hooks(after, "after"), *more]
+    return Orchestrator(chosen, listeners).plan(handler)
+
+
+def requests(run_one: RunOne) -> Sampler:
+    """Seconds per request, one after the other, with a context each."""
+
+    async def run(count: int) -> None:
+        async with open_global_context() as gctx:
+            res = Response()
+            for _ in range(count):
+                res.finished = False
+                await run_one(None, res, LocalContext(gctx), gctx)
+
+    return in_trio(run)
+
+
+def only(first: Sampler, second: Sampler, count: int) -> Sampler:
+    """The difference of two samplers of the same round, per one of ``count`` things."""
+    return lambda: (first() - second()) / count
+
+
+async def timed(req: object, res: object, lctx: object, gctx: object) -> None: ...
+
+
+async def five_scopes(req: object, res: Response, lctx: LocalContext, gctx: object) -> None:
+    begin(lctx)
+    for _ in range(5):
+        with trio.move_on_after(5.0):
+            await timed(req, res, lctx, gctx)
+    await handler(req, res, lctx, gctx)
+    await res.send()
+    end(lctx)
+
+
+async def sleeper(req: object, res: Response, lctx: object, gctx: object) -> None:
+    await trio.sleep(0.001)
+    res.finished = True
+
+
+def concurrent(width: int, *, planned: bool) -> Sampler:
+    """Seconds of processor time per request, of ``width`` at once that each sleep."""
+    plan = Orchestrator([*hooks(5, "before"), *hooks(5, "after")]).plan(sleeper)
+
+    async def one(gctx: Any) -> None:
+        res = Response()
+        for _ in range(TOGETHER // width):
+            res.finished = False
+            lctx = LocalContext(gctx)
+            if planned:
+                await plan.run(None, res, lctx, gctx)
+            else:
+                begin(lctx)
+                await sleeper(None, res, lctx, gctx)
+                await res.send()
+                end(lctx)
+
+    async def run() -> float:
+        async with open_global_context() as gctx:
+            started = time.thread_time()
+            async with trio.open_nursery() as nursery:
+                for _ in range(width):
+                    nursery.start_soon(one, gctx)
+            return (time.thread_time() - started) / TOGETHER
+
+    return lambda: trio.run(run)
+
+
+def cases() -> list[Case]:
+    calling = requests(bare)
+    zero, ten = plan(), plan(5, 5)
+    heard, heard_ten = plan(0, 0, Listens()), plan(5, 5, Listens())
+    one_kind = plan(5, 5, Listens("request.finished"))
+    scoped = Orchestrator([Hook(timed, timeout=5.0, name=str(n)) for n in range(5)]).plan(handler)
+    ten_samples, zero_samples = requests(ten.run), requests(zero.run)
+    wide = only(concurrent(1000, planned=True), concurrent(1000, planned=False), 1)
+    narrow = only(concurrent(10, planned=True), concurrent(10, planned=False), 1)
+    return [
+        Case("no hooks, over calling the handler", zero_samples, minus=calling, at_most=1.0),
+        Case("10 no-op hooks, over calling the handler", ten_samples, minus=calling, at_most=3.0),
+        Case(
+            "a listener, per event (30 of 10 hooks)",
+            only(requests(heard_ten.run), ten_samples, 30),
+            at_most=0.4,
+        ),
+        Case(
+            "a listener, per event (10 of no hooks)", only(requests(heard.run), zero_samples, 10), at_most=0.4
+        ),
+        Case("a listener of one kind, whole", only(requests(one_kind.run), ten_samples, 1)),
+        Case(
+            "5 async hooks with timeouts, over a plan without hooks",
+            only(requests(scoped.run), zero_samples, 1),
+            only(requests(five_scopes), calling, 1),
+            "5 × trio.move_on_after",
+            at_most=1.2,
+        ),
+        Case("1,000 requests at once: overhead of each", wide, narrow, "10 at once", at_most=1.1, rounds=15),
+    ]

@@ -191,7 +191,7 @@ def test_check_tells_what_can_not_be_imported(tmp_path: Path) -> None:
         forget()
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(projects())
 def test_check_agrees_for_every_generated_project(
     tmp_path_factory: pytest.TempPathFactory, project: Project

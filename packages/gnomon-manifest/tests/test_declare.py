@@ -151,6 +151,7 @@ def test_the_docstring_fills_what_the_decorator_left_open() -> None:
         Deprecated: use b.
 
         Args:
+            these are the arguments
             one (str): the first
                 of them.
             two: the second.

@@ -257,7 +257,7 @@ def test_each_kind_of_edge(tmp_path: Path, statement: str, edge: tuple[str, str]
     assert edge is None or edge in found
 
 
-MADE_ONCE = "b285e9ac358836d1fa5ebe0881fe1f484085dd5323ebfb35fcf2b2a7d6d4b599"
+MADE_ONCE = "ae766509284a1af72a4105997ec3f8a93124e7f4671f87a35d225256fc9ae826"
 PIECES = [
     "x = 1",
     "x: int = 1",
@@ -266,6 +266,7 @@ PIECES = [
     "del x",
     "return x",
     "raise x from y",
+    "res.problem(404, q)",
     "assert x, y",
     "global x; x = 1",
     "x = y = (z := 3)",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gnomon_gtype import GType
 
+from gnomon_gtype import GType
 from gnomon_manifest import Handler, Manifest, ManifestError, build
 from gnomon_manifest.declare import RateLimit
 from gnomon_manifest.testing import write_package
@@ -238,6 +238,13 @@ def test_types_of_request_and_response(manifest_of: Build) -> None:
     ]
 
 
+def test_the_types_of_the_runtime_are_those_of_gtype(manifest_of: Build) -> None:
+    from gnomon_gtype import Email
+
+    source = "from gnomon.types import Email\n@post('/a')\ndef a(req: Request[Email], res, lctx, gctx): ..."
+    assert only(manifest_of(source)).types.body == GType(Email).schema.digest
+
+
 @pytest.mark.parametrize("annotation", ["Any", "object", '"Request"', "Request"])
 def test_a_request_without_types_is_no_finding(manifest_of: Build, annotation: str) -> None:
     source = f"from typing import Any\n@get('/a')\ndef a(req: {annotation}, res, lctx, gctx): ..."
@@ -287,13 +294,18 @@ def test_a_request_without_types_is_no_finding(manifest_of: Build, annotation: s
         ("Request[Annotated[int, Ge()]]", "fails"),
         ("Request[Literal[make()]]", "computed when the program runs"),
         ("Request[Factory]", "needs a name"),
+        ("Request[Initial]", "InitVar"),
+        ("Request[Functional.C]", "has no C"),
+        ("Request[sibling.Bad]", "elsewhere.Elsewhere comes from outside"),
+        ("Place", "is not the Request of the runtime"),
+        ("Request[Annotated[complex, [1]]]", "complex"),
     ],
 )
 def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation: str, words: str) -> None:
     manifest = manifest_of(
         f"""
         import datetime as dt, enum, os, sys, typing
-        from dataclasses import dataclass, field
+        from dataclasses import InitVar, dataclass, field
         from typing import Annotated, Literal, TypedDict
         from annotated_types import Ge, Predicate
         from elsewhere import Elsewhere
@@ -326,6 +338,11 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
         @dataclass
         class Starred:
             a: int = field(**OPTIONS)
+        Place = Place
+        Functional = enum.Enum("Functional", "A B")
+        @dataclass
+        class Initial:
+            a: InitVar[int]
         @dataclass
         class Factory:
             a: int = field(default_factory=OPTIONS["x"])
@@ -338,7 +355,7 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
         @post("/a")
         def a(req: {annotation}, res, lctx, gctx): ...
         """,
-        sibling="",
+        sibling="from elsewhere import Elsewhere\nfrom typing import TypedDict\nclass Bad(TypedDict):\n  a: Elsewhere",
     )
     assert set(codes(manifest)) == {"unresolvable-type"}
     assert any(words in finding.message for finding in manifest.findings), manifest.findings
@@ -364,6 +381,13 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
         ("@get('/a', tags=-'x')", "dynamic-value", "computed when the program runs"),
         ("@get('/a', before=make())", "dynamic-hook", "the hooks for before are computed"),
         ("@get('/a', before=[make()])", "dynamic-hook", "is no function of the project"),
+        ("@get('/a', before=LOOP)", "dynamic-hook", "the hooks for before are computed"),
+        ("@get('/a', timeout=make.seconds)", "dynamic-value", "is not a constant"),
+        ("@get('/a', tags={'a', *'b'} and {**{'a': 1}, 'b': 2})", "dynamic-value", "computed when"),
+        ("@get('/a', tags={**{'a': 1}, 'b': {1}})", None, ""),
+        ("@get(f'/{1.5}')", "dynamic-value", "formatted text"),
+        ("@get('/' + 'x' * 100_000 + 'y')", "dynamic-value", "can not be computed"),
+        ("@get('/a', before=[decorated])", None, ""),
         ("@get('/a', before=[Config])", "dynamic-hook", "is no function of the project"),
         ("@get('/a', before=[os.getcwd])", "dynamic-hook", "is no function of the project"),
         ("@get('/a', before=[late])", "invalid-declaration", "is a hook for after"),
@@ -386,15 +410,22 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
     ],
 )
 def test_what_is_not_static_or_not_valid_is_a_finding(
-    manifest_of: Build, decorator: str, code: str, words: str
+    manifest_of: Build, decorator: str, code: str | None, words: str
 ) -> None:
     manifest = manifest_of(
         f"""
         import os
         def make(): ...
         PATH = make()
+        LOOP = LOOP
+        make()()
+        make().x = 1
         class Config:
+            other_name, seconds = 1, 2
             seconds: float = 1.0
+        @make
+        @before(level="route")
+        def decorated(req): ...
         admin = group("/admin", roles=("admin",))
         @after(level="route")
         def late(res): ...
@@ -406,7 +437,9 @@ def test_what_is_not_static_or_not_valid_is_a_finding(
         def other(req, res, lctx, gctx): ...
         """
     )
-    assert [found for found in codes(manifest) if not found.startswith("lint-")] == [code]
+    assert [found for found in codes(manifest) if not found.startswith("lint-")] == ([code] if code else [])
+    if code is None:
+        return
     assert any(words in finding.message for finding in manifest.findings), manifest.findings
 
 

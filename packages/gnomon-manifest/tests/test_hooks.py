@@ -132,6 +132,8 @@ def test_hooks_registered_while_a_request_runs(manifest_of: Build) -> None:
                     lctx.after(nested)
                 @other.after
                 def not_a_hook(): ...
+                other.after(nested)
+                other.status(code)
             """,
             hooks="""
             from gnomon import LocalContext
@@ -182,6 +184,8 @@ def test_options_that_are_not_static_are_findings(manifest_of: Build, options: s
     "body",
     [
         "gctx.modules.store.get(1)",
+        "gctx.modules.store.get(1)\n  gctx.modules.store.get(2)",
+        "self.x = m = gctx.modules\n  m.store",
         "modules = gctx.modules\n  modules.store.get(1)",
         "m = gctx.modules\n  def inner(): return m.store\n  return inner()",
         "store = gctx.modules.store\n  store.get(1)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon_manifest import Finding, Manifest, Position, build, render
+from gnomon_manifest import Finding, Manifest, Position, _normal, build, render
 from gnomon_manifest.testing import write_package
 
 Build = Callable[..., Manifest]
@@ -184,12 +185,10 @@ def test_imports_and_types_in_circles(manifest_of: Build) -> None:
 
 
 def test_a_file_of_fifty_thousand_lines(tmp_path: Path) -> None:
-    lines = "".join(
-        f"def f{number}(x):\n    return f{number - 1}(x) + {number}\n" for number in range(1, 25_000)
-    )
-    text = "def f0(x): return x\n" + lines + GOOD.replace("...", "return f24999(req)")
+    lines = "".join(f"\n\n\ndef f{number}(x):\n    return f{number - 1}(x)\n" for number in range(1, 10_000))
+    text = "def f0(x): return x\n" + lines + GOOD.replace("...", "return f9999(req)")
     manifest = build(write_package(tmp_path, {"a.py": text}))
-    assert len(manifest.handlers) == 1
+    assert [handler.source.line for handler in manifest.handlers] == [49_998]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +203,34 @@ def test_what_is_deep_is_read_or_reported(manifest_of: Build, expression: str) -
         assert [finding.code for finding in manifest.findings] == ["too-deep"]
 
 
+def test_what_is_too_deep_for_the_normal_form_counts_as_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(self: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(_normal._Writer, "finish", give_up)
+    one = build(write_package(tmp_path, {"a.py": GOOD}))
+    two = build(write_package(tmp_path, {"a.py": GOOD.replace("...", "return 1")}))
+    assert one.handlers[0].fingerprint != two.handlers[0].fingerprint
+    assert [(finding.code, finding.position.line) for finding in one.findings] == [("too-deep", 3)]
+
+
 def test_a_long_chain_of_elif_is_not_deep(manifest_of: Build) -> None:
     chain = "  if x == 0: y\n" + "".join(f"  elif x == {number}: y\n" for number in range(600))
     assert manifest_of(f"@get('/a')\ndef a(req, res, lctx, gctx):\n{chain}").findings == ()
+
+
+def test_the_collector_of_cycles_is_left_as_it_was(tmp_path: Path) -> None:
+    root = write_package(tmp_path, {"a.py": GOOD})
+    build(root)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        build(root)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

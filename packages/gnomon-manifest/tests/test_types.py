@@ -12,8 +12,8 @@ from typing import Any
 import click
 import jsonschema
 import pytest
-from gnomon_gtype import GType
 
+from gnomon_gtype import GType
 from gnomon_manifest import Finding, build
 from gnomon_manifest._annotations import Annotations
 from gnomon_manifest._constants import NotStatic
@@ -61,6 +61,7 @@ class Text(str, enum.Enum):
     A = "a"
     when = dt.timedelta(seconds=1)
 Fun = enum.Enum("Fun", "A B")
+SMALL = Ge(LIMIT)
 
 class Base(TypedDict, total=False):
     """A base."""
@@ -77,6 +78,8 @@ class Page(TypedDict, Generic[T]):
     next: Page[T] | None
 class IntPage(Page[int]):
     count: "Annotated[Required[int], Ge(0)]"
+class Over(Base):
+    a: int
 class Outer(TypedDict):
     inner: Level
 
@@ -89,8 +92,10 @@ class Data:
     n: "Optional[Data]" = None
     level: Level = Level.LOW
     span: dt.timedelta = dt.timedelta(seconds=LIMIT)
+    given: int = field(default=LIMIT)
     shared: ClassVar[int] = 3
     bare: ClassVar = 4
+@final
 @dataclasses.dataclass
 class Child(Base2 := object):
     z: int = -1
@@ -136,7 +141,8 @@ set[int] frozenset[str] t.Sequence[int] typing.Mapping[str,Data] List[int] Dict[
 int|None int|Literal["str"]|None "Sub" list["Sub"] Literal[1,"x",Level.LOW,None] Literal[-1] Literal[Literal[1],2] te.Literal["a"]
 Annotated[int,Ge(1)] Annotated[str,Len(1,LIMIT)] Annotated[int,Interval(ge=1,lt=5)] Annotated[int,at.MultipleOf(2)]
 Annotated[int,Predicate(even,"even")] Annotated[str,Pattern("^a")] Annotated[str,MinLength(Holder.LIMIT)] Annotated[int,Max(10**3)]
-Sensitive[str] Closed[Sub] list[T] list[Bound] list[Choice] list[FarT] te.TypedDict2
+Sensitive[str] Closed[Sub] Annotated[int,Level] Annotated[int,SMALL] Literal[Fun.A] Over tuple[Annotated[int,Predicate(even)],Annotated[int,Predicate(even)]]
+list[T] list[Bound] list[Choice] list[FarT] te.TypedDict2
 Annotated[Decimal,Ge(Decimal("1.5"))] Annotated[dt.datetime,Ge(dt.datetime(2020,1,1,tzinfo=dt.timezone.utc))] Annotated[int,"a",1.5]
 """
 ANNOTATIONS = [text for text in ANNOTATIONS.split() if not text.endswith("2")]

@@ -13,11 +13,12 @@ import importlib
 import operator
 import typing
 from collections.abc import Callable
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
-import gnomon_gtype
 import typing_extensions
+
+import gnomon_gtype
 
 from ._classes import make_class
 from ._constants import NotStatic, constant
@@ -79,16 +80,14 @@ def trusted(name: str) -> str:
 
 def _is_constraint(function: Any) -> bool:
     """Whether a name of gtype makes a constraint. `GType` does not: it would evaluate text."""
-    if isinstance(function, type):
-        return issubclass(function, gnomon_gtype.Marker)
-    return isinstance(function, FunctionType)
+    return isinstance(function, type) and issubclass(function, gnomon_gtype.Marker)
 
 
 def _never(module: str, qualified: str) -> Callable[[], None]:
     """A function of the project by name alone; calling it would be a mistake of ours."""
 
     def never() -> None:
-        raise AssertionError("the project is read, not run")
+        raise AssertionError("the project is read, not run")  # pragma: no cover - nothing ever calls it
 
     never.__module__, never.__qualname__ = module, qualified
     never.__name__ = qualified.rpartition(".")[2]
@@ -152,7 +151,8 @@ class Scope:
                     return self.annotation(node)  # a member of an enum
                 except NotStatic:
                     return constant(node, self.module, self.home.names)
-            if isinstance(binding, (ast.ClassDef, ast.FunctionDef)) or self.home.makes_type(found.definition):
+            # a constraint, or a maker of types, that has a name of its own
+            if isinstance(binding, ast.ClassDef) or isinstance(getattr(binding, "value", None), ast.Call):
                 return self.annotation(node)
         return constant(node, self.module, self.home.names)
 
@@ -186,7 +186,6 @@ class Annotations:
         self._made: dict[str, Any] = {}
         self._making: set[str] = set()
         self._fills: list[Callable[[], None]] = []
-        self._filling = False
         self._faults: dict[str, NotStatic] = {}
         self._stand_ins: dict[str, Any] = {}
 
@@ -201,13 +200,8 @@ class Annotations:
     def complete(self, scope: Scope, node: ast.expr) -> Any:
         """Read an annotation, and fill in the fields of every class that came up on the way."""
         result = self.read(scope, node)
-        if not self._filling:
-            self._filling = True
-            try:
-                while self._fills:
-                    self._fills.pop(0)()
-            finally:
-                self._filling = False
+        while self._fills:
+            self._fills.pop(0)()
         return result
 
     def read(self, scope: Scope, node: ast.expr) -> Any:
@@ -239,7 +233,7 @@ class Annotations:
         if isinstance(node, ast.Name):
             inner: Scope | None = scope
             while inner is not None:
-                if node.id in inner.parameters:
+                if node.id in inner.parameters:  # pragma: no cover - CPython 3.11 does not parse this
                     return inner.parameters[node.id]
                 inner = inner.outer
         path = dotted(node)
@@ -272,14 +266,6 @@ class Annotations:
         if found is None or isinstance(found, ModuleType):
             raise scope.fail(f"{name} is no type", node)
         return found
-
-    def makes_type(self, definition: Definition) -> bool:
-        """Whether an assignment makes a type or type variable."""
-        value = getattr(definition.binding, "value", None)
-        if not isinstance(value, ast.Call):
-            return False
-        path = dotted(value.func)
-        return path is not None and path[-1] in _TYPE_VARIABLES | _MAKERS
 
     def definition(self, scope: Scope, found: Inside, node: ast.expr) -> Any:
         definition = found.definition
@@ -317,7 +303,9 @@ class Annotations:
                 raise scope.fail(
                     f"{definition.name} has no {'.'.join(found.rest)}", binding or ast.Pass()
                 ) from None
-        if hasattr(ast, "TypeAlias") and isinstance(binding, ast.TypeAlias):
+        if hasattr(ast, "TypeAlias") and isinstance(
+            binding, ast.TypeAlias
+        ):  # pragma: no cover - CPython 3.11 does not parse this
             return self.make_alias(scope, binding)
         value = getattr(binding, "value", None)
         if isinstance(binding, (ast.Assign, ast.AnnAssign)) and value is not None:
@@ -328,11 +316,8 @@ class Annotations:
         """The value of `Name = ...`: an alias, or a call that makes a type."""
         if isinstance(value, ast.Call):
             made = self.call(scope, value)
-            for attribute in ("__module__",):
-                try:
-                    setattr(made, attribute, scope.module.name)
-                except (AttributeError, TypeError):
-                    pass  # a type variable of some versions keeps the module it was made in; nothing reads it
+            if isinstance(made, type):
+                made.__module__ = scope.module.name
             return made
         return self.read(scope, value)
 
@@ -361,7 +346,7 @@ class Annotations:
         """The type variables of `class Box[T]` and `type Pair[T]` (PEP 695)."""
         found: dict[str, Any] = {}
         inner = Scope(self, scope.module, parameters=found, outer=scope)
-        for node in nodes:
+        for node in nodes:  # pragma: no cover - CPython 3.11 does not parse this
             default = getattr(node, "default_value", None)
             options = {"default": self.read(inner, default)} if default is not None else {}
             if type(node).__name__ == "TypeVarTuple":
@@ -379,7 +364,9 @@ class Annotations:
                     found[node.name] = _TYPE_VAR(node.name, **options)
         return found
 
-    def make_alias(self, scope: Scope, node: Any) -> Any:
+    def make_alias(
+        self, scope: Scope, node: Any
+    ) -> Any:  # pragma: no cover - CPython 3.11 does not parse this
         """`type Name = value`, whose value is read when somebody asks, so that it may refer to itself."""
         name = node.name.id
         if any(

@@ -118,6 +118,9 @@ class _Builder:
         self.common = self.reach.closure(_roots(self.always))
         handlers = tuple(sorted(map(self.handler, self.declared), key=lambda h: (h.id, h.source)))
         findings = [finding for source in self.sources for finding in source.findings]
+        for definition in self.reach.too_deep:
+            message = f"{definition.name} is nested too deeply for its normal form; its text counts instead"
+            self.reader.report("too-deep", message, definition.nodes[0], definition.module)
         findings += self.reader.findings
         findings += lint(self.declared, self.hooks, handlers, self.reader, self.sent)
         used = sorted({digest for handler in handlers for digest in _digests(handler.types)})

@@ -105,7 +105,7 @@ def _make(
         "__doc__": _docstring(node),
         **namespace,
     }
-    if scope.parameters:
+    if scope.parameters:  # pragma: no cover - CPython 3.11 does not parse this
         bases = (*bases, typing.Generic[tuple(scope.parameters.values())])  # type: ignore[index]
     made: Any = types.new_class(node.name, bases, options, lambda body: body.update(namespace))
     made.__module__ = scope.module.name

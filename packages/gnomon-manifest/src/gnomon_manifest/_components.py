@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ._manifest import Manifest
 
-__all__ = ["Components", "Mode"]
+__all__ = ["Components", "Mode", "mapping", "sequence"]
 
 Mode = Literal["validation", "serialization"]
 _LOCAL: Final = "#/$defs/"
@@ -35,6 +35,16 @@ def _references(schema: Any) -> set[str]:
     return found
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """An object of a schema; a manifest may come from anybody, and then anything may stand there."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """An array of a schema; anything else counts as an empty one."""
+    return value if isinstance(value, (list, tuple)) else ()
+
+
 class Components:
     """Collects the definitions of all types of a manifest that are asked for.
 
@@ -55,7 +65,7 @@ class Components:
         document = entry.validation if mode == "validation" else entry.serialization
         if not isinstance(document, Mapping):
             return document
-        definitions = document.get("$defs", {})
+        definitions = mapping(document.get("$defs"))
         body = {key: value for key, value in document.items() if key not in ("$schema", "$defs")}
         if isinstance(body.get("title"), str) and "$ref" not in body:
             return {"$ref": self.prefix + self._put(body["title"], body, definitions, mode)}
@@ -77,7 +87,7 @@ class Components:
             reference = node.get("$ref")
             if isinstance(reference, str) and reference.startswith(_LOCAL):
                 name = reference.removeprefix(_LOCAL)
-                found["$ref"] = self.prefix + self._put(name, definitions[name], definitions, mode)
+                found["$ref"] = self.prefix + self._put(name, definitions.get(name, True), definitions, mode)
             return found
         if isinstance(node, (list, tuple)):
             return [self._rewritten(item, definitions, mode) for item in node]
@@ -90,8 +100,8 @@ class Components:
         while waiting:
             inner = waiting.pop()
             if inner not in reached:
-                reached[inner] = definitions[inner]
-                waiting |= _references(definitions[inner])
+                reached[inner] = definitions.get(inner, True)
+                waiting |= _references(reached[inner])
         key = _text([name, schema, reached])
         if key not in self._names:
             chosen = self._names[key] = self._free(re.sub(r"[^A-Za-z0-9_]", "_", name), mode)

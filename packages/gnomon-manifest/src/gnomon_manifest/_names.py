@@ -57,7 +57,6 @@ class Module:
     imports: dict[str, Imported] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     functions: list[tuple[FunctionNode, tuple[ast.ClassDef, ...]]] = field(default_factory=list)
-    loose: list[ast.stmt] = field(default_factory=list)
 
     @property
     def package(self) -> str:
@@ -158,9 +157,6 @@ class _Indexer:
         definition = self.module.definitions.get(name)
         if definition is None:
             if not binds:
-                if name in self.module.imports:
-                    return
-                self.module.loose.append(node)
                 return
             definition = self.module.definitions[name] = Definition(self.module, name)
         elif binds and self.doubtful:
@@ -210,7 +206,7 @@ class _Indexer:
             self.assign(node, node.targets)
         elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
             self.assign(node, [node.target], augments=isinstance(node, ast.AugAssign))
-        elif isinstance(node, _TYPE_ALIAS):
+        elif isinstance(node, _TYPE_ALIAS):  # pragma: no cover - CPython 3.11 does not parse this
             self.bind(node.name.id, node)  # type: ignore[attr-defined]
         else:
             self.compound(node)
@@ -255,10 +251,6 @@ class _Indexer:
             self.branch(*(case.body for case in node.cases), guards=(node.subject,))
         elif isinstance(node, ast.Expr) and (changed := _changed(node.value)):
             self.bind(changed, node, binds=False)
-        elif isinstance(node, ast.Delete):
-            self.module.loose.append(node)
-        else:
-            self.module.loose.append(node)
 
 
 def index(source: SourceFile) -> Module:

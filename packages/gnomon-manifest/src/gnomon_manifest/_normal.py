@@ -317,12 +317,7 @@ class _Writer:
     def close(self) -> None:
         """Settle the names of a scope: local ones stay, the others go to the scope around it."""
         scope = self.scopes.pop()
-        outer: _Scope | None = None
-        for candidate in reversed(self.scopes):
-            if not candidate.is_class:
-                outer = candidate
-                break
-        assert outer is not None
+        outer = next(candidate for candidate in reversed(self.scopes) if not candidate.is_class)
         direct = self.scopes[-1]
         for slot in scope.pending:
             index, path, node = slot
@@ -401,7 +396,9 @@ class _Writer:
         """The scope of `def f[T]` and `class C[T]` (PEP 695), which is empty for most."""
         scope = _Scope()
         self.scopes.append(scope)
-        for parameter in getattr(node, "type_params", ()):
+        for parameter in getattr(
+            node, "type_params", ()
+        ):  # pragma: no cover - CPython 3.11 does not parse this
             scope.bound.add(parameter.name)
             self.out.append(f"{type(parameter).__name__} {parameter.name}")
             for part in ("bound", "default_value"):
@@ -422,7 +419,7 @@ class _Writer:
         self.close()
         self.out.append(")")
 
-    def type_alias(self, node: Any) -> None:
+    def type_alias(self, node: Any) -> None:  # pragma: no cover - CPython 3.11 does not parse this
         self.write(node.name)
         self.open_parameters(node)
         self.write(node.value)
@@ -592,7 +589,7 @@ _WRITERS: Final[dict[type, Callable[[_Writer, Any], None]]] = {
     ast.If: _Writer.if_,
     ast.BinOp: _Writer.binary,
 }
-if hasattr(ast, "TypeAlias"):
+if hasattr(ast, "TypeAlias"):  # pragma: no cover - CPython 3.11 has no such statement
     _WRITERS[ast.TypeAlias] = _Writer.type_alias
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from ._components import Components
+from ._components import Components, mapping, sequence
 from ._manifest import Manifest
 from ._operations import Operation, operations
 
@@ -128,9 +128,9 @@ class _Description:
         ]
         places = (("query", self.handler.types.query), ("header", self.handler.types.headers))
         for place, digest in places:
-            schema = self.components.resolved(digest, "validation") if digest is not None else {}
-            required = schema.get("required", ())
-            for name, inner in schema.get("properties", {}).items():
+            schema = mapping(self.components.resolved(digest, "validation") if digest is not None else None)
+            required = sequence(schema.get("required"))
+            for name, inner in mapping(schema.get("properties")).items():
                 found.append(self.parameter(name, place, inner, required=name in required))
         return found
 

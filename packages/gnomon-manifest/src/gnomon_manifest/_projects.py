@@ -113,7 +113,7 @@ class Writer:
         for _ in range(self.draw(st.integers(0, 3))):
             self.define_type(module)
         hooks = [self.define_hook(module) for _ in range(self.draw(st.integers(0, 3)))]
-        for _ in range(self.draw(st.integers(1, 3))):
+        for _ in range(self.draw(st.integers(1, 2))):
             self.define_handler(module, [hook for hook in hooks if hook[1].level == "route"])
         return module
 

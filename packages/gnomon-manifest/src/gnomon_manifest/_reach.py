@@ -36,6 +36,7 @@ class Reach:
     def __init__(self, names: Names, is_declaration: Callable[[ast.expr, Module], bool]) -> None:
         self.names = names
         self.is_declaration = is_declaration
+        self.too_deep: list[Definition] = []
         self._facts: dict[str, Facts] = {}
         self._definitions = {
             definition.key: definition
@@ -56,7 +57,10 @@ class Reach:
         def skipped(decorator: ast.expr) -> bool:
             return self.is_declaration(decorator, module)
 
-        return read_facts([*definition.guards, *definition.nodes], module, self.names, skipped=skipped)
+        facts = read_facts([*definition.guards, *definition.nodes], module, self.names, skipped=skipped)
+        if facts.too_deep:
+            self.too_deep.append(definition)
+        return facts
 
     def closure(self, roots: Iterable[str], *, known: frozenset[str] = frozenset()) -> frozenset[str]:
         """Everything that is reached from some definitions, themselves included.

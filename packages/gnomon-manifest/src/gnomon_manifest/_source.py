@@ -113,14 +113,12 @@ def parse(data: bytes, *, file: str, module: str, is_package: bool = False) -> S
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape in somebody's string is not ours to report
             tree = ast.parse(text, filename=file)
-    except SyntaxError as error:
-        where = {"line": error.lineno or 1, "column": max(error.offset or 1, 1)}
-        fault = _fault(file, "syntax", f"the file is not valid Python: {error.msg}", **where)
+    except (SyntaxError, ValueError) as error:  # a null byte is one or the other, by version
+        line, column = getattr(error, "lineno", None) or 1, max(getattr(error, "offset", None) or 1, 1)
+        message = f"the file is not valid Python: {getattr(error, 'msg', error)}"
+        fault = _fault(file, "syntax", message, line=line, column=column)
         return SourceFile(module, is_package, file, digest, text, None, (fault,))
     except (RecursionError, MemoryError):
         fault = _fault(file, "too-deep", "the file is nested too deeply to be parsed")
-        return SourceFile(module, is_package, file, digest, text, None, (fault,))
-    except ValueError as error:
-        fault = _fault(file, "syntax", f"the file is not valid Python: {error}")
         return SourceFile(module, is_package, file, digest, text, None, (fault,))
     return SourceFile(module, is_package, file, digest, text, tree)

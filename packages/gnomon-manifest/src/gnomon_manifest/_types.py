@@ -45,7 +45,6 @@ class Types:
         self.annotations = Annotations(names)
         self.gtypes: dict[str, GType[Any]] = {}
         self._known: dict[Any, str] = {}
-        self._entries: dict[str, TypeEntry] = {}
 
     def digest(self, node: ast.expr, module: Module) -> str | None:
         """The digest of the schema of an annotation; None, and a finding, when it can not be read."""
@@ -182,13 +181,11 @@ class Types:
 
     def entry(self, digest: str) -> TypeEntry:
         """The schema of a type, for the manifest."""
-        if digest not in self._entries:
-            gtype = self.gtypes[digest]
-            document = _sorted(gtype.json_schema())
-            root = document.get("$defs", {}).get(document.get("$ref", "").rpartition("/")[2], document)
-            self._entries[digest] = TypeEntry(
-                name=root.get("title"),
-                validation=document,
-                serialization=_sorted(gtype.json_schema(mode="serialization")),
-            )
-        return self._entries[digest]
+        gtype = self.gtypes[digest]
+        document = _sorted(gtype.json_schema())
+        root = document.get("$defs", {}).get(document.get("$ref", "").rpartition("/")[2], document)
+        return TypeEntry(
+            name=root.get("title"),
+            validation=document,
+            serialization=_sorted(gtype.json_schema(mode="serialization")),
+        )

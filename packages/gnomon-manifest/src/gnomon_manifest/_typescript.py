@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ._components import Components
+from ._components import Components, mapping, sequence
 from ._manifest import Manifest
 from ._operations import Operation, operations
 
@@ -239,17 +239,16 @@ def _parts(schema: Mapping[str, Any], prefix: str, depth: int) -> list[str]:
         found.append(type_name(reference.removeprefix(prefix)))
     if "const" in schema:
         found.append(_literal(schema["const"]))
-    if isinstance(schema.get("enum"), Sequence):
-        found.append(" | ".join(_literal(value) for value in schema["enum"]) or "never")
+    if "enum" in schema:
+        found.append(" | ".join(_literal(value) for value in sequence(schema["enum"])) or "never")
     for keyword in ("anyOf", "oneOf"):
-        if isinstance(schema.get(keyword), (list, tuple)):
-            members = dict.fromkeys(expression(item, prefix, depth) for item in schema[keyword])
+        if keyword in schema:
+            members = dict.fromkeys(expression(item, prefix, depth) for item in sequence(schema[keyword]))
             found.append("unknown" if "unknown" in members else " | ".join(members) or "never")
-    if isinstance(schema.get("allOf"), (list, tuple)):
-        found += [expression(item, prefix, depth) for item in schema["allOf"]]
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if isinstance(kinds, (list, tuple)) and kinds and "const" not in schema and "enum" not in schema:
+    found += [expression(item, prefix, depth) for item in sequence(schema.get("allOf"))]
+    kinds = schema.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else sequence(kinds)
+    if kinds and "const" not in schema and "enum" not in schema:
         found.append(" | ".join(dict.fromkeys(_kind(str(kind), schema, prefix, depth) for kind in kinds)))
     return found
 
@@ -269,20 +268,21 @@ def _kind(kind: str, schema: Mapping[str, Any], prefix: str, depth: int) -> str:
 
 
 def _array(schema: Mapping[str, Any], prefix: str, depth: int) -> str:
-    first = [expression(item, prefix, depth) for item in schema.get("prefixItems", ())]
+    first = [expression(item, prefix, depth) for item in sequence(schema.get("prefixItems"))]
     rest = schema.get("items", True)
     if not first:
         return f"Array<{expression(rest, prefix, depth)}>"
-    needed = schema.get("minItems", 0)
+    least = schema.get("minItems")
+    needed = least if isinstance(least, int) else 0
     shown = [part if index < needed else f"({part})?" for index, part in enumerate(first)]
     return f"[{', '.join([*shown, *([] if rest is False else [f'...Array<{expression(rest, prefix, depth)}>'])])}]"
 
 
 def _object(schema: Mapping[str, Any], prefix: str, depth: int) -> str:
-    required = schema.get("required", ())
+    required = sequence(schema.get("required"))
     fields = [
         f"{_quoted(name)}{'' if name in required else '?'}: {expression(inner, prefix, depth)}"
-        for name, inner in schema.get("properties", {}).items()
+        for name, inner in mapping(schema.get("properties")).items()
     ]
     more = schema.get("additionalProperties")
     if isinstance(more, Mapping) or (more is True and not fields):
@@ -328,19 +328,17 @@ def typescript_client(manifest: Manifest) -> str:
 def method_name(operation: Operation, taken: set[str]) -> str:
     """A name for the call of an operation: the last part of its id, or all of it when that is taken."""
     last = operation.name.split(".")
-    candidates = [_identifier("_".join(last[-count:])) for count in range(1, len(last) + 1)]
-    base = next((name for name in candidates if name not in taken), candidates[-1])
-    base = (
-        base
-        if base and not base[0].isdigit() and base not in _TAKEN | {"constructor", "options"}
-        else f"{base}_"
-    )
-    base = base if not base[0].isdigit() else f"_{base}"
-    found, number = base, 2
-    while found in taken:
-        found, number = f"{base}{number}", number + 1
+    names = [_identifier("_".join(last[-count:])) for count in range(1, len(last) + 1)]
+    names += [f"{names[-1]}_{number}" for number in range(2, len(taken) + 3)]
+    found = next(_method_identifier(name) for name in names if _method_identifier(name) not in taken)
     taken.add(found)
     return found
+
+
+def _method_identifier(name: str) -> str:
+    if not name or name[0].isdigit():
+        return f"_{name}"
+    return f"{name}_" if name in _TAKEN | {"constructor", "options"} else name
 
 
 def _errors(operation: Operation, components: Components) -> str:
@@ -370,9 +368,7 @@ def _method(operation: Operation, name: str, components: Components) -> str:
     for part, digest in (("query", types.query), ("headers", types.headers), ("body", types.body)):
         if digest is not None:
             schema = components.resolved(digest, "validation")
-            optional = (
-                "?" if part != "body" and isinstance(schema, Mapping) and not schema.get("required") else ""
-            )
+            optional = "?" if part != "body" and not mapping(schema).get("required") else ""
             given.append(f"{part}{optional}: {expression(components.schema(digest, 'validation'), prefix)}")
             passed.append(part)
     optional = "" if any(not part.partition(":")[0].endswith("?") for part in given) else " = {}"

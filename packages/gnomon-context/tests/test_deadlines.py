@@ -62,6 +62,21 @@ async def test_quick_requests_leave_their_scope_untouched(autojump_clock: MockCl
 
 
 @trio_test
+async def test_only_its_own_deadline_is_taken_off_a_scope(autojump_clock: MockClock) -> None:
+    async with open_global_context() as gctx:
+        without = LocalContext(gctx, timeout=0.1)
+        begin(without)
+        end(without)
+        with trio.CancelScope() as scope:
+            lctx = LocalContext(gctx, timeout=0.1, scope=scope)
+            begin(lctx)
+            assert scope.deadline == 0.1
+            scope.deadline = 7
+            end(lctx)
+            assert scope.deadline == 7
+
+
+@trio_test
 async def test_remaining_time(autojump_clock: MockClock) -> None:
     async with open_global_context() as gctx:
         lctx = LocalContext(gctx, timeout=2)

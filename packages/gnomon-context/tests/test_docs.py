@@ -30,11 +30,23 @@ def test_docstrings(name: str) -> None:
     assert doctest.testmod(module, optionflags=flags).failed == 0
 
 
-@pytest.mark.parametrize(
-    "block", re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text(), re.DOTALL)
-)
-def test_readme(block: str) -> None:
-    exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+PAGES = [
+    page
+    for page in (
+        HERE / "README.md",
+        HERE.parents[1] / "docs/reference/context.md",
+        HERE.parents[1] / "docs/explanation/tasks-and-cancellation.md",
+    )
+    if page.exists()  # the pages are not part of a source distribution
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_in_pages(page: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page.name, "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("module", [gnomon_context, testing])

@@ -141,6 +141,14 @@ def test_values_of_abandoned_branches_are_forgotten():
     assert router.match("GET", "/1/2/y").params == {"c": "1", "d": "2"}
 
 
+def test_a_literal_is_followed_to_its_end_where_a_parameter_stands_beside_it():
+    router = Router[str]()
+    router.add("GET", "/users/me/{page}/{size}", "mine")
+    router.add("GET", "/users/{id}/{page}/{size}", "theirs")
+    assert router.match("GET", "/users/me/1/20").endpoint == "mine"
+    assert router.match("GET", "/users/7/1/20").endpoint == "theirs"
+
+
 def test_the_method_takes_part_in_the_choice():
     router = router_of("GET /users/me", "DELETE /users/{id}")
     assert router.match("DELETE", "/users/me") == ("DELETE /users/{id}", {"id": "me"}, "/users/{id}")

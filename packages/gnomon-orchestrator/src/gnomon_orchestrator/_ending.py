@@ -185,9 +185,9 @@ class Ending:
     def report(self, failure: BaseException, since_ns: int) -> None:
         """Say that a step of the compiled code failed: it has no time to say so itself."""
         entry, observer = self.entry, self.run.observer
-        if entry is not None and observer is not None:
-            kind = f"{entry.event}.error"
-            observer.tell(kind, entry.name, entry=entry, since_ns=since_ns, error=failure)
+        assert entry is not None
+        assert observer is not None
+        observer.tell(f"{entry.event}.error", entry.name, entry=entry, since_ns=since_ns, error=failure)
 
     async def fail(self, failure: BaseException) -> None:
         """Steps 1 to 6 of a request that has failed."""
@@ -227,7 +227,7 @@ class Ending:
             else:
                 await self._answer(cause)
         if cause.kind != "disconnect" and not cut:
-            await self._send_failure()
+            await self._send_failure(cut_short=exit_scope.cancelled_caught)
 
     async def _join(self) -> BaseException | None:
         try:
@@ -325,17 +325,17 @@ class Ending:
         """Half of the time that is left, so that a step that hangs leaves time for each that follows."""
         return max(0.0, self.run.exit_at - trio.current_time()) / 2
 
-    async def _send_failure(self) -> None:
+    async def _send_failure(self, *, cut_short: bool) -> None:
         run = self.run
         res = run.res
-        if not res.finished:
-            # The exit deadline passed before anybody answered.
+        if not res.finished or (cut_short and self.plan.response_entry is not None):
+            # The exit deadline passed before anybody answered, or before the answer was validated.
             self._last_resort()
-        if self.answered and res.status_code < 400:
-            run.lctx.recovered()
         if not await self._try_to_send():
             self._last_resort()
             await self._try_to_send()
+        if self.answered and res.status_code < 400:
+            run.lctx.recovered()
 
     async def _try_to_send(self) -> bool:
         """Send what there is; returns whether that is settled, so that nothing else can be tried."""
@@ -416,7 +416,8 @@ class Ending:
             await run.step(entry, limit=self._share() if failed else None)
         if run.lctx.extras is not None:
             # What after hooks have started belongs to this step.
-            await join_tasks(run.lctx)
+            with trio.move_on_after(self._share() if failed else math.inf):
+                await join_tasks(run.lctx)
 
     def _next_after(self) -> Entry | None:
         if not self.refused:

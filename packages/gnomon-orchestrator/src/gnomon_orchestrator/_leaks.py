@@ -24,7 +24,8 @@ _log = logging.getLogger("gnomon_orchestrator")
 
 def innermost() -> Any:
     """What is the same at the beginning and at the end of a request, unless something was left open."""
-    return getattr(trio.lowlevel.current_task(), "_cancel_status", None)
+    task: Any = trio.lowlevel.current_task()
+    return task._cancel_status if LEAKS_SHOW else None
 
 
 def leaked(name: str) -> ScopeLeaked:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -77,9 +78,15 @@ def tests(session: nox.Session, package: str) -> None:
         session.run("python", "-m", "coverage", "report", *settings)
 
 
+def fewer_examples(session: nox.Session) -> None:
+    """The same tests in one more environment: `tests` has searched for counterexamples already."""
+    session.env.setdefault("HYPOTHESIS_PROFILE", os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
 @nox.session(python=[version for version in interpreters.interpreters() if version != interpreters.running()])
 def pythons(session: nox.Session) -> None:
     """The tests of every package on each other Python of this machine."""
+    fewer_examples(session)
     session.install(*editable_all(), *every_test_requirement())
     for package in PACKAGES:
         session.run("python", "-m", *pytest(package))
@@ -89,6 +96,7 @@ def pythons(session: nox.Session) -> None:
 @EVERY_PACKAGE_RELEASE
 def wheel(session: nox.Session, package: str) -> None:
     """Each package alone: its wheel and its declared dependencies, tests from an empty directory."""
+    fewer_examples(session)
     scratch = Path(session.create_tmp()).resolve()
     wheels, empty = scratch / "wheels", scratch / "alone"
     shutil.rmtree(wheels, ignore_errors=True)
@@ -116,6 +124,7 @@ def wheel(session: nox.Session, package: str) -> None:
 @EVERY_PACKAGE_RELEASE
 def floor(session: nox.Session, package: str) -> None:
     """Each package with the lowest versions that its ranges admit."""
+    fewer_examples(session)
     session.install("--resolution", "lowest-direct", *editable(package), *test_requirements(package))
     session.run("python", "-m", *pytest(package), *session.posargs)
 

@@ -6,15 +6,23 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from gnomon_manifest import Manifest, build
 from gnomon_manifest.testing import write_package
 
-settings.register_profile("default", max_examples=100, deadline=None)
-settings.register_profile("slow", max_examples=2000, deadline=None)
+# A run that CI repeats finds the same; a noisy machine is no finding.
+EVERYWHERE: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": "CI" in os.environ,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("default", max_examples=100, **EVERYWHERE)
+settings.register_profile("quick", max_examples=20, **EVERYWHERE)
+settings.register_profile("slow", max_examples=2000, **EVERYWHERE)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 settings.load_profile(PROFILE)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 import trio.testing
@@ -8,10 +9,15 @@ from hypothesis import HealthCheck, settings
 
 from gnomon_orchestrator.testing import Bench
 
-settings.register_profile("default", max_examples=100, deadline=None)
-settings.register_profile(
-    "slow", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# A run that CI repeats finds the same; a noisy machine is no finding.
+EVERYWHERE: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": "CI" in os.environ,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("default", max_examples=100, **EVERYWHERE)
+settings.register_profile("quick", max_examples=20, **EVERYWHERE)
+settings.register_profile("slow", max_examples=2000, **EVERYWHERE)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 settings.load_profile(PROFILE)
 

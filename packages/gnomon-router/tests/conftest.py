@@ -1,10 +1,18 @@
 import os
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("default", max_examples=100, deadline=None, stateful_step_count=25)
-settings.register_profile("slow", max_examples=2000, deadline=None)
+# A run that CI repeats finds the same; a noisy machine is no finding.
+EVERYWHERE: dict[str, Any] = {
+    "deadline": None,
+    "derandomize": "CI" in os.environ,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("default", max_examples=100, stateful_step_count=25, **EVERYWHERE)
+settings.register_profile("quick", max_examples=20, stateful_step_count=25, **EVERYWHERE)
+settings.register_profile("slow", max_examples=2000, **EVERYWHERE)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 settings.load_profile(PROFILE)
 

@@ -84,8 +84,9 @@ def serve_ours(port: int) -> None:
     """gnomon-ingress with a dispatch that answers with JSON."""
     import gc
 
-    import gnomon_ingress
     import trio
+
+    import gnomon_ingress
 
     async def hello(_req: object, res: gnomon_ingress.Response) -> None:
         res.json({"hello": "world"})

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import brotli
-import gnomon_ingress
 import pytest
 import trio
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, trio_test
+
+import gnomon_ingress
 from gnomon_ingress import (
     BytesCodec,
     Codecs,
@@ -37,9 +41,6 @@ from gnomon_ingress._files import FileChunks
 from gnomon_ingress._forms import parse_form, parse_multipart
 from gnomon_ingress._preconditions import byte_range, precondition
 from gnomon_ingress.testing import Client, make_request
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import MockClock, trio_test
 
 
 @pytest.fixture

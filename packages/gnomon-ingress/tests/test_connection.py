@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock, trio_test, wait_all_tasks_blocked
+
 from gnomon_ingress import (
     ClientGone,
     Config,
@@ -21,7 +23,6 @@ from gnomon_ingress import (
     ResponseState,
 )
 from gnomon_ingress.testing import Client, MemoryStream
-from trio.testing import MockClock, trio_test, wait_all_tasks_blocked
 
 
 async def everything(stream: MemoryStream) -> bytes:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import trio
-from gnomon_ingress import Server
 from ingress_corpus import CASES, Case
 from ingress_support import answers, echo, without_interim
+
+from gnomon_ingress import Server
 
 _EVERY_BYTE = 700
 

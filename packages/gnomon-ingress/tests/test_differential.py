@@ -7,11 +7,12 @@ from typing import Any
 
 import h11
 import trio
-from gnomon_ingress import Config, ConnectionEvent, HttpError, Request, Response, Server
-from gnomon_ingress._connection import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 from ingress_support import ScriptedTransport
+
+from gnomon_ingress import Config, ConnectionEvent, HttpError, Request, Response, Server
+from gnomon_ingress._connection import Connection
 
 Exchange = tuple[bytes, bytes, bytes]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._asgi import AsgiApp, asgi
 from ._codecs import BytesCodec, Codec, Codecs, FormCodec, JsonCodec, MultipartCodec, TextCodec
 from ._connection import Dispatch
 from ._cors import Cors
@@ -19,14 +20,17 @@ from ._events import Event
 from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
 from ._limits import Config, ConnectionEvent, Limits
+from ._mount import mount
 from ._problem import problem_document
 from ._request import Client, Request
 from ._response import Response, Sink
 from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_listener, serve
 from ._static import static
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator
+from ._workers import run_workers
 
 __all__ = [
+    "AsgiApp",
     "BytesCodec",
     "Client",
     "ClientGone",
@@ -63,9 +67,12 @@ __all__ = [
     "Sink",
     "TextCodec",
     "Upload",
+    "asgi",
+    "mount",
     "open_tcp_listeners",
     "open_unix_listener",
     "problem_document",
+    "run_workers",
     "serve",
     "static",
 ]

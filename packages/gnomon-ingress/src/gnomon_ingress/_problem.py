@@ -8,6 +8,14 @@ from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
 
+# RFC 9110 renamed these; the standard library did so in CPython 3.13.
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
 _MEMBERS = ("source", "pointer", "location", "code", "message", "expected")
 
 
@@ -17,6 +25,9 @@ def reason(status: int) -> str:
     >>> reason(404)
     'Not Found'
     """
+    renamed = _RENAMED.get(status)
+    if renamed is not None:
+        return renamed
     try:
         return HTTPStatus(status).phrase
     except ValueError:

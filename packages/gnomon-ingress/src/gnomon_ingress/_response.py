@@ -16,7 +16,7 @@ from ._events import MEDIA_TYPE as EVENTS_TYPE
 from ._events import Encoded, encode_event, encode_line
 from ._files import SMALL, FileBody, FileChunks, disposition, find_inside
 from ._generic import Body, OneParameter
-from ._headers import MutableHeaders
+from ._headers import MutableHeaders, check_value
 from ._json import dump_json
 from ._preconditions import byte_range, precondition
 from ._problem import MEDIA_TYPE as PROBLEM_TYPE
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
+
+_CHECKED = frozenset({JSON_TYPE, TEXT_TYPE, BYTES_TYPE, PROBLEM_TYPE})
 
 Commit = Callable[[], object]
 
@@ -449,6 +451,8 @@ class Response(OneParameter[Body]):
     def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes], media: str | None) -> None:
         if self._started:
             self._check_open()
+        if media is not None and media not in _CHECKED:
+            check_value("content-type", media)
         self._body = value
         self._encode = encode
         self._payload = None

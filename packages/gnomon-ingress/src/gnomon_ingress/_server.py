@@ -18,7 +18,7 @@ from ._limits import Config, ConnectionEvent
 from ._request import Client, Request
 from ._response import Response
 from ._target import Line
-from ._transport import SocketTransport, StreamTransport, Transport
+from ._transport import Interrupted, SocketTransport, StreamTransport, Transport
 from ._watchdog import Watchdog
 from ._wire import Heads, canned
 
@@ -62,6 +62,7 @@ class Server:
         self.reserved = frozenset(path for path in (config.live_path, config.ready_path) if path is not None)
         self._listeners: list[socket.socket] = []
         self.codings = available() if config.compress_from is not None else {}
+        self._accepting = trio.Event()
         self._asked_to_drain = trio.Event()
         #: Set once a drain has begun.
         self.drain_begun = trio.Event()
@@ -103,15 +104,15 @@ class Server:
         self._listeners = list(listeners)
         async with trio.open_nursery() as outside:
             try:
-                await outside.start(self._run_shielded, tls)
+                # Not start(): cancelled in the meantime, it would wait for a task that waits for the drain we begin below.
+                outside.start_soon(self._run_shielded, tls)
+                await self._accepting.wait()
                 task_status.started(self)
                 await self._asked_to_drain.wait()
             finally:
                 self._begin_drain()
 
-    async def _run_shielded(
-        self, tls: ssl.SSLContext | None, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def _run_shielded(self, tls: ssl.SSLContext | None) -> None:
         # Cancelling serve() begins a drain; the watchdog ends what is inside, at the latest after grace and exit timeout.
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
@@ -119,7 +120,9 @@ class Server:
                 nursery.start_soon(self._watchdog.run)
                 for listener in self._listeners:
                     nursery.start_soon(self._accept, listener, tls)
-                task_status.started()
+                self._accepting.set()
+                # A cancellation may have begun the drain before there was anything to end.
+                self._end_if_empty()
 
     def _begin_drain(self) -> None:
         self.draining = True
@@ -211,16 +214,19 @@ class Server:
             server_side=True,
             https_compatible=True,
         )
-        connection = Connection(self, StreamTransport(stream, sock=sock), client=client, scheme="https")
+        transport = StreamTransport(stream, sock=sock)
+        connection = Connection(self, transport, client=client, scheme="https")
         # A handshake counts as a connection, so that slow ones cannot add up.
         self.connections.add(connection)
         connection.state = HEAD
         try:
-            await stream.do_handshake()
-        except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
-            self.forget(connection)
-            sock.close()
+            await transport.handshake()
+        except (Interrupted, trio.BrokenResourceError, trio.ClosedResourceError):
             return
+        finally:
+            if not transport.ready:
+                transport.close()
+                self.forget(connection)
         connection.state = IDLE
         await connection.run()
 

@@ -131,7 +131,7 @@ class StreamTransport:
         sock: The socket under the stream, so that poll can see a disconnect.
     """
 
-    __slots__ = ("_scope", "_sock", "_stream", "sent")
+    __slots__ = ("_scope", "_sock", "_stream", "ready", "sent")
 
     sock: socket.socket | None = None
 
@@ -139,7 +139,23 @@ class StreamTransport:
         self._stream = stream
         self._sock = sock
         self._scope: trio.CancelScope | None = None
+        #: Whether the handshake is done.
+        self.ready = False
         self.sent = 0
+
+    async def handshake(self) -> None:
+        """Shake hands, if the stream is one that does.
+
+        Raises:
+            Interrupted: The watchdog ended it.
+            trio.BrokenResourceError: The other end speaks no TLS, or left.
+        """
+        assert isinstance(self._stream, trio.SSLStream)
+        with trio.CancelScope() as self._scope:
+            await self._stream.do_handshake()
+            self.ready = True
+            return
+        raise Interrupted
 
     async def receive(self, size: int) -> bytes:
         with trio.CancelScope() as self._scope:

@@ -1,0 +1,207 @@
+"""A dispatch as an ASGI application, for servers that speak what this one does not (HTTP/2, HTTP/3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import trio
+
+from ._connection import Dispatch
+from ._errors import ClientGone, HttpError, RequestInvalid
+from ._headers import Headers
+from ._limits import Limits
+from ._request import Client, Request, body_too_large
+from ._response import Commit, Response
+from ._target import BadTarget, Line, split_target
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger("gnomon_ingress")
+
+
+def asgi(dispatch: Dispatch, *, limits: Limits | None = None) -> AsgiApp:
+    """Return an ASGI 3 application for servers that run trio, such as hypercorn's trio worker.
+
+    Framing, deadlines and the address of the client behind proxies are the server's business then. A disconnect reaches
+    the request when the server reports it.
+
+    Args:
+        dispatch: What is served.
+        limits: Only ``body_size`` applies.
+    """
+    body_limit = (limits or Limits()).body_size
+
+    async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            await _Exchange(scope, receive, send, body_limit).run(dispatch)
+        else:
+            raise NotImplementedError(f"this application serves HTTP, not {scope['type']}")
+
+    return application
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        stage = message["type"].removeprefix("lifespan.")
+        await send({"type": f"lifespan.{stage}.complete"})
+        if stage == "shutdown":
+            return
+
+
+class _Exchange:
+    """One request and its response over ASGI: origin, body source and sink in one."""
+
+    def __init__(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send, body_limit: int
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._body_done = False
+        self.body_limit = body_limit
+        self.scope: trio.CancelScope | None = trio.CancelScope()
+        self.request: Request[Any, Any, Any] | None = None
+
+    async def run(self, dispatch: Dispatch) -> None:
+        """Run the dispatch and send its answer."""
+        response: Response[Any] = Response(self)
+        try:
+            self.request = request = self._make_request()
+        except HttpError as error:
+            response.problem(error.status, code=error.code, detail=error.detail)
+            await response.send()
+            return
+        assert self.scope is not None
+        with self.scope:
+            try:
+                await dispatch(request, response)
+            except ClientGone:
+                return
+            except Exception as error:
+                self._answer_exception(response, error)
+        if request.abort_reason is not None:
+            return
+        if not response.finished:
+            response.problem(500, code="no-response", detail="The server did not answer this request.")
+        await response.send()
+
+    def _make_request(self) -> Request[Any, Any, Any]:
+        scope = self._scope
+        pairs = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        raw = bytes(scope.get("raw_path") or scope["path"].encode()) + (
+            b"?" + scope["query_string"] if scope.get("query_string") else b""
+        )
+        try:
+            target = split_target(raw, asterisk=scope["method"] == "OPTIONS")
+            line = Line(scope["method"], raw.decode("ascii"), target.path, target.query_string, 1)
+        except (BadTarget, UnicodeDecodeError):
+            raise HttpError(400, "invalid-target", "The target is not one this server answers.") from None
+        request: Request[Any, Any, Any] = Request(line, Headers(pairs), self)
+        request._raw = None
+        request._source = self
+        return request
+
+    def _answer_exception(self, response: Response[Any], error: Exception) -> None:
+        if response.started:
+            raise error
+        response.reset()
+        if isinstance(error, (HttpError, RequestInvalid)):
+            response.problem(
+                error.status, code=error.code, detail=error.detail, errors=error.errors, headers=error.headers
+            )
+            return
+        logger.error("the dispatch of %r raised", self.request, exc_info=error)
+        response.problem(500, code="internal-error", detail="The server failed to answer this request.")
+
+    def describe_client(self, headers: Headers) -> tuple[Client | None, str]:  # noqa: ARG002 — the server looked at them
+        """Return what the server says."""
+        address = self._scope.get("client")
+        return None if address is None else Client(address[0], address[1]), self._scope.get("scheme", "http")
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body."""
+        return b"".join([piece async for piece in self.stream(limit)])
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """Return an iterator over the body."""
+        return _Pieces(self, limit)
+
+    async def next_piece(self) -> bytes:
+        """Return the next piece of the body, none at its end."""
+        while not self._body_done:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                assert self.request is not None
+                self.request.abort("disconnect")
+                await trio.lowlevel.checkpoint()
+                raise ClientGone("the client left in the middle of the body")
+            self._body_done = not message.get("more_body", False)
+            piece = message.get("body", b"")
+            if piece:
+                return bytes(piece)
+        return b""
+
+    def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:  # noqa: ARG002 — nothing goes without waiting
+        """Leave it to ``deliver``."""
+        return 0
+
+    async def flush(self) -> None:
+        """Nothing is ever left over."""
+
+    async def deliver(self, response: Response[Any], payload: bytes) -> None:
+        """Send head and body."""
+        bodiless = response.status_code in (204, 304)
+        await self._start(response, None if bodiless else len(payload))
+        await self._send({"type": "http.response.body", "body": b"" if bodiless else payload})
+
+    async def deliver_stream(
+        self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
+    ) -> None:
+        """Send the head, then each chunk."""
+        iterator = aiter(chunks)
+        try:
+            await self._start(response, response._length)
+            async for chunk in iterator:
+                await self._send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+            if before_last_byte is not None:
+                before_last_byte()
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _start(self, response: Response[Any], length: int | None) -> None:
+        fields = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.lines()
+        ]
+        if length is not None:
+            fields.append((b"content-length", b"%d" % length))
+        await self._send({"type": "http.response.start", "status": response.status_code, "headers": fields})
+
+
+class _Pieces:
+    def __init__(self, exchange: _Exchange, limit: int) -> None:
+        self._exchange = exchange
+        self._limit = limit
+        self._taken = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._exchange.next_piece()
+        self._taken += len(piece)
+        if self._taken > self._limit:
+            raise body_too_large(self._limit)
+        if not piece:
+            raise StopAsyncIteration
+        return piece

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import trio
 
-from ._errors import ContextError
+from ._errors import ContextError, DeadlineExceeded
 from ._extras import Extras, Step
 
 if TYPE_CHECKING:
@@ -48,22 +48,30 @@ async def join_tasks(lctx: LocalContext, *, failed: bool = False, limit: float =
             without a deadline) becomes the alert `task_outlived`.
 
     Raises:
-        BaseException: the failure of a task that was not isolated, without a group around it.
+        BaseException: the failure of a task that was not isolated; a group if several failed.
         DeadlineExceeded: the deadline passed, and there is no cancel scope through which to say so.
     """
     extras = lctx._extras
     if extras is None:
         return
     extras.joining = True
+    overran = False
     if extras.pending:
-        doomed = failed or extras.failure is not None or lctx.cancel_reason is not None
+        doomed = failed or extras.failures or lctx.cancel_reason is not None
         if not doomed:
             await _wait_within_deadline(lctx, extras, limit)
+            overran = lctx.scope is None and lctx.remaining() == 0
+            if overran:
+                lctx.cancel("deadline")
         if extras.pending:
             await _cancel_and_wait(lctx, extras, limit)
-    if extras.failure is not None:
-        failure, extras.failure = extras.failure, None
-        raise failure
+    failures, extras.failures = extras.failures, []
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup("tasks of the request failed", failures)
+    if overran:
+        raise DeadlineExceeded(f"the tasks of the request {lctx.request_id} did not end before its deadline")
 
 
 async def _wait_within_deadline(lctx: LocalContext, extras: Extras, limit: float) -> None:

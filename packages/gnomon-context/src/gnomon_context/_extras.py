@@ -73,8 +73,7 @@ class Extras:
         "cleaning",
         "cleanups",
         "compensations",
-        "failure",
-        "failure_task",
+        "failures",
         "idle",
         "joining",
         "on_error",
@@ -98,8 +97,8 @@ class Extras:
         self.tasks: list[TrackedTask] = []
         self.pending = 0
         self.idle: trio.Event | None = None
-        self.failure: BaseException | None = None
-        self.failure_task: TrackedTask | None = None
+        # What tasks that are not isolated raised, the first first.
+        self.failures: list[BaseException] = []
         self.joining = False
         self.sealed = False
         self.cleaning = False

@@ -66,6 +66,12 @@ class HeldManager:
             return TimeoutError("the exit of the context manager overran its deadline and was cancelled")
         return self.failure
 
+    def abandon(self) -> None:
+        """Cancel the manager without waiting for its exit: its owner ended without stopping it."""
+        self._stop.set()
+        self._hold.shield = False
+        self._hold.cancel(reason="the owner of the context manager ended without leaving it")
+
     async def _run(self, *, task_status: trio.TaskStatus[Any]) -> None:
         held = False
         owner = trio.lowlevel.current_task().parent_nursery

@@ -408,10 +408,9 @@ class LocalContext:
         return value
 
     def _held_died(self, name: str, error: BaseException | None) -> None:
-        extras = self._more()
-        if extras.failure is None:
-            extras.failure = error or ContextError(f"the context manager {name!r} ended before the request")
-            self._child_failed(name)
+        self._child_failed(
+            name, error or ContextError(f"the context manager {name!r} ended before the request")
+        )
 
     # Tasks.
 
@@ -488,8 +487,11 @@ class LocalContext:
         """The tasks this request has started, oldest first."""
         return () if self._extras is None else tuple(self._extras.tasks)
 
-    def _child_failed(self, name: str) -> None:
+    def _child_failed(self, name: str, error: BaseException) -> None:
         extras = self._more()
+        extras.failures.append(error)
+        if len(extras.failures) > 1:
+            return
         if self._outcome is None and self._cause is None and self.cancel_reason is None:
             self._cause = "error"
         self._cancel_tasks()
@@ -683,6 +685,12 @@ class LocalContext:
         self._cancel_tasks()
         if extras.topics is not None:
             extras.topics.close()
+        if extras.cleanups:
+            for step in extras.cleanups:
+                if step.held is not None:
+                    step.held.abandon()
+            names = [step.name for step in extras.cleanups]
+            self.gctx.alert("cleanups_skipped", None, request_id=self.request_id, names=names)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._method} {self._path} {self._phase}>"

@@ -115,9 +115,8 @@ def _report(lctx: LocalContext, task: TrackedTask) -> None:
     extras = lctx._extras
     if extras is None:  # pragma: no cover - a context with a task has extras until its end, and after it too
         return
-    if task.error is not None and not task.isolated and extras.failure is None:
-        extras.failure, extras.failure_task = task.error, task
-        lctx._child_failed(task.name)
+    if task.error is not None and not task.isolated:
+        lctx._child_failed(task.name, task.error)
     extras.pending -= 1
     if extras.pending == 0 and extras.idle is not None:
         extras.idle.set()

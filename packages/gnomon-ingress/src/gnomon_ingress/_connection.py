@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from ._body import BodyReader
-from ._compression import choose, compressible
-from ._errors import ClientGone, HttpError, RequestInvalid, ResponseState
-from ._events import HEARTBEAT
+from ._errors import ClientGone, HttpError, RequestInvalid
 from ._head import HeadParser, Refusal
-from ._headers import Headers, add_vary
+from ._headers import Headers
 from ._limits import ConnectionEvent
-from ._preconditions import precondition
+from ._output import BODY, HEAD, IDLE, LAST, RUN, Output
 from ._proxy import seen_through_proxies
 from ._request import Client, Request
-from ._response import Commit, Response
+from ._response import Response
 from ._transport import Interrupted, Transport
-from ._wire import canned, fields, length_field
+from ._wire import canned
 
 if TYPE_CHECKING:
     from ._server import Server
@@ -30,71 +28,43 @@ Dispatch = Callable[[Request[Any, Any, Any], Response[Any]], Awaitable[None]]
 
 logger = logging.getLogger("gnomon_ingress")
 
-IDLE: Final = 0
-HEAD: Final = 1
-RUN: Final = 2
-BODY: Final = 3
-SEND: Final = 4
-LAST: Final = 5
-
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1024 * 1024
 _BODY_PIECE = 64 * 1024
-_JOIN_BELOW = 64 * 1024
-_COMPRESS_HERE = 64 * 1024
-_BODILESS = (204, 304)
 
 
-def _nothing() -> None:
-    pass
-
-
-class Connection:
+class Connection(Output):
     """Reads requests, runs them one after the other, writes the answers in order.
 
     The watchdog reads ``state`` and ``sequence`` to age the connection, and ends waits through ``expire``.
     """
 
     __slots__ = (
-        "_broken",
         "_buffer",
         "_burst",
         "_client",
-        "_close",
         "_dispatch",
-        "_join_below",
-        "_parser",
-        "_reader",
-        "_rest",
         "_scheme",
-        "_special",
         "age",
         "aged",
         "body_age",
         "body_limit",
         "expired",
         "received",
-        "request",
         "response",
         "scope",
         "seen",
         "send_age",
         "sequence",
-        "server",
-        "state",
-        "transport",
-    )  # fmt: skip
+    )
 
     def __init__(
         self, server: Server, transport: Transport, *, client: Client | None = None, scheme: str = "http"
     ) -> None:
-        self.server = server
-        self.transport = transport
-        self.state = IDLE
+        super().__init__(server, transport)
         #: Counts requests, so that the watchdog can tell two of them apart.
         self.sequence = 0
         self.scope: trio.CancelScope | None = None
-        self.request: Request[Any, Any, Any] | None = None
         self.response: Response[Any] | None = None
         #: Set by the watchdog before it interrupts: ``"deadline"`` or ``"shutdown"``.
         self.expired: str | None = None
@@ -104,19 +74,11 @@ class Connection:
         self.aged = IDLE
         self.age = self.body_age = self.send_age = 0.0
         self.body_limit = server.body_limit
-        self._join_below = min(_JOIN_BELOW, server.config.compress_from or _JOIN_BELOW)
         self._dispatch = server.dispatch
-        self._parser = HeadParser(server.limits, server.lines)
         self._buffer = b""
         self._burst = 0
-        self._broken = False
-        self._close = False
-        self._reader: BodyReader | None = None
         self._client = client
         self._scheme = scheme
-        #: Whether the answer needs more care than the common one: a HEAD, a body under way, an end of the connection.
-        self._special = False
-        self._rest: memoryview | None = None
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
@@ -244,10 +206,11 @@ class Connection:
         if self._broken or request.abort_reason == "disconnect" or (response.started and not response.sent):
             return False
         if not response.finished:
+            scope = self.scope
             if request.abort_reason == "shutdown":
                 response.problem(503, code="shutting-down", detail="The server is shutting down.")
                 self.close_after_answer()
-            else:
+            elif scope is not None and scope.cancel_called:
                 response.problem(500, code="cancelled", detail="The request was cancelled.")
         return await self._finish(request, response)
 
@@ -330,10 +293,6 @@ class Connection:
             if not data:
                 return None
             self._buffer += data
-
-    def close_after_answer(self) -> None:
-        """Make the answer under way the last one."""
-        self._close = self._special = True
 
     def disconnect(self) -> None:
         """Tell the running request that its client left."""
@@ -426,220 +385,3 @@ class Connection:
 
     async def invite_body(self) -> None:
         await self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:
-        """Write a plain buffered response as far as it goes without waiting."""
-        status = response._status
-        length = len(payload)
-        if self._special or length >= self._join_below or status in _BODILESS:
-            return 0
-        if response._headers is None:
-            head = self.server.heads[status, response._media]
-        elif "etag" in response._headers:
-            return 0
-        else:
-            head = self._begin_head(response)
-        data = b"".join((head, length_field(length), payload))
-        try:
-            written = self.transport.send_nowait(data)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            self._broken = True
-            raise ClientGone("the client left before it had its answer") from None
-        if written == len(data):
-            return 1
-        self._rest = memoryview(data)[written:]
-        return 2
-
-    async def flush(self) -> None:
-        """Write what ``deliver_nowait`` could not."""
-        rest, self._rest = self._rest, None
-        if rest is not None:
-            await self._write_rest(rest)
-
-    async def deliver(self, response: Response[Any], payload: bytes) -> None:
-        """Write a buffered response."""
-        request = self.request
-        if request is not None:
-            payload = await self._negotiate(request, response, payload)
-        head = self._begin_head(response)
-        if response._status in _BODILESS:
-            await self._write(head + b"\r\n")
-            return
-        head += length_field(len(payload))
-        if request is not None and request.method == "HEAD":
-            await self._write(head)
-        elif len(payload) < _JOIN_BELOW:
-            await self._write(head + payload)
-        else:
-            await self._write(head)
-            await self._write(payload)
-
-    async def _negotiate(
-        self, request: Request[Any, Any, Any], response: Response[Any], payload: bytes
-    ) -> bytes:
-        """Answer with 304 what the client has, and compress what it can decompress."""
-        headers = response.headers
-        etag = headers.get("etag")
-        if etag is not None and response._status == 200 and request.method in ("GET", "HEAD"):
-            verdict = precondition(request.method, request.headers, etag=etag, modified=None)
-            if verdict == 304:
-                response._status = 304
-                return b""
-        floor = self.server.config.compress_from
-        if floor is None or len(payload) < floor or response._status in (*_BODILESS, 206):
-            return payload
-        if "content-encoding" in headers or not compressible(headers.get("content-type", "")):
-            return payload
-        add_vary(headers, "Accept-Encoding")
-        coding = choose(request.headers.get("accept-encoding", ""), self.server.codings)
-        if coding is None or "no-transform" in headers.get("cache-control", ""):
-            return payload
-        headers["content-encoding"] = coding
-        if etag is not None and not etag.startswith("W/"):
-            # The bytes differ from those the tag was made for.
-            headers["etag"] = f"W/{etag}"
-        encode = self.server.codings[coding]
-        if len(payload) < _COMPRESS_HERE:
-            return encode(payload)
-        return await trio.to_thread.run_sync(encode, payload)
-
-    async def deliver_stream(
-        self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
-    ) -> None:
-        """Write a response while it is produced; without a clean end if producing it fails."""
-        iterator = aiter(chunks)
-        commit = before_last_byte or _nothing
-        try:
-            await self._write_stream(response, iterator, commit)
-        except BaseException:
-            self._broken = True
-            raise
-        finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
-
-    async def _write_stream(
-        self, response: Response[Any], iterator: AsyncIterator[bytes], commit: Commit
-    ) -> None:
-        request = self.request
-        length = response._length
-        bodiless_status = response._status in _BODILESS
-        chunked = length is None and self._parser.line.minor == 1
-        if length is None and not chunked:
-            # HTTP/1.0 has no chunks: the end of the connection is the end of the body.
-            self._close = True
-        head = self._begin_head(response)
-        if length is not None and not bodiless_status:
-            head += length_field(length)
-        else:
-            head += b"transfer-encoding: chunked\r\n\r\n" if chunked and not bodiless_status else b"\r\n"
-        await self._write(head)
-        if bodiless_status or (request is not None and request.method == "HEAD"):
-            commit()
-            return
-        if response._heartbeat is None:
-            await self._write_chunks(iterator, chunked=chunked, length=length)
-        else:
-            await self._write_with_heartbeat(iterator, response._heartbeat, chunked=chunked)
-        commit()
-        if chunked:
-            await self._write(b"0\r\n\r\n")
-
-    async def _write_chunks(
-        self, iterator: AsyncIterator[bytes], *, chunked: bool, length: int | None = None
-    ) -> None:
-        written = 0
-        async for chunk in iterator:
-            written += len(chunk)
-            if length is not None and written > length:
-                raise ResponseState(f"the stream has more than the {length} bytes it promised")
-            # An empty chunk would end the body.
-            if chunk:
-                await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else bytes(chunk))
-        if length is not None and written < length:
-            raise ResponseState(f"the stream has {written} bytes and not the {length} it promised")
-
-    async def _write_with_heartbeat(
-        self, iterator: AsyncIterator[bytes], every: float, *, chunked: bool
-    ) -> None:
-        lock = trio.Lock()
-        beat = b"%x\r\n%b\r\n" % (len(HEARTBEAT), HEARTBEAT) if chunked else HEARTBEAT
-        failures: list[Exception] = []
-
-        async def keep_alive() -> None:
-            while True:
-                with trio.move_on_after(every):
-                    await self.server.drain_begun.wait()
-                    # A stream of events never ends by itself; its client reconnects elsewhere.
-                    return
-                async with lock:
-                    await self._write(beat)
-
-        async def send_events() -> None:
-            async for chunk in iterator:
-                async with lock:
-                    await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
-
-        async with trio.open_nursery() as nursery:
-
-            async def until_it_ends(run: Callable[[], Awaitable[None]]) -> None:
-                try:
-                    await run()
-                except Exception as error:
-                    failures.append(error)
-                # Under the lock, so that the other one is never cut in the middle of a write.
-                async with lock:
-                    nursery.cancel_scope.cancel()
-
-            nursery.start_soon(until_it_ends, keep_alive)
-            await until_it_ends(send_events)
-        if failures:
-            raise failures[0]
-
-    def _begin_head(self, response: Response[Any]) -> bytes:
-        headers = response._headers
-        heads = self.server.heads
-        if headers is None:
-            head = heads[response._status, response._media]
-        else:
-            head = fields(response) if "date" in headers else fields(response) + heads.shared
-        reader = self._reader
-        if reader is not None and not reader.decoder.done and self._must_not_discard(reader):
-            self._close = True
-        if self._close:
-            return head + b"connection: close\r\n"
-        return head if self._parser.line.minor else head + b"connection: keep-alive\r\n"
-
-    def _must_not_discard(self, reader: BodyReader) -> bool:
-        # The rest of a chunked body has no known length, and a body that waits for an invitation may never come.
-        left = reader.length - reader.taken
-        return reader.length < 0 or reader.waits_for_invitation or left > self.server.limits.discard_size
-
-    async def _write(self, data: bytes) -> None:
-        try:
-            written = self.transport.send_nowait(data)
-        except BlockingIOError:
-            written = 0
-        except OSError:
-            self._broken = True
-            raise ClientGone("the client left before it had its answer") from None
-        if written != len(data):
-            await self._write_rest(memoryview(data)[written:])
-
-    async def _write_rest(self, data: memoryview) -> None:
-        before = self.state
-        self.state = SEND
-        try:
-            await self.transport.send_rest(data)
-        except (Interrupted, OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-            self._broken = True
-            raise ClientGone("the client did not take its answer in time, or left") from None
-        except BaseException:
-            # A part of the message is out, so nothing else can follow it.
-            self._broken = True
-            raise
-        finally:
-            self.state = before

@@ -13,8 +13,9 @@ from pathlib import Path
 import trio
 
 from ._compression import available
-from ._connection import HEAD, IDLE, Connection, Dispatch
+from ._connection import Connection, Dispatch
 from ._limits import Config, ConnectionEvent
+from ._output import HEAD, IDLE
 from ._request import Client, Request
 from ._response import Response
 from ._target import Line

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ._connection import BODY, HEAD, IDLE, LAST, RUN, SEND, Connection
+from ._connection import Connection
 from ._limits import ConnectionEvent
+from ._output import BODY, HEAD, IDLE, LAST, RUN, SEND
 
 if TYPE_CHECKING:
     from ._server import Server

@@ -7,14 +7,15 @@ and `maxContains` wider would be narrower, so those are left out then.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any, Literal
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
-from gnomon_gtype._json_schema_emit_foreign import own_document, renamed
+from gnomon_gtype._checks import json_key
+from gnomon_gtype._json_schema_emit_foreign import own_document, renamed, used_names
 from gnomon_gtype._json_schema_emit_scalars import Doc, jsonable, key_texts, lengths, scalar
 from gnomon_gtype._json_schema_import_document import DIALECT
 from gnomon_gtype._json_schema_patterns import engine_to_ecma
@@ -68,7 +69,7 @@ class _Emitter:
             self.defs[name] = self.placed(node, merged=merged)
             if self.losses > before:
                 self.lossy |= {name}
-        used = _used(top, self.defs)
+        used = used_names(top, self.defs)
         defs = {"$defs": {name: self.defs[name] for name in sorted(used)}} if used else {}
         return {"$schema": DIALECT, **top, **defs}
 
@@ -94,12 +95,12 @@ class _Emitter:
 
     def _define(self, title: str, doc: Doc) -> str:
         """The name under which an equal document stands in `$defs`, put there when there is none."""
-        text = json.dumps(doc, sort_keys=True, default=repr)
+        key = json_key(doc)
         for name in self._candidates(title):
             if name not in self.defs:
                 self.defs[name] = doc
                 return name
-            if json.dumps(self.defs[name], sort_keys=True, default=repr) == text:
+            if json_key(self.defs[name]) == key:
                 return name
         raise AssertionError("the candidates have no end")  # pragma: no cover - the loop above returns
 
@@ -129,10 +130,17 @@ class _Emitter:
             doc["description"] = meta.description
         if meta.deprecated:
             doc["deprecated"] = True
-        examples = [] if _has_secrets(node) else [_attempt(value) for value in meta.examples]
+        examples = [] if self.secret(node) else [_attempt(value) for value in meta.examples]
         if examples and UNSET not in examples:
             doc["examples"] = examples
         return doc
+
+    def secret(self, node: Schema) -> bool:
+        """Whether a value of the node may have a sensitive place."""
+        parts = [part for _, part in node.walk()]
+        if any(isinstance(part, c.Ref) for part in parts):
+            parts += [part for tree in self.known.values() for _, part in tree.walk()]
+        return any(isinstance(part, c.Sensitive) for part in parts)
 
     def composite(self, node: Schema, merged: bool) -> Doc:
         """The document of a node with children."""
@@ -174,11 +182,24 @@ class _Emitter:
     def negated(self, node: c.Not) -> Doc:
         before = self.losses
         inner = self.at(node.base, merged=True)
-        if self.losses == before:
+        if (
+            self.losses == before and not self.output
+        ):  # what is not text in Python may be text once it is written
             return {"not": inner}
         doc: Doc = {}
         self.lose(doc, "some values are excluded that JSON Schema cannot tell")
         return doc
+
+    def native(self, node: Schema) -> bool:
+        """Whether values that differ in Python differ when they are written; bytes and text need not."""
+        if not self.output:
+            return True
+        parts = [part for tree in (node, *self.known.values()) for _, part in tree.walk()]
+        return all(
+            type(part) in _NATIVE
+            and not any(isinstance(v, (bytes, Enum)) for v in getattr(part, "values", ()))
+            for part in parts
+        )
 
     def wrapped(self, node: c.Sensitive | c.Refined, merged: bool) -> Doc:
         doc = self.at(node.base, merged=merged)
@@ -224,28 +245,33 @@ class _Emitter:
             doc["minItems"] = node.shortest
         if node.max_length is not None:
             doc["maxItems"] = node.max_length
-        if node.unique:
+        native = all(self.native(part) for _, part in node.children())
+        if node.unique and native:
             doc["uniqueItems"] = True
-        counts = [self.contains(*count) for count in node.contains]
+        elif node.unique:
+            self.lose(doc, "the items differ")
+        counts = [self.contains(*each, native=native) for each in node.contains]
         if len(counts) == 1:
             doc.update(counts[0])
         elif counts:
             doc["allOf"] = counts
         return doc
 
-    def contains(self, node: Schema, fewest: int, most: int | None) -> Doc:
+    def contains(self, node: Schema, fewest: int, most: int | None, *, native: bool) -> Doc:
         before = self.losses
         doc: Doc = {"contains": self.at(node)}
         if fewest != 1:
             doc["minContains"] = fewest
-        if most is not None and self.losses > before:
+        if most is not None and (self.losses > before or not native):
             self.lose(doc, f"at most {most} items are such")
         elif most is not None:
             doc["maxContains"] = most
         return doc
 
     def set(self, node: c.Set) -> Doc:
-        doc: Doc = {"type": "array", "uniqueItems": True}
+        doc: Doc = {"type": "array"}
+        if self.native(node.items) or isinstance(node.items, (s.Bytes, s.Uuid, s.Date)):
+            doc["uniqueItems"] = True
         if not isinstance(node.items, s.Anything):
             doc["items"] = self.at(node.items)
         doc.update(lengths(node, "Items"))
@@ -313,32 +339,34 @@ class _Emitter:
         doc = self.at(item.schema)
         if item.read_only:
             doc = {**doc, "readOnly": True}
-        if item.default is not UNSET and not _has_secrets(item.schema):
+        if item.default is not UNSET and not self.secret(item.schema):
             default = _attempt(item.default)
             if default is not UNSET:
                 doc = {**doc, "default": default}
         return doc
 
 
+_NATIVE = frozenset(
+    (
+        s.Nothing,
+        s.Null,
+        s.Boolean,
+        s.Integer,
+        s.Number,
+        s.Float,
+        s.String,
+        s.Literal,
+        c.Array,
+        c.Record,
+        c.Union,
+        c.Intersection,
+        c.Ref,
+    )
+)
+
+
 def _reference(name: str) -> Doc:
     return {"$ref": f"#/$defs/{name}"}
-
-
-def _used(top: Doc, defs: Mapping[str, Doc]) -> set[str]:
-    """The names that are referred to: what stood under a `not` that was left out is not."""
-    used: set[str] = set()
-    waiting: list[Any] = [top]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            name = str(part.get("$ref")).removeprefix("#/$defs/")
-            if name in defs and name not in used:
-                used.add(name)
-                waiting.append(defs[name])
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
-    return used
 
 
 def _title(node: Schema) -> str | None:
@@ -346,10 +374,6 @@ def _title(node: Schema) -> str | None:
     if node.meta is not None and node.meta.title is not None:
         return node.meta.title
     return node.cls.__name__ if isinstance(node, s.EnumMember) else None
-
-
-def _has_secrets(node: Schema) -> bool:
-    return any(isinstance(part, c.Sensitive) for _, part in node.walk())
 
 
 def _attempt(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""JSON Schema of opaque parts that can describe themselves, such as pydantic models."""
+"""JSON Schema of opaque parts that can describe themselves, such as pydantic models, and the names that documents refer to."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ def renamed(part: Any, names: Mapping[str, str]) -> Any:
             found["$ref"] = f"#/$defs/{names.get(name, name)}"
         return found
     return [renamed(item, names) for item in part] if isinstance(part, list) else part
+
+
+def used_names(top: Doc, defs: Mapping[str, Doc]) -> set[str]:
+    """The names that are referred to: what stood under a `not` that was left out is not."""
+    used: set[str] = set()
+    waiting: list[Any] = [top]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            name = str(part.get("$ref")).removeprefix("#/$defs/")
+            if name in defs and name not in used:
+                used.add(name)
+                waiting.append(defs[name])
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return used

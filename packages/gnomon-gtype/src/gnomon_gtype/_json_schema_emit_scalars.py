@@ -22,6 +22,7 @@ Doc = dict[str, Any]
 Lose = Callable[..., None]
 
 _DECIMAL_OUT = r"^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+_LARGE = 300
 _ZONED = r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 
 
@@ -56,7 +57,13 @@ def one_of(values: Iterable[Any]) -> Doc:
 
 def _shorter(left: Any, right: Any) -> Any:
     """Of two equal JSON values the one that is written shorter: `1` and not `1.0`, but `1e300`."""
-    return left if len(repr(left)) <= len(repr(right)) else right
+    wanted = float if isinstance(left, (int, float)) and abs(left) >= 10**16 else int
+    return right if type(right) is wanted else left
+
+
+def said(limit: Any) -> str:
+    """A limit in words; `str` of an integer has a limit of its own."""
+    return "a very large number" if isinstance(limit, int) and limit.bit_length() > 2000 else str(limit)
 
 
 def _numeric(node: s.Integer | s.Float | s.Number, _output: bool, lose: Lose) -> Doc:
@@ -86,18 +93,20 @@ def _decimal(node: s.DecimalNumber, output: bool, lose: Lose) -> Doc:
     numbers: Doc = {"type": "number"}
     limits = _limits(node) | ({} if node.multiple_of is None else {"multipleOf": node.multiple_of})
     for keyword, limit in limits.items():
+        if limit.adjusted() > _LARGE:
+            continue
         if limit == int(limit):
             numbers[keyword] = int(limit)
         elif checks.json_equal(type(limit)(repr(float(limit))), limit):
             numbers[keyword] = float(limit)
-    said = [f"{keyword} {limit}" for keyword, limit in limits.items()]
+    rest = [f"{keyword} {said(limit)}" for keyword, limit in limits.items()]
     if node.max_digits is not None:
-        said.append(f"at most {count(node.max_digits, 'digit')}")
+        rest.append(f"at most {count(node.max_digits, 'digit')}")
     if node.decimal_places is not None:
-        said.append(f"at most {count(node.decimal_places, 'decimal place')}")
+        rest.append(f"at most {count(node.decimal_places, 'decimal place')}")
     doc = texts if output else {"anyOf": [numbers, texts]}
-    if said:
-        lose(doc, f"as a decimal number: {', '.join(said)}")
+    if rest:
+        lose(doc, f"as a decimal number: {', '.join(rest)}")
     return doc
 
 
@@ -139,17 +148,17 @@ _WORDS: dict[str, Doc] = {
 
 def add_patterns(doc: Doc, patterns: list[str], lose: Lose) -> None:
     """Patterns of the engine as `pattern`, the second and further ones under `allOf`."""
-    said = []
+    written = []
     for pattern in patterns:
         translated = engine_to_ecma(pattern)
         if translated is None:
             lose(doc, f"the pattern {pattern}, in the syntax of the Rust regex crate, is found in it")
         else:
-            said.append(translated)
-    if said:
-        doc["pattern"] = said[0]
-    if said[1:]:
-        doc["allOf"] = [{"pattern": pattern} for pattern in said[1:]]
+            written.append(translated)
+    if written:
+        doc["pattern"] = written[0]
+    if written[1:]:
+        doc["allOf"] = [{"pattern": pattern} for pattern in written[1:]]
 
 
 def _bytes(node: s.Bytes, _output: bool, _lose: Lose) -> Doc:
@@ -212,7 +221,7 @@ def _dated(pattern: str | None, word: str) -> Callable[[Any, bool, Lose], Doc]:
         if pattern is not None and not output:
             zones = {"aware": f"{_ZONED}$", "naive": "$", "any": f"{_ZONED}?$"}
             doc["pattern"] = pattern.replace(f"{_ZONED}?$", zones[zone])
-        limits = {f"{keyword} {limit}" for keyword, limit in _limits(node).items()}
+        limits = {f"{keyword} {said(limit)}" for keyword, limit in _limits(node).items()}
         lose(doc, *sorted(limits))
         return doc
 
@@ -278,8 +287,8 @@ def key_texts(node: Schema, *, lose: Lose) -> Doc | None:
     """What text the keys of a map are, for key nodes that read another kind of value from it; `None` for other nodes."""
     if type(node) in _KEY_PATTERNS:
         doc: Doc = {"pattern": _KEY_PATTERNS[type(node)]}
-        said = ", ".join(f"{keyword} {limit}" for keyword, limit in _limits(node).items())
-        lose(doc, *([f"as a number: {said}"] if said else []))
+        rest = ", ".join(f"{keyword} {said(limit)}" for keyword, limit in _limits(node).items())
+        lose(doc, *([f"as a number: {rest}"] if rest else []))
         return doc
     if isinstance(node, s.Boolean):
         return {"enum": ["true", "false"]}

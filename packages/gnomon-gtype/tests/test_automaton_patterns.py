@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gnomon_gtype._containment._alphabet import (
@@ -121,6 +121,9 @@ ALPHABET = "abcdkKAB1_ -]\n\r\u212aéÉα²."
 
 
 @pytest.mark.parametrize("pattern", SAME)
+@example("a")
+@example("a\r\nb")
+@example("b a b")
 @given(st.text(st.sampled_from(ALPHABET), max_size=6) | st.text(max_size=4))
 def test_a_text_is_found_exactly_when_the_engine_finds_it(pattern: str, text: str):
     alone = shortest(found=[rf"\A{re.escape(text)}\z" if text.isascii() else _spelled(text), pattern])

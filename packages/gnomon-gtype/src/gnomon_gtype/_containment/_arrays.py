@@ -16,8 +16,7 @@ from typing import Any
 from gnomon_gtype import _checks as checks
 from gnomon_gtype._composites import Array, Ref, Set
 from gnomon_gtype._containment._distinct import Supply, assign, supply
-from gnomon_gtype._containment._nodes import Hashable, Same
-from gnomon_gtype._containment._numbers import first_of
+from gnomon_gtype._containment._nodes import Hashable
 from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
 from gnomon_gtype._containment._search import NUMBERLESS, Answer, Goal, Search, Steps, ask
 from gnomon_gtype._schema import Schema
@@ -27,7 +26,6 @@ _MOST_WAYS = 512
 _MOST_DIFFERENT = 2_000
 _COUNTED = Unclear("it depends on how many items of an array match, in more ways than are tried")
 _NUMERIC = Unclear("it depends on whether two items can be equal as numbers, one an int and one a float")
-_GIVEN = Unclear("it depends on values that are sets or sequences themselves differing from each other")
 
 
 _Counts = tuple[tuple[Schema, int, int | None], ...]
@@ -70,19 +68,14 @@ def _shape(node: Schema) -> _Shape:
 
 def arrays(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
     """Values of a class of sequences or sets."""
-    given = [node.value for node in wanted if isinstance(node, Same)]
-    if given:
-        return first_of(search, given, wanted, unwanted)
     hashable = kind in ("set", "frozenset") or any(isinstance(node, Hashable) for node in wanted)
     shapes = [_shape(node) for node in wanted if not isinstance(node, Hashable)]
-    against = [_shape(node) for node in unwanted if not isinstance(node, Same)]
+    against = [_shape(node) for node in unwanted]
     last: Outcome = EMPTY
     for length in _lengths(kind, shapes, against):
         search.budget.spend()
         outcome = yield from _Row(search, kind, shapes, against, length, hashable=hashable).steps()
         if isinstance(outcome, Found):
-            if any(search.accepts(node, outcome.value) for node in unwanted if isinstance(node, Same)):
-                return _GIVEN
             return outcome
         if isinstance(outcome, Unclear):
             last = outcome
@@ -291,18 +284,18 @@ class _Row:
     def _items(self, plan: _Plan) -> Steps:
         if self.different:
             return (yield from self._different(plan))
+        filler = [self._goal(self.alike.start)] if self.filler else []
         parts: list[Found] = []
-        for goal in plan.goals:
-            outcome = yield from ask(goal)
-            if not isinstance(outcome, Found):
-                return outcome
-            parts.append(outcome)
-        if self.filler:
-            outcome = yield from ask(self._goal(self.alike.start))
-            if not isinstance(outcome, Found):
-                return outcome
-            return self._built(parts, [outcome] * min(self.filler, MOST_PARTS))
-        return self._built(parts, [])
+        for goal in (*plan.goals, *filler):
+            parts += [(yield from self._known(goal))]
+        place = len(plan.goals)
+        return self._built(parts[:place], parts[place:] * min(self.filler, MOST_PARTS))
+
+    def _known(self, goal: Goal) -> Generator[Goal, Answer, Found]:
+        """The value of a goal: no goal enters a plan before it has been found to have one."""
+        outcome = yield from ask(goal)
+        assert isinstance(outcome, Found)
+        return outcome
 
     def _different(self, plan: _Plan) -> Steps:
         """Items of which no two are equal."""
@@ -310,11 +303,11 @@ class _Row:
             return TOO_LARGE
         goals = [*plan.goals, *(self._goal(self.alike.start) for _ in range(self.filler))]
         supplies: dict[Goal, Supply] = {}
-        truths = self.kind in ("set", "frozenset")
+        python = self.kind in ("set", "frozenset")
         for goal in goals:
             if goal not in supplies:
-                supplies[goal] = yield from supply(goal, self.length, truths=truths)
-        key = _by_value if truths else checks.json_key
+                supplies[goal] = yield from supply(goal, self.length, like="python" if python else "json")
+        key = _by_value if python else checks.json_key
         chosen = assign(
             [supplies[goal].values for goal in goals], lambda item: key(item.value), self.search.budget
         )

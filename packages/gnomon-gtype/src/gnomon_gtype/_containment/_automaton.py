@@ -99,7 +99,7 @@ class Program:
                 return after
             case Choice():
                 return self._add(_Fork(tuple(self._emit(piece, after) for piece in part.parts)))
-            case Repeat():
+            case _:
                 return self._repeat(part, after)
 
     def _repeat(self, part: Repeat, after: int) -> int:
@@ -209,7 +209,7 @@ class _Walker:
                     continue
                 case _Fork():
                     following = found.after
-                case _Look():
+                case _:
                     following = (found.after,) if _holds(found.kind, before, after) else ()
             for place in following:
                 if place not in seen:

@@ -15,7 +15,10 @@ from gnomon_gtype._containment._outcome import EMPTY, Found, Outcome, Unclear
 from gnomon_gtype._containment._search import Search
 from gnomon_gtype._scalars import DecimalNumber
 
-_MOST_ZEROS = 40
+_MOST_ZEROS = 2_000
+_MOST_PLACES = 400
+_MOST_POWERS = 50
+_ONE = Fraction(1)
 _DIGITS = Unclear("it depends on how many digits decimal numbers are written with")
 
 
@@ -55,9 +58,9 @@ def decimals(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> 
         if not all(_spans(node, piece) for node in wanted):
             continue
         active = [node for node in against if _spans(node, piece)]
-        allowed = _Written(_digits_in(piece, digits, places), places)
+        allowed = _Written(_digits_in(piece, digits, places), _places_in(piece, digits, places))
         clean = [node for node in active if _allows(node, allowed)]
-        outcome = _in_piece(search, piece, step, places, clean, wanted, unwanted)
+        outcome = _in_piece(search, piece, step, _Written(digits, places), clean, wanted, unwanted)
         if isinstance(outcome, Found):
             return outcome
         if isinstance(outcome, Unclear):
@@ -103,6 +106,20 @@ def _digits_in(piece: _Piece, digits: int | None, places: int | None) -> int | N
     return whole + places if digits is None else min(digits, whole + places)
 
 
+def _places_in(piece: _Piece, digits: int | None, places: int | None) -> int | None:
+    """Most decimal places of a number of a piece: digits before the point leave fewer for those behind it."""
+    if (
+        digits is None
+        or places is None
+        or piece.low is None
+        or piece.high is None
+        or piece.low < 0 < piece.high
+    ):
+        return places
+    whole = len(str(math.floor(min(abs(piece.low), abs(piece.high)))).lstrip("0"))
+    return min(places, max(0, digits - whole))
+
+
 def _allows(node: DecimalNumber, written: _Written) -> bool:
     """Whether a node never refuses a number for its digits."""
     pairs = ((node.max_digits, written.digits), (node.decimal_places, written.places))
@@ -113,7 +130,7 @@ def _in_piece(
     search: Search,
     piece: _Piece,
     step: Fraction | None,
-    places: int | None,
+    written: _Written,
     clean: list[DecimalNumber],
     wanted: list[Any],
     unwanted: list[Any],
@@ -121,33 +138,38 @@ def _in_piece(
     steps = [Fraction(node.multiple_of) for node in clean if node.multiple_of is not None]
     if len(steps) < len(clean):
         return EMPTY
-    zeros = max(
-        (
-            max(node.max_digits or 0, node.decimal_places or 0)
-            for node in unwanted
-            if isinstance(node, DecimalNumber)
-        ),
-        default=0,
-    )
+    limits = [
+        limit
+        for node in unwanted
+        if isinstance(node, DecimalNumber)
+        for limit in (node.max_digits, node.decimal_places)
+    ]
+    zeros = 1 + max((limit for limit in limits if limit is not None), default=0)
     made: list[Outcome] = []
 
     def good(value: Fraction) -> bool:
-        forms = _forms(value, places, min(zeros + 1, _MOST_ZEROS))
+        forms = _forms(value, written, min(zeros, _MOST_ZEROS))
         made[:] = [first_of(search, forms, wanted, unwanted)]
         return isinstance(made[0], Found)
 
     if step is None:
-        return made[0] if any(good(value) for value in _dense(piece, steps)) else _DIGITS
+        return (
+            made[0]
+            if any(good(value) for value in (*_dense(piece, steps), *_long(piece, zeros)))
+            else _DIGITS
+        )
     if any((step / each).denominator == 1 for each in steps):
         return EMPTY
     first, last = _multiples(piece, step)
     if first is not None and last is not None and first > last:
         return EMPTY
+    if any(good(value) for value in _long(piece, zeros, step)):
+        return made[0]
     divisors = {(each / step).numerator for each in steps}
     found = scan(first, last, divisors, len(unwanted) + 64, lambda number: good(number * step), search.budget)
-    if found is None:
+    if found is None and zeros <= _MOST_ZEROS:
         return EMPTY
-    return _DIGITS if isinstance(found, Unclear) else made[0]
+    return made[0] if isinstance(found, int) else _DIGITS
 
 
 def _multiples(piece: _Piece, step: Fraction) -> tuple[int | None, int | None]:
@@ -167,27 +189,37 @@ def _dense(piece: _Piece, steps: list[Fraction]) -> Iterator[Fraction]:
     yield from (value for value in (Fraction(0), piece.inside()) if _within(value, piece))
     finest = max([8, *(len(str(each.denominator)) for each in steps)])
     width = Fraction(1) if piece.low is None or piece.high is None else piece.high - piece.low
-    scale = max(0, -math.floor(math.log10(width))) if width < 1 else 0
+    scale = min(len(str(width.denominator)), _MOST_PLACES)
     for places in range(scale + finest + 4):
         grain = Fraction(1, 10**places)
         middle = math.floor(piece.inside() / grain) * grain
         yield from (value for value in (middle, middle + grain, middle + 3 * grain) if _within(value, piece))
 
 
+def _long(piece: _Piece, digits: int, step: Fraction = _ONE) -> Iterator[Fraction]:
+    """Multiples of a step in a piece that have ever more digits before the point."""
+    for power in range(min(digits, _MOST_POWERS) + 1):
+        for end in (10**power, -(10**power)):
+            yield from (value for value in (math.floor(end / step) * step,) if _within(value, piece))
+
+
 def _within(value: Fraction, piece: _Piece) -> bool:
     return (piece.low is None or value > piece.low) and (piece.high is None or value < piece.high)
 
 
-def _forms(value: Fraction, places: int | None, zeros: int) -> Iterator[Decimal]:
-    """The ways to write a number, if it is a decimal: shortest first, then with zeros at its end."""
-    power = value.denominator
-    exponent = 0
-    while power > 1 and exponent < 400:
-        exponent += 1
-        power = (value * 10**exponent).denominator
-    if power > 1:
-        return
-    most = exponent + zeros if places is None else min(places, exponent + zeros)
-    for length in range(exponent, most + 1):
+def _forms(value: Fraction, written: _Written, zeros: int) -> Iterator[Decimal]:
+    """The shortest way to write a decimal number, and the one with most zeros at its end.
+
+    What a limit of digits refuses it refuses with more zeros too, so no form between the two is refused when neither is.
+    """
+    places = 0
+    while (value * 10**places).denominator > 1:
+        places += 1
+        if places > _MOST_PLACES:
+            return
+    most = [places + zeros, *([] if written.places is None else [written.places])]
+    if written.digits is not None:
+        most.append(written.digits - len(str(abs(int(value))).lstrip("0")))
+    for length in sorted({places, max(places, min(most))}):
         number = int(value * 10**length)
         yield Decimal((int(number < 0), tuple(map(int, str(abs(number)))), -length))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gnomon_gtype._containment._nodes import any_of
+from gnomon_gtype._containment._nodes import Like, any_of
 from gnomon_gtype._containment._outcome import Budget, Empty, Found, Unclear
 from gnomon_gtype._containment._search import Answer, Goal
 
@@ -24,18 +24,18 @@ class Supply:
     more: Unclear | None = None
 
 
-def supply(goal: Goal, wanted: int, *, truths: bool) -> Generator[Goal, Answer, Supply]:
+def supply(goal: Goal, wanted: int, *, like: Like) -> Generator[Goal, Answer, Supply]:
     """Up to `wanted` solutions of a goal, or all there are.
 
     Args:
         goal: the goal.
         wanted: how many are enough.
-        truths: whether `True` is equal to 1.
+        like: when values are equal.
     """
     found = Supply()
     while len(found.values) < wanted:
         known = (item.value for item in found.values)
-        outcome = (yield goal.plus((), any_of(known, truths=truths))).outcome
+        outcome = (yield goal.plus((), any_of(known, like=like))).outcome
         if isinstance(outcome, Empty):
             return found
         if isinstance(outcome, Unclear):

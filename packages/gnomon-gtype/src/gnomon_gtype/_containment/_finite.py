@@ -13,8 +13,10 @@ from functools import reduce
 from typing import Any
 
 from gnomon_gtype._containment._nodes import Same
+from gnomon_gtype._containment._numbers import first_of
 from gnomon_gtype._containment._outcome import EMPTY, Found, Outcome, Unclear
 from gnomon_gtype._containment._search import Search
+from gnomon_gtype._scalars import Literal
 from gnomon_gtype._schema import Schema
 
 _MOST_FLAGS = 8
@@ -22,6 +24,9 @@ _MOST_FLAGS = 8
 
 def members(search: Search, kind: Any, wanted: list[Schema], unwanted: list[Schema]) -> Outcome:
     """Settle a kind by trying its values, or as many of each sort that nodes tell apart as are needed to avoid given ones."""
+    given = [node.values for node in wanted if isinstance(node, Literal)]
+    if given:
+        return first_of(search, given[0], wanted, unwanted)
     spare = 1 + sum(isinstance(node, Same) for node in unwanted)
     for value in _values(kind, spare):
         search.budget.spend(1 + len(wanted) + len(unwanted))
@@ -54,9 +59,9 @@ def _values(kind: Any, spare: int) -> Iterator[Any]:
             yield from _members(cls)
         case ("path", cls):
             yield from (cls("a" * number) for number in range(1, spare + 1))
-        case (_, cls):
-            bits = ipaddress.IPV4LENGTH if "4" in cls.__name__ else ipaddress.IPV6LENGTH
-            yield from (cls((1 << (bits - 1)) + number) for number in range(spare))
+        case _:
+            bits = ipaddress.IPV4LENGTH if "4" in kind[1].__name__ else ipaddress.IPV6LENGTH
+            yield from (kind[1]((1 << (bits - 1)) + number) for number in range(spare))
 
 
 def _members(cls: type[enum.Enum]) -> Iterator[enum.Enum]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from gnomon_gtype._containment._numbers import (
     EXACT,
-    MOST_SCANNED,
     UNPROVEN,
     Range,
     above,
@@ -114,13 +113,11 @@ def _in_piece(
 ) -> Outcome:
     if step is not None and any((step / each).denominator == 1 for each in against):
         return EMPTY
-    if step is None and _all_multiples(start, end, against):
+    if _all_multiples(start, end, against):
         return EMPTY
     candidates = _free(start, end, len(points)) if step is None else _stepped(start, end, step)
-    for count, value in enumerate(candidates):
+    for value in candidates:
         budget.spend()
-        if count > MOST_SCANNED:
-            return UNPROVEN
         if value is None:
             return EMPTY
         place = ordinal(value)

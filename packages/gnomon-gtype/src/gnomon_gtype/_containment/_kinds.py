@@ -108,48 +108,38 @@ _PATHS: tuple[type[pathlib.PurePath], ...] = (
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
 )
-_CLASSES: tuple[tuple[type, Kind], ...] = (
-    (type(None), "null"),
-    (bool, "bool"),
-    (int, "int"),
-    (str, "str"),
-    (bytes, "bytes"),
-    (list, "list"),
-    (dict, "dict"),
-    (set, "set"),
-    (frozenset, "frozenset"),
-    (datetime.date, "date"),
-    (datetime.timedelta, "timedelta"),
-    (decimal.Decimal, "decimal"),
-    (uuid.UUID, "uuid"),
-    (re.Pattern, "regex"),
-)
+_CLASSES: dict[type, Kind] = {
+    bool: "bool",
+    int: "int",
+    str: "str",
+    bytes: "bytes",
+    dict: "dict",
+    datetime.date: "date",
+    datetime.timedelta: "timedelta",
+    decimal.Decimal: "decimal",
+    uuid.UUID: "uuid",
+    re.Pattern: "regex",
+    type(...): "other",
+}
 
 
 def kind_of(value: object) -> Kind:
-    """The kind of a value that a search has made, or that stands in a literal."""
+    """The kind of a value that stands in a literal, or in a node that means this value alone."""
     if isinstance(value, enum.Enum):
         return ("enum", type(value))
     if isinstance(value, float):
         return "float" if abs(value) < float("inf") else "nonfinite"
-    if isinstance(value, tuple):
-        return "tuple" if type(value) is tuple else ("namedtuple", type(value))
     if isinstance(value, datetime.datetime | datetime.time):
         return f"{type(value).__name__}-{'naive' if value.utcoffset() is None else 'aware'}"
     if isinstance(value, pathlib.PurePath):
         return ("path", type(value))
-    if type(value) in checks.IPS.values():
-        return ("ip", type(value))
-    if value is ...:
-        return "other"
-    known = next((kind for cls, kind in _CLASSES if type(value) is cls), None)
-    return known if known is not None else ("instance", type(value))
+    return ("ip", type(value)) if type(value) in checks.IPS.values() else _CLASSES[type(value)]
 
 
 def admits(node: Schema, kind: Kind) -> bool:
     """Whether some value of a kind may be a value of the node."""
     if isinstance(node, Hashable):
-        return kind not in _UNHASHABLE
+        return kind not in _UNHASHABLE and (kind[0] != "instance" or kind[1].__hash__ is not None)
     if isinstance(kind, tuple):
         name, cls = kind
         if name == "enum":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -22,6 +22,7 @@ EXACT = 1 << 53
 _MOST_FLOAT_INT = 2**1024 - 2**970 - 1
 """The largest whole number that still rounds to a float."""
 
+_ANY_INTEGER = Integer()
 UNPROVEN = Unclear("it depends on multiples among numbers so large that floats leave gaps between them")
 
 
@@ -49,8 +50,6 @@ def cut(
     ends: list[int | None] = [*(edge - 1 for edge in inner), high]
     pieces = []
     for start, end in zip(starts, ends, strict=True):
-        if start is not None and end is not None and start > end:
-            continue
         steps = {
             each.step
             for each in ranges
@@ -127,7 +126,7 @@ def solve(
         unwanted: ranges.
         points: numbers that are not meant.
         budget: what it costs is taken from it.
-        good: a last condition; when it is never met, the outcome is unclear rather than empty.
+        good: a last condition, tried number by number.
     """
     low = max((each.low for each in wanted if each.low is not None), default=None)
     high = min((each.high for each in wanted if each.high is not None), default=None)
@@ -154,8 +153,8 @@ def solve(
         )
         if isinstance(found, int):
             return Found(found * step)
-        if found is not None or good is not None:
-            last = found if isinstance(found, Unclear) else UNPROVEN
+        if isinstance(found, Unclear):
+            last = found
     return last
 
 
@@ -164,6 +163,7 @@ def integers(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> 
     given = literals(wanted, int)
     if given is not None:
         return first_of(search, given, wanted, unwanted)
+    wanted = [node for node in wanted if node != _ANY_INTEGER]
     points = {
         value for node in unwanted if isinstance(node, Literal) for value in node.values if type(value) is int
     }
@@ -196,15 +196,12 @@ def _far(search: Search, wanted: list[Any], unwanted: list[Any], points: set[int
             search.accepts(node, number) for node in unwanted
         )
 
+    # from 2**53 on every float is even, so that only steps above 2 are left to be tried
+    coarse = [node for node in (*wanted, *unwanted) if _is_rough(node) and _step(node) > 2]
+    firm = [_loose(node) for node in unwanted if not isinstance(node, Literal) and node not in coarse]
     last: Outcome = EMPTY
     for side in (Range(EXACT + 1, None), Range(None, -EXACT - 1)):
-        loose = [
-            Range(each.low, each.high, 1 if _is_rough(node) else each.step)
-            for node in wanted
-            for each in (_whole(node),)
-        ]
-        firm = [_whole(node) for node in unwanted if not isinstance(node, Literal) and not _is_rough(node)]
-        outcome = solve([side, *loose], firm, points, search.budget, good)
+        outcome = solve([side, *map(_loose, wanted)], firm, points, search.budget, good if coarse else None)
         if isinstance(outcome, Found):
             return outcome
         if not isinstance(outcome, Empty):
@@ -212,9 +209,15 @@ def _far(search: Search, wanted: list[Any], unwanted: list[Any], points: set[int
     return last
 
 
+def _loose(node: Any) -> Range:
+    """The whole numbers of a node, multiples or not where they are rounded first."""
+    found = _whole(node)
+    return replace(found, step=1) if _is_rough(node) else found
+
+
 def _is_rough(node: Any) -> bool:
     """Whether a whole number is rounded to a float before it is seen whether it is a multiple, and that can make a difference."""
-    return isinstance(node, Float) and node.multiple_of is not None and _step(node) > 2
+    return isinstance(node, Float) and node.multiple_of is not None and _step(node) > 1
 
 
 def literals(nodes: list[Any], kind: type) -> list[Any] | None:
@@ -264,9 +267,9 @@ def _whole(node: Any) -> Range:
 
 def _rounding(node: Float, low: int | None, high: int | None) -> tuple[int, int]:
     """Limits of whole numbers that are rounded to floats before they are compared."""
-    if low is None or low < -EXACT or low > EXACT:
+    if low is None or abs(low) >= EXACT:
         low = _turn(lambda number: node.minimum is None or above(float(number), node))
-    if high is None or high < -EXACT or high > EXACT:
+    if high is None or abs(high) >= EXACT:
         high = _turn(lambda number: node.maximum is not None and not below(float(number), node)) - 1
     return low, high
 

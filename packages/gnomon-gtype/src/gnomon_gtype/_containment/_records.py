@@ -123,6 +123,9 @@ _Options = Generator[Goal, Answer, list[_Plan | Unclear]]
 
 def objects(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
     """Dicts."""
+    alone = [node.value for node in wanted if isinstance(node, Same)]
+    if alone:
+        return first_of(search, alone, wanted, unwanted)
     shapes = [_shape(node) for node in wanted]
     against = [_shape(node) for node in unwanted if not isinstance(node, Same)]
     # what a record says about keys that are no text it says by the way; such keys are a matter of maps alone
@@ -136,9 +139,6 @@ def objects(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> S
 
 def instances(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
     """Instances of a dataclass: objects whose keys are their attributes, all there unless nobody asks for them."""
-    given = [node.value for node in wanted if isinstance(node, Same)]
-    if given:
-        return first_of(search, given, wanted, unwanted)
     shapes = [replace(_shape(node), closed=False) for node in wanted if isinstance(node, Record)]
     shapes = [
         replace(shape, fields={name: (node, True) for name, (node, _) in shape.fields.items()})
@@ -299,8 +299,6 @@ class _Object:
         base = Goal(frozenset(), frozenset(values))
         alone = self._fresh().joined(_Fresh(key, base))
         sort = yield from self._pairs(alone, 1, ())
-        if isinstance(sort, Unclear):
-            return [sort]
         if not sort.pairs:
             return [] if sort.more is None else [sort.more]
         found.append(replace(plan, fresh=(*plan.fresh, alone)))
@@ -313,11 +311,9 @@ class _Object:
         """Any key that no node knows by name."""
         nodes: set[Schema] = {shape.keys for shape in self.wanted if shape.keys is not None}
         nodes.add(String() if self.texts else Hashable())
-        return _Fresh(Goal(frozenset(nodes), frozenset(any_of(self.names, truths=True))), Goal(frozenset()))
+        return _Fresh(Goal(frozenset(nodes), frozenset(any_of(self.names, like="python"))), Goal(frozenset()))
 
-    def _pairs(
-        self, fresh: _Fresh, number: int, taken: tuple[Any, ...]
-    ) -> Generator[Goal, Answer, _Pairs | Unclear]:
+    def _pairs(self, fresh: _Fresh, number: int, taken: tuple[Any, ...]) -> Generator[Goal, Answer, _Pairs]:
         """Up to so many fresh keys that differ, each with a value.
 
         What the wanted nodes ask of the value depends on which of their patterns the key matches, so keys are looked for
@@ -326,7 +322,7 @@ class _Object:
         found = _Pairs()
         patterns = list(dict.fromkeys(pattern for shape in self.wanted for pattern, _ in shape.patterns))
         if len(patterns) > _MOST_PATTERNS:
-            return _PATTERNS
+            return _Pairs(more=_PATTERNS)
         for signs in itertools.product((False, True), repeat=len(patterns)):
             matched = {pattern for pattern, sign in zip(patterns, signs, strict=True) if sign}
             nodes = self._nodes_of(matched)
@@ -339,10 +335,10 @@ class _Object:
                 (String(patterns=(pattern,)) for pattern in sorted(matched)),
                 (
                     *(String(patterns=(pattern,)) for pattern in patterns if pattern not in matched),
-                    *any_of(taken, truths=True),
+                    *any_of(taken, like="python"),
                 ),
             )
-            keys = yield from supply(key, number - len(found.pairs), truths=True)
+            keys = yield from supply(key, number - len(found.pairs), like="python")
             if isinstance(value, Unclear):
                 found.more = value if keys.values or keys.more else found.more
                 continue
@@ -367,8 +363,9 @@ class _Object:
         entries: dict[Any, Found] = {}
         for name, goal in plan.there.items():
             outcome = yield from ask(goal)
-            if not isinstance(outcome, Found):
-                return outcome
+            assert isinstance(
+                outcome, Found
+            )  # no goal enters a plan before it has been found to have a value
             entries[name] = outcome
         fresh = yield from self._assigned(plan.fresh)
         if not isinstance(fresh, list):
@@ -393,8 +390,6 @@ class _Object:
             more = yield from self._pairs(
                 self._fresh(), plan.low - len(entries), tuple(key.value for key, _ in fresh)
             )
-            if isinstance(more, Unclear):
-                return more
             if len(more.pairs) < plan.low - len(entries):
                 return more.more or vague
             entries.update((key.value, value) for key, value in more.pairs)
@@ -411,8 +406,6 @@ class _Object:
         more: Unclear | None = None
         for each in fresh:
             pairs = yield from self._pairs(each, len(fresh), ())
-            if isinstance(pairs, Unclear):
-                return pairs
             choices.append(pairs.pairs)
             if len(pairs.pairs) < len(fresh):
                 more = pairs.more or more

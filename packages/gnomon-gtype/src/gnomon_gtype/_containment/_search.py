@@ -223,14 +223,16 @@ class Search:
         """Solve what can be looked into, and try a few solutions against the code that cannot."""
         goal = Goal(frozenset(atoms.wanted), frozenset(atoms.unwanted))
         tried: list[object] = []
+        certain = True
         for _ in range(_TRIES):
-            outcome = yield from self._simple(goal.plus((), any_of(tried, truths=False)))
+            outcome = yield from self._simple(goal.plus((), any_of(tried, like="itself")))
             if not isinstance(outcome, Found):
-                return outcome if not tried or isinstance(outcome, Unclear) else atoms.hidden()
-            if all(self.accepts(node, outcome.value) is True for node in atoms.code) and all(
-                self.accepts(node, outcome.value) is False for node in atoms.doubted
-            ):
+                return outcome if certain else atoms.hidden()
+            said = {self.accepts(node, outcome.value) for node in atoms.code}
+            unsaid = {self.accepts(node, outcome.value) for node in atoms.doubted}
+            if said <= {True} and unsaid <= {False}:
                 return outcome
+            certain = certain and (False in said or True in unsaid)
             tried.append(outcome.value)
         return atoms.hidden()
 
@@ -311,7 +313,7 @@ class _Atoms:
                 self.doubted.append(node.base)
                 if isinstance(node.base, Refined):
                     waiting.append((node.base.base, True))
-                elif isinstance(node.base, Record | Array):
+                else:
                     waiting.append((Plainly(node.base), True))
             case Record() | Array() if has_code(node.cls):
                 if wanted:

@@ -14,6 +14,11 @@ from gnomon_gtype._formats import FORMATS
 from gnomon_gtype._scalars import Literal, String
 
 _TRIES = 8
+# every JSON text has this form, and some others do: a check tells them apart
+_JSON_FORM = (
+    r"^[ \t\n\r]*(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
+    r'|"(?s:.*)"|\[(?s:.*)\]|\{(?s:.*)\})[ \t\n\r]*$'
+)
 _SAMPLES = ("null", "0", "[]", "{}", '""', "true", "[0]", '"a"', "[[]]", "10", "[0,0]")
 
 
@@ -48,7 +53,8 @@ def _also(question: TextQuestion, node: String) -> TextQuestion:
         return question
     item = FORMATS[node.format]
     question = _within(question, item.min_length, item.max_length)
-    return replace(question, found=question.found | {item.pattern}) if item.pattern else question
+    pattern = _JSON_FORM if item.name == "json" else item.pattern
+    return replace(question, found=question.found | {pattern})
 
 
 def _within(question: TextQuestion, fewest: int, most: int | None) -> TextQuestion:
@@ -81,7 +87,7 @@ def _any(
 def _refusals(question: TextQuestion, node: String) -> Iterator[TextQuestion]:
     """The question, narrowed in each of the ways in which a node can refuse a text."""
     item = None if node.format is None else FORMATS[node.format]
-    patterns = [*node.patterns, *([item.pattern] if item is not None and item.pattern else [])]
+    patterns = [*node.patterns, *([item.pattern] if item is not None and item.check is None else [])]
     fewest = max(node.min_length, 0 if item is None else item.min_length)
     longest = [
         most for most in (node.max_length, None if item is None else item.max_length) if most is not None

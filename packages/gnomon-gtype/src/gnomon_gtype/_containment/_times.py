@@ -12,10 +12,11 @@ from gnomon_gtype._containment._outcome import Found, Outcome
 from gnomon_gtype._containment._search import Search
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_DAY = 86_400_000_000
+_MINUTE, _DAY = 60_000_000, 86_400_000_000
+# zones are less than a day from UTC; Python compares times of day by offsets of whole minutes
+_OFFSET = _DAY - _MINUTE
 # naive on purpose: these two are scales to count on, and the zone is added where a value has one
 _FIRST, _FINAL = datetime.datetime.min, datetime.datetime.max  # noqa: DTZ901
-_UTC = datetime.UTC
 
 
 def moments(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Outcome:
@@ -49,12 +50,19 @@ def _to_naive(number: int) -> datetime.datetime:
 
 def _to_aware(number: int) -> datetime.datetime:
     """A moment, in UTC unless that would leave the years that Python has."""
-    shift = -number if number < 0 else min(0, _LAST - number)
+    shift = _shift(number, _LAST)
     return (_FIRST + (number + shift) * _MICROSECOND).replace(tzinfo=_zone(shift))
 
 
+def _shift(number: int, last: int) -> int:
+    """The offset of a zone, in whole minutes, where a number below 0 or above the last one is neither."""
+    if number < 0:
+        return -(number // _MINUTE) * _MINUTE
+    return min(0, (last - number) // _MINUTE * _MINUTE)
+
+
 def _zone(shift: int) -> datetime.timezone:
-    return datetime.timezone(shift * _MICROSECOND) if shift else _UTC
+    return datetime.timezone(shift * _MICROSECOND) if shift else datetime.UTC
 
 
 def _of_time(value: datetime.time) -> int:
@@ -68,7 +76,7 @@ def _to_time(number: int) -> datetime.time:
 
 def _to_aware_time(number: int) -> datetime.time:
     """A time of day; before midnight in UTC, or after the next, it stands in a zone where it is within the day."""
-    shift = -number if number < 0 else min(0, _DAY - 1 - number)
+    shift = _shift(number, _DAY - 1)
     return _to_naive(number + shift).time().replace(tzinfo=_zone(shift))
 
 
@@ -80,9 +88,9 @@ _SCALES: dict[Any, tuple[Callable[[Any], int], Callable[[int], Any], Range]] = {
         Range(datetime.date.min.toordinal(), datetime.date.max.toordinal()),
     ),
     "datetime-naive": (_of_datetime, _to_naive, Range(0, _LAST)),
-    "datetime-aware": (_of_datetime, _to_aware, Range(1 - _DAY, _LAST + _DAY - 1)),
+    "datetime-aware": (_of_datetime, _to_aware, Range(-_OFFSET, _LAST + _OFFSET)),
     "time-naive": (_of_time, _to_time, Range(0, _DAY - 1)),
-    "time-aware": (_of_time, _to_aware_time, Range(1 - _DAY, 2 * _DAY - 2)),
+    "time-aware": (_of_time, _to_aware_time, Range(-_OFFSET, _DAY - 1 + _OFFSET)),
     "timedelta": (
         lambda value: value // _MICROSECOND,
         lambda number: number * _MICROSECOND,

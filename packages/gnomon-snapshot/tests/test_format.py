@@ -4,6 +4,8 @@ import dataclasses
 import enum
 import hashlib
 import random
+import runpy
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -23,8 +25,12 @@ from gnomon_snapshot import (
     capture,
 )
 from gnomon_snapshot import _tags as tag
-from gnomon_snapshot.testing import make_snapshot
+from gnomon_snapshot._snapshot import PARTS
+from gnomon_snapshot.testing import difference, make_snapshot
 from gnomon_snapshot.testing.strategies import TYPES, Colour, Money, Point, graphs
+
+DATA = Path(__file__).parent / "data"
+golden = runpy.run_path(str(Path(__file__).parent / "golden.py"))
 
 
 def sample():
@@ -151,6 +157,16 @@ def test_wrong_content_is_refused_or_read(node):
             state_of(state)
         except SnapshotCorrupt as error:
             assert str(error)
+
+
+@pytest.mark.parametrize("number", range(tag.LOST, tag.LAST + 1))
+@pytest.mark.parametrize("content", [2**40, -1, "abc", None, 1.5, True], ids=repr)
+def test_content_of_another_type_is_never_taken_for_a_size_or_a_sequence(number, content):
+    if number == tag.DECIMAL:
+        content = "abc"
+    for state in (CBORTag(number, content), [CBORTag(tag.SHARED, [1, []]), CBORTag(number, content)]):
+        with pytest.raises(SnapshotCorrupt):
+            state_of(state)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +319,31 @@ def test_a_body_that_is_a_shared_value():
     for body in (CBORTag(tag.SHARED, [1, {}]), CBORTag(tag.TUPLE, []), [CBORTag(tag.SHARED, [1, {}])]):
         with pytest.raises(SnapshotCorrupt, match="is a map"):
             Snapshot.from_bytes(envelope(body))
+
+
+def test_the_first_format_is_still_read():
+    """Never regenerate the file: what was written once has to be readable."""
+    snapshot = Snapshot.from_bytes(bytes.fromhex((DATA / "format-1.hex").read_text()), types=TYPES)
+    expected = golden["state"]()
+    lost = expected.pop("lost")
+    assert snapshot.state.pop("lost") == Lost(
+        "builtins.builtin_function_or_method", repr(lost), "unencodable"
+    )
+    assert difference(expected, snapshot.state) == ""
+    assert snapshot.meta == golden["golden"]().meta
+    assert (snapshot.outcome, repr(snapshot.error)) == ("error", "ValueError('melted')")
+
+
+@pytest.mark.parametrize("part", sorted(PARTS - {"cancel_reason"}))
+def test_parts_of_another_shape_are_refused(part):
+    body = sample().tree
+    for other in (7, [7], {"a": 7}, CBORTag(tag.TUPLE, [1]), "text"):
+        if (part, other) in (("remaining", 7), ("events", [7])) or (part, other) == ("manifest", "text"):
+            continue
+        if part == "state" and type(other) is dict:
+            continue
+        with pytest.raises(SnapshotCorrupt):
+            Snapshot.from_bytes(envelope({**body, part: other}))
 
 
 def test_other_parts_are_refused():

@@ -366,6 +366,15 @@ async def test_a_full_disk(tmp_path):
 
 
 @trio_test
+async def test_work_that_fails_half_way_leaves_nothing(tmp_path):
+    async with SqliteStore(tmp_path / "s") as store:
+        with pytest.raises(AttributeError):
+            await store.put(make_snapshot(1), None)
+        assert (await store.list()).summaries == ()
+        await store.put(make_snapshot(2))
+
+
+@trio_test
 async def test_a_file_that_cannot_be_written(tmp_path):
     async with SqliteStore(tmp_path / "s") as store:
         await store.put(make_snapshot(1))

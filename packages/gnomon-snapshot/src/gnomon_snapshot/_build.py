@@ -39,8 +39,9 @@ class Builder:
             return set()
         if number == tag.PAIRS:
             return {}
+        _items(content)
         if number == tag.OBJECT:
-            return self._object(_text(content[0]), content[1])
+            return self._object(_text(content[0]), _map(content[1]))
         if number == tag.EXCEPTION:
             return self._exception(_text(content[0]), group=content[7] is not None)
         cls = self.types.find(_text(content[0]), "subclass")
@@ -52,9 +53,9 @@ class Builder:
     def fill(self, number: int, value: Any, content: Any) -> None:
         """Complete what `create` returned."""
         if number == tag.SET:
-            value.update(content)
+            value.update(_items(content))
         elif number == tag.PAIRS:
-            value.update([(key, item) for key, item in content])
+            value.update([(key, item) for key, item in _items(content)])
         elif number == tag.OBJECT:
             if type(value) is Record:
                 value.fields = content[1]
@@ -109,13 +110,13 @@ class Builder:
         assert cls is not None
         base = native_base(cls)
         if type(held) is not base:
-            return Record(name, fields, kind="subclass", value=held)
+            return Record(name, _map(fields), kind="subclass", value=held)
         value = base.__new__(cls, held)
         _set_fields(value, fields)
         return value
 
     def _enum(self, content: Any) -> Any:
-        type_name, name, held = content
+        type_name, name, held = _items(content)
         cls: Any = self.types.find(_text(type_name), "enum")
         if cls is not None:
             try:
@@ -126,10 +127,10 @@ class Builder:
         return Record(type_name, {"name": name}, kind="enum", value=held)
 
     def _namedtuple(self, content: Any) -> Any:
-        name, fields = content
+        name, fields = _items(content)
         cls: Any = self.types.find(_text(name), "namedtuple")
-        if cls is None or tuple(fields) != tuple(cls._fields):
-            return Record(name, fields, kind="namedtuple")
+        if cls is None or tuple(_map(fields)) != tuple(cls._fields):
+            return Record(name, _map(fields), kind="namedtuple")
         return tuple.__new__(cls, fields.values())
 
 
@@ -165,7 +166,7 @@ def _fill_exception(value: BaseException, content: Any) -> None:
     _, arguments, fields, cause, context, suppress, _, members = content
     if type(value) is RecordedError:
         value.args = tuple(arguments)
-        value.fields = fields
+        value.fields = _map(fields)
         value.members = tuple(members or ())
     else:
         if members is None:  # the arguments of a group are its own
@@ -180,7 +181,7 @@ def _fill_exception(value: BaseException, content: Any) -> None:
 def _fill_subclass(value: Any, content: Any) -> None:
     _, held, fields = content
     if type(value) is Record:
-        value.fields, value.value = fields, held
+        value.fields, value.value = _map(fields), held
         return
     if isinstance(value, dict):
         store: Any = OrderedDict.__setitem__ if isinstance(value, OrderedDict) else dict.__setitem__
@@ -219,23 +220,51 @@ def _time(content: Any) -> time:
 
 
 def _lost(content: Any) -> Lost:
-    name, shown, reason = content
+    name, shown, reason = _items(content)
     return Lost(_text(name), _text(shown), _text(reason))
 
 
-_MAKERS: dict[int, Callable[[Any], Any]] = {
+def _items(content: Any) -> list[Any]:
+    if type(content) is not list:
+        raise SnapshotCorrupt(f"a list is missing where {content!r:.100} stands")
+    return content
+
+
+def _map(content: Any) -> dict[str, Any]:
+    if type(content) is not dict:
+        raise SnapshotCorrupt(f"a map is missing where {content!r:.100} stands")
+    return content
+
+
+def _bytes(content: Any) -> bytes:
+    # a number would make as many bytes
+    if type(content) is not bytes:
+        raise SnapshotCorrupt(f"bytes are missing where {content!r:.100} stands")
+    return content
+
+
+def _complex(content: Any) -> complex:
+    real, imaginary = _items(content)
+    return complex(real, imaginary)
+
+
+# Values that hold no others; these refuse whatever is not of their own types.
+LEAVES: Final[dict[int, Callable[[Any], Any]]] = {
     tag.LOST: _lost,
-    tag.TUPLE: tuple,
-    tag.FROZENSET: frozenset,
     tag.DATETIME: _datetime,
-    tag.DATE: lambda content: date(*content),
+    tag.DATE: lambda content: date(*_items(content)),
     tag.TIME: _time,
-    tag.DURATION: lambda content: timedelta(*content),
+    tag.DURATION: lambda content: timedelta(*_items(content)),
     tag.DECIMAL: lambda content: Decimal(_text(content)),
-    tag.UUID: lambda content: UUID(bytes=content),
-    tag.TEXT: lambda content: content.decode("utf-8", "surrogatepass"),
-    tag.BYTEARRAY: bytearray,
-    tag.COMPLEX: lambda content: complex(*content),
+    tag.UUID: lambda content: UUID(bytes=_bytes(content)),
+    tag.TEXT: lambda content: _bytes(content).decode("utf-8", "surrogatepass"),
+    tag.BYTEARRAY: lambda content: bytearray(_bytes(content)),
+    tag.COMPLEX: _complex,
+}
+_MAKERS: Final[dict[int, Callable[[Any], Any]]] = {
+    **LEAVES,
+    tag.TUPLE: lambda content: tuple(_items(content)),
+    tag.FROZENSET: lambda content: frozenset(_items(content)),
 }
 _METHODS: dict[int, str] = {
     tag.ENUM: "_enum",

@@ -121,17 +121,19 @@ def capture(
     """
     pass_ = _Pass(Graph(limits), redactors or {}, credential_headers)
     copy = pass_.graph.copy
+    # names and ids are no part of what the bounds are for, and a snapshot without its request id is lost
+    plain = Graph(_LIMITS).copy
     outcome = lctx.outcome
     execution = lctx.execution
     tree: dict[str, Any] = {
-        "captured_at": copy(lctx.now()),
+        "captured_at": plain(lctx.now()),
         "cancel_reason": lctx.cancel_reason,
-        "manifest": copy(manifest),
-        "meta": _meta(lctx, copy),
+        "manifest": plain(manifest),
+        "meta": _meta(lctx, plain),
         "phase": lctx.phase.value,
         "execution": None
         if execution is None
-        else {name: copy(getattr(execution, name)) for name in _EXECUTION},
+        else {name: plain(getattr(execution, name)) for name in _EXECUTION},
         "remaining": lctx.remaining(),
         "outcome": None
         if outcome is None

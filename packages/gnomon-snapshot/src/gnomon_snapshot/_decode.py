@@ -10,7 +10,7 @@ import cbor2
 from cbor2 import CBORSimpleValue, CBORTag, undefined
 
 from gnomon_snapshot import _tags as tag
-from gnomon_snapshot._build import TWO_STEPS, Builder
+from gnomon_snapshot._build import LEAVES, TWO_STEPS, Builder
 from gnomon_snapshot._errors import SnapshotCorrupt
 from gnomon_snapshot._format import MAX_DEPTH
 from gnomon_snapshot._graph import ATOMS
@@ -108,6 +108,11 @@ def _building(types: Types) -> _Closed:
     builder = Builder(types)
 
     def hook(number: int) -> _Hook:
+        leaf = LEAVES.get(number)
+        if leaf is not None:
+            make = leaf
+            return lambda content, _immutable: make(content)
+
         def build(content: Any, _immutable: bool) -> Any:
             _check(content)
             return builder.make(number, content)

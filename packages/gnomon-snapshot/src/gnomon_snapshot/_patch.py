@@ -97,11 +97,9 @@ def apply(patch: Iterable[Operation], snapshot: Snapshot) -> Snapshot:
     for operation in patch:
         document = _apply(operation, document)
     try:
-        made = Snapshot._of(None, pack(from_json(document)), snapshot._types)
-        made._read()
+        return Snapshot.from_bytes(pack(from_json(document)), types=snapshot._types)
     except (SnapshotError, TypeError, AttributeError) as error:
         raise PatchError(f"the patched document is no snapshot: {error}") from error
-    return made
 
 
 def _form(snapshot: Snapshot) -> Any:

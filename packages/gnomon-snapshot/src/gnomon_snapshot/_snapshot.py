@@ -7,7 +7,7 @@ from typing import Any, final
 
 from gnomon_context import Execution, RequestMeta, RequestPhase
 from gnomon_snapshot._decode import decode, raw
-from gnomon_snapshot._errors import SnapshotCorrupt
+from gnomon_snapshot._errors import SnapshotCorrupt, SnapshotError
 from gnomon_snapshot._format import digest_of, pack, unpack
 from gnomon_snapshot._losses import losses_of
 from gnomon_snapshot._records import Loss
@@ -68,8 +68,36 @@ class Snapshot:
             SnapshotTooNew: A later release wrote it.
         """
         made = cls._of(None, bytes(data), types)
-        made._read()
+        try:
+            made._look_at_everything()
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            if isinstance(error, SnapshotError):
+                raise
+            raise SnapshotCorrupt(f"a part of the snapshot has another shape: {error}") from error
         return made
+
+    def _look_at_everything(self) -> None:
+        """Make every part once, so that one of another shape is refused here and not where it is used."""
+        values = self._read()
+        if type(values["captured_at"]) is not datetime or type(values["meta"]["request_id"]) is not str:
+            raise TypeError("it is taken at a time, of a request with an id")
+        for part, shape in (("state", dict), ("events", list), ("tasks", list), ("manifest", str)):
+            if type(values[part]) is not shape:
+                raise TypeError(f"{part} is a {shape.__name__}")
+        for part in (
+            "meta",
+            "phase",
+            "execution",
+            "remaining",
+            "outcome",
+            "error",
+            "tasks",
+            "compensations",
+            "request",
+            "response",
+            "events",
+        ):
+            getattr(self, part)
 
     def to_bytes(self) -> bytes:
         """Encode: an envelope with format version and SHA-256 digest around CBOR (RFC 8949)."""

@@ -87,6 +87,7 @@ def test_documents_come_from_source_or_from_a_manifest(tmp_path: Path) -> None:
         )
         assert document["info"] == {"title": "T", "version": "2"}
         assert run("docs", target, "--title", "T").stdout.startswith("# T\n")
+        assert "class AsyncClient" in run("client", "python", target).stdout
         assert "export class Client" in run("client", "typescript", target).stdout
         assert run("graph", target).stdout.startswith("flowchart LR\n")
     saved.write_text("{}")

@@ -188,7 +188,7 @@ def test_a_file_of_fifty_thousand_lines(tmp_path: Path) -> None:
     lines = "".join(f"\n\n\ndef f{number}(x):\n    return f{number - 1}(x)\n" for number in range(1, 10_000))
     text = "def f0(x): return x\n" + lines + GOOD.replace("...", "return f9999(req)")
     manifest = build(write_package(tmp_path, {"a.py": text}))
-    assert [handler.source.line for handler in manifest.handlers] == [49_998]
+    assert [handler.source.line for handler in manifest.handlers] == [49_999]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ export async function use(order: Order, signal: AbortSignal): Promise<string> {
     const made = await client.main_create({ params, headers: { key: "k" }, body: order, signal });
     // @ts-expect-error the number of an order is no text
     await client.main_create({ params: { id: "1", rest: "" }, headers: { key: "k" }, body: order });
-    return made.id + (await client.search()) + (await client.get({ signal })).map((line) => line.sku).join();
+    return made.id + (await client.search()) + (await client.delete_get({ signal })).map((line) => line.sku).join();
   } catch (error) {
     if (error instanceof ProblemError) return (error as Errors["main_create"]).problem.code ?? "";
     throw error;

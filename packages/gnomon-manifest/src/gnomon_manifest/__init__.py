@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._manifest import FORMAT, Manifest
     from ._model import Handler, HandlerTypes, Hook, ModuleDependency, OpenEdge, Policies, Problem, TypeEntry
     from ._openapi import openapi
+    from ._python import python_client
     from ._reports import markdown, mermaid, sarif
     from ._typescript import typescript_client
     from ._wire import ManifestRefused
@@ -46,6 +47,7 @@ __all__ = [
     "markdown",
     "mermaid",
     "openapi",
+    "python_client",
     "render",
     "sarif",
     "typescript_client",
@@ -72,6 +74,7 @@ _HOMES = {
     "markdown": "_reports",
     "mermaid": "_reports",
     "openapi": "_openapi",
+    "python_client": "_python",
     "render": "_findings",
     "sarif": "_reports",
     "typescript_client": "_typescript",

@@ -10,7 +10,7 @@ from typing import Final
 from ._manifest import Manifest
 from ._model import Handler
 
-__all__ = ["Operation", "operations"]
+__all__ = ["Operation", "call_names", "errors_of", "operations"]
 
 _PARAMETER: Final = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 
@@ -32,6 +32,20 @@ class Operation:
     path: str
     handler: Handler
     errors: dict[int, tuple[str, ...]]
+
+
+def call_names(operation: Operation, taken: int) -> list[str]:
+    """Names for the call of an operation, the shortest first, and enough that one is free.
+
+    Args:
+        operation: what is called.
+        taken: how many names are taken already.
+    """
+    handler = operation.handler
+    suffix = "" if len(handler.methods) == 1 else f"_{operation.method.lower()}"
+    parts = handler.id.split(".")
+    names = ["_".join(parts[-count:]) + suffix for count in range(1, len(parts) + 1)]
+    return names + [f"{names[-1]}_{number}" for number in range(2, taken + 3)]
 
 
 def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ._components import Components, mapping, sequence
 from ._manifest import Manifest
-from ._operations import Operation, operations
+from ._operations import Operation, call_names, operations
 
 __all__ = ["expression", "typescript_client"]
 
@@ -327,10 +327,8 @@ def typescript_client(manifest: Manifest) -> str:
 
 def method_name(operation: Operation, taken: set[str]) -> str:
     """A name for the call of an operation: the last part of its id, or all of it when that is taken."""
-    last = operation.name.split(".")
-    names = [_identifier("_".join(last[-count:])) for count in range(1, len(last) + 1)]
-    names += [f"{names[-1]}_{number}" for number in range(2, len(taken) + 3)]
-    found = next(_method_identifier(name) for name in names if _method_identifier(name) not in taken)
+    names = map(_method_identifier, map(_identifier, call_names(operation, len(taken))))
+    found = next(name for name in names if name not in taken)
     taken.add(found)
     return found
 

@@ -16,6 +16,7 @@ from ._errors import ManifestError
 from ._findings import render
 from ._manifest import Manifest
 from ._openapi import openapi
+from ._python import python_client
 from ._reports import markdown, mermaid, sarif, table
 from ._typescript import typescript_client
 
@@ -149,12 +150,12 @@ def docs_command(target: str, title: str, output: Path | None) -> None:
 
 
 @main.command("client")
-@click.argument("language", type=click.Choice(["typescript"]))
+@click.argument("language", type=click.Choice(["python", "typescript"]))
 @_TARGET
 @_OUTPUT
 def client_command(language: str, target: str, output: Path | None) -> None:
     """Write a client of TARGET in LANGUAGE."""
-    writers = {"typescript": typescript_client}
+    writers = {"python": python_client, "typescript": typescript_client}
     _write(writers[language](_load(target)), output)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import importlib
 import pkgutil
@@ -16,6 +17,7 @@ from gnomon_context import RequestPhase
 
 ROOT = Path(__file__).parents[3]
 README = Path(__file__).parents[1] / "README.md"
+REFERENCE = ROOT / "docs" / "reference" / "orchestrator.md"
 PAGE = ROOT / "docs" / "explanation" / "lifecycle.md"
 MODULES = [
     info.name
@@ -32,6 +34,20 @@ def test_examples_of_a_module(name):
 
 def test_the_examples_of_exports_are_found():
     assert doctest.testmod(gnomon_orchestrator).attempted >= 8
+
+
+def test_the_reference():
+    text = REFERENCE.read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, str(REFERENCE), "exec"), {})
+    section = text.split("## Events")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    kinds = [kind for row in rows for kind in re.findall(r"`(.*?)`", row)]
+    assert sorted(kinds) == sorted(gnomon_orchestrator.EVENT_KINDS)
+    section = text.split("## Options of a hook")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    options = {option for row in rows for option in re.findall(r"`(.*?)`", row)}
+    assert options == {field.name for field in dataclasses.fields(gnomon_orchestrator.Hook)} - {"fn"}
 
 
 def test_examples_of_the_readme(capsys):

@@ -62,9 +62,17 @@ RICH = Scenario(
     send_delay=0.2,
 )
 
+ANSWERS = Part("handler", "handler", "route", acts=(Act(0.0, "answer"),))
+CANCELS = Part("handler", "handler", "route", acts=(Act(0.0, "answer", cancels=True),))
+LATE = Part("late", "after", acts=(Act(0.0, cancels=True),))
+LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
+
 
 @given(scenario=scenarios())
 @example(scenario=RICH)
+@example(scenario=Scenario((CANCELS,)))
+@example(scenario=Scenario((LATE, ANSWERS)))
+@example(scenario=Scenario((Part("first", "before", hooks=(LOCAL,)), ANSWERS)))
 def test_plans_do_what_the_model_says(scenario):
     by_the_book, trace = expected(scenario), performed(scenario)
     if by_the_book != trace:

@@ -67,6 +67,7 @@ __all__ = [
     "listen",
 ]
 
+_name = ""
 for _name in __all__:
     if hasattr(globals()[_name], "__module__"):
         globals()[_name].__module__ = __name__

@@ -21,6 +21,7 @@ from gnomon_context.runtime import begin, end, move_deadline
 
 from ._cause import Overdue
 from ._ending import conclude
+from ._errors import HookTimeout
 from ._events import LifecycleEvent
 from ._leaks import LEAKS_SHOW, leaked
 from ._observer import give_up
@@ -37,6 +38,7 @@ Runner = Callable[[Any, Any, Any, Any], Awaitable[RequestOutcome]]
 _numbers = itertools.count(1)
 _NAMES: dict[str, Any] = {
     "Event": LifecycleEvent,
+    "HookTimeout": HookTimeout,
     "Overdue": Overdue,
     "Run": Run,
     "begin": begin,
@@ -47,6 +49,7 @@ _NAMES: dict[str, Any] = {
     "inf": math.inf,
     "leaked": leaked,
     "move_deadline": move_deadline,
+    "move_on_after": trio.move_on_after,
     "new": tuple.__new__,
     "now": trio.current_time,
     "settle_result": settle_result,
@@ -81,8 +84,10 @@ class _Writer:
             f"{hear}_": listener for hear, listener in zip(self.hears, plan.listeners, strict=False)
         }
         # Whether the object for what is more than a bare call is made at the start, not only when needed.
-        self.keeps_run = bool(plan.boundaries) or not all(entry.plain for entry in plan.entries)
+        self.keeps_run = not all(self._is_inline(entry) for entry in plan.entries)
         self.phase = RequestPhase.RECEIVED
+        # Whether the clock has been read since user code ran last: then `n` still tells the time.
+        self.fresh = False
 
     def lines(self) -> Iterator[str]:
         """The text of the whole function."""
@@ -103,6 +108,7 @@ class _Writer:
             yield "    id_ = lctx.request_id"
             yield "    epoch = time()"
             yield "    n = began = clock()"
+            self.fresh = True
             yield from (f"    {hear} = {hear}_" for hear in self.hears)
         if self.keeps_run:
             yield from _indent(1, self._make_run())
@@ -126,11 +132,17 @@ class _Writer:
 
     # Every step is one of these two.
 
+    def _is_inline(self, entry: Entry) -> bool:
+        # A timeout alone is inlined where nobody hears of it: the frames of Run.step cost a third of its scope.
+        plain = entry.plain or (entry.timeout is not None and not self.observed)
+        return plain and not self.plan.boundaries
+
     def _step(self, entry: Entry) -> Iterator[str]:
         yield f"step = {entry.index}"
-        if entry.plain and not self.plan.boundaries:
+        if self._is_inline(entry):
             yield from self._inline(entry)
         else:
+            self.fresh = False
             yield f"await request.step({self._constant('e', entry.index, entry)})"
             if entry.provides:
                 yield "done |= request.done"
@@ -141,18 +153,18 @@ class _Writer:
     def _inline(self, entry: Entry) -> Iterator[str]:
         yield f"lctx.execution = {self._constant('x', entry.index, entry.execution)}"
         if self.observed:
-            yield "n = t = clock()"
+            yield from self._read_clock("t")
             yield from self._event(f"{entry.event}.start", entry.name, entry)
+            self.fresh = False
         function = self._constant("h", entry.index, entry.binding.function)
         call = f"{'await ' if entry.is_async else ''}{function}({entry.binding.arguments})"
         if entry.kind == "validation":
             yield call
         else:
-            yield f"r = {call}"
-            yield f"if r is not None and r is not res: await settle_result(r, res, {entry.name!r})"
+            yield from self._call(entry, call)
         if self.observed:
             if f"{entry.event}.end" in self.plan.table:
-                yield "n = clock()"
+                yield from self._read_clock()
                 detail = "None"
                 if self.plan.watch is not None:
                     detail = f"watch.held_ns(t, n) if n - t > {self.plan.watch.threshold_ns} else None"
@@ -162,6 +174,26 @@ class _Writer:
             yield "t = -1"
         if entry.provides:
             yield f"done |= {entry.provides}"
+
+    def _read_clock(self, also: str | None = None) -> Iterator[str]:
+        names = "n" if also is None else f"n = {also}"
+        if not self.fresh:
+            yield f"{names} = clock()"
+        elif also is not None:
+            yield f"{also} = n"
+        self.fresh = True
+
+    def _call(self, entry: Entry, call: str) -> Iterator[str]:
+        lines = [
+            f"r = {call}",
+            f"if r is not None and r is not res: await settle_result(r, res, {entry.name!r})",
+        ]
+        if entry.timeout is None:
+            yield from lines
+            return
+        yield f"with move_on_after({entry.timeout!r}) as scope:"
+        yield from _indent(1, iter(lines))
+        yield f"if scope.cancelled_caught: raise HookTimeout({entry.name!r}, {entry.timeout!r})"
 
     def _event(
         self,
@@ -189,7 +221,7 @@ class _Writer:
     def _advance(self, phase: RequestPhase) -> Iterator[str]:
         yield f"advance({phase.name})"
         if "phase" in self.plan.table:
-            yield "n = clock()"
+            yield from self._read_clock()
             yield from self._event("phase", phase.value, detail=repr(self.phase.value))
         self.phase = phase
 
@@ -228,6 +260,7 @@ class _Writer:
         if plan.body_entry is not None:
             yield f"step = {plan.body_entry.index}"
             yield "await req.read()"
+            self.fresh = False
         if plan.request_entry is not None:
             yield from self._step(plan.request_entry)
         yield from self._advance(RequestPhase.VALIDATED)
@@ -243,6 +276,7 @@ class _Writer:
     def _local_before(self) -> Iterator[str]:
         if not self.keeps_run:
             yield from self._make_run()
+        self.fresh = False
         yield "await request.local_hooks_before()"
         if self.observed:
             yield f"{', '.join(self.hears)}, = request.observer.listeners"
@@ -250,6 +284,8 @@ class _Writer:
 
     def _way_out(self) -> Iterator[str]:
         plan = self.plan
+        # Hooks may have been skipped on the way here.
+        self.fresh = False
         # A guard or hook that answered has not failed, whatever happens from here on.
         yield f"step = {plan.handler_entry.index}"
         yield "if lctx.cancel_reason is not None: raise Overdue"
@@ -258,6 +294,7 @@ class _Writer:
             if entry.needs:
                 yield f"if done & {entry.needs}:"
             yield from _indent(1 if entry.needs else 0, self._step(entry))
+            self.fresh = self.fresh and not entry.needs
             yield "if lctx.extras is not None: break"
         if plan.first_byte or plan.last_byte or plan.stream_timeout is not None:
             # These need what only the interpreter has.
@@ -278,15 +315,16 @@ class _Writer:
             yield "before = lctx.phase.value"
         yield f"advance({RequestPhase.RESPONDING.name})"
         if "phase" in plan.table:
-            yield "n = clock()"
+            yield from self._read_clock()
             yield from self._event("phase", "responding", detail="before")
         yield "if lctx.deadline != inf: move_deadline(lctx, inf)"
         yield "await res.send()"
+        self.fresh = False
         yield "outcome = lctx.settle('ok')"
         self.phase = RequestPhase.RESPONDING
         yield from self._advance(RequestPhase.COMPLETED)
         if "request.finished" in plan.table:
-            yield "n = clock()"
+            yield from self._read_clock()
             yield from self._event("request.finished", plan.name, duration="n - began", detail="outcome")
         yield "end(lctx)"
         yield "return outcome"

@@ -199,6 +199,7 @@ class Ending:
                 # It is the forgotten scope that was cancelled.
                 failure = leaked(self.plan.name)
             await close_leaks(run.status, limit=self.plan.exit_timeout)
+        cut = run.res.started
         with trio.CancelScope(shield=True) as exit_scope:
             exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
             child = await self._join()
@@ -215,7 +216,6 @@ class Ending:
             if lctx.deadline != math.inf:
                 move_deadline(lctx, math.inf)
             run.advance(RequestPhase.FAILED)
-            cut = run.res.started
             if cut:
                 lctx.truncated()
             if cause.kind == "disconnect":
@@ -226,7 +226,8 @@ class Ending:
                 await self._compensate()
             else:
                 await self._answer(cause)
-        if cause.kind != "disconnect" and not cut:
+        settled = lctx.outcome
+        if settled is not None and settled.kind != "disconnect" and not cut:
             await self._send_failure(cut_short=exit_scope.cancelled_caught)
 
     async def _join(self) -> BaseException | None:

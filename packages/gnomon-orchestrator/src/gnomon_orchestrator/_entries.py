@@ -43,6 +43,7 @@ class Entry:
         "plain",
         "point",
         "provides",
+        "timeout",
     )
 
     def __init__(
@@ -58,11 +59,11 @@ class Entry:
         plain: bool = True,
         in_thread: bool = False,
     ) -> None:
-        self.kind = kind
+        self.kind: StepKind = kind
         self.name = name
         self.id = id
         self.point = point
-        self.level = level
+        self.level: Level | None = level
         self.hook = hook
         self.plain = plain
         self.in_thread = in_thread
@@ -74,6 +75,8 @@ class Entry:
         self.execution = Execution()
         self.provides = 0
         self.needs = 0
+        # Set if a timeout is all that keeps the step from being plain.
+        self.timeout: float | None = None
 
     def place(self, index: int, handler_id: str, version: str) -> None:
         """Give the step its number within the plan."""
@@ -104,7 +107,7 @@ def hook_entry(hook: Hook) -> Entry:
     assert hook.id is not None
     names = CATCH_ARGUMENTS if hook.point == "catch" else ARGUMENTS
     binding = bind(hook.fn, allowed=names, exactly=False, role=f"{hook.point} hook")
-    return Entry(
+    entry = Entry(
         "hook",
         hook.name,
         binding,
@@ -115,6 +118,9 @@ def hook_entry(hook: Hook) -> Entry:
         plain=hook.plain,
         in_thread=hook.in_thread,
     )
+    if not (hook.retries or hook.isolated or hook.in_thread):
+        entry.timeout = hook.timeout
+    return entry
 
 
 def local_entry(hook: LocalHook, point: str, number: int, handler_id: str, version: str) -> Entry:

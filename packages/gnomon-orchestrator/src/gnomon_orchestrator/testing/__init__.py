@@ -30,6 +30,7 @@ __all__ = [
     "performed",
 ]
 
+_name = ""
 for _name in __all__:
     globals()[_name].__module__ = __name__
 del _name

@@ -143,6 +143,6 @@ class Bench:
                     self.lctx = LocalContext(self.gctx, scope=self.scope, timeout=timeout)
                     if during is not None:
                         nursery.start_soon(during, self)
-                    outcome = await self.plan.run(self.req, self.res, self.lctx, self.gctx)
+                    self.outcome = await self.plan.run(self.req, self.res, self.lctx, self.gctx)
                 nursery.cancel_scope.cancel()
-        return outcome
+        return self.outcome

@@ -216,8 +216,6 @@ class Model:
 
     def way_in(self) -> None:
         scenario = self.scenario
-        if self.deadline <= 0:
-            raise Cut
         for part in scenario.of("before"):
             if part.received and self.status is None:
                 self.step(part)
@@ -263,13 +261,6 @@ class Model:
             running = [
                 began + child.delay for began, child in self.children if began + child.delay > self.now
             ]
-            failing = [
-                began + child.delay
-                for began, child in self.children
-                if child.fails and not child.isolated and began + child.delay <= self.now
-            ]
-            if failing:
-                raise Cut
             if not running:
                 return
             self.sleep(max(running) - self.now)
@@ -405,13 +396,7 @@ class Model:
         interrupted = self.cancelled_by() is not None or kind in ("timeout", "cancelled", "shutdown")
         self.shielded = interrupted
         try:
-            if interrupted:
-                with self.limit(EXIT):
-                    self.send()
-            else:
-                self.send()
-        except TimeoutError:
-            truncated = True
+            self.send()
         except Cut:
             truncated = self.started
             again = again or self.cancelled_by() == "outside"

@@ -1,4 +1,5 @@
 import pytest
+
 from gnomon_router import MethodError, Parameter, PatternError, Route, RouteConflict, Router
 
 

@@ -6,8 +6,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import gnomon_router
 import pytest
+
+import gnomon_router
 
 MODULES = [
     "gnomon_router",

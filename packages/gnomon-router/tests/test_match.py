@@ -1,6 +1,7 @@
 from uuid import UUID
 
 import pytest
+
 from gnomon_router import Match, MethodNotAllowed, RouteNotFound, Router
 
 

@@ -3,11 +3,12 @@
 import itertools
 
 import pytest
-from gnomon_router import MethodNotAllowed, RouteConflict, RouteNotFound, Router, RouterError
-from gnomon_router.testing import ReferenceRouter, methods, paths, patterns
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from gnomon_router import MethodNotAllowed, RouteConflict, RouteNotFound, Router, RouterError
+from gnomon_router.testing import ReferenceRouter, methods, paths, patterns
 
 
 def answer(router, method, path):

@@ -64,17 +64,19 @@ class _Node(Generic[E]):
     are the ends of a path parameter, without and with a trailing slash.
     """
 
-    __slots__ = ("leaf", "literals", "only", "parameters", "rest", "rest_slash")
+    __slots__ = ("branches", "leaf", "literals", "only", "parameters", "rest", "rest_slash")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node[E]] = {}
         self.parameters: tuple[_Branch[E], ...] = ()
+        self.branches = False  # whether anything but a literal may follow
         self.only: _Branch[E] | None = None  # the parameter, if nothing else but literals may follow
         self.rest: _Leaf[E] | None = None
         self.rest_slash: _Leaf[E] | None = None
         self.leaf: _Leaf[E] | None = None
 
     def settle(self) -> None:
+        self.branches = True
         alone = len(self.parameters) == 1 and self.rest is None and self.rest_slash is None
         self.only = self.parameters[0] if alone else None
 
@@ -337,7 +339,7 @@ def _search(
                 return None
             values.append(value)
             node = only.node
-        elif node.parameters or node.rest is not None or node.rest_slash is not None:
+        elif node.branches:
             size = len(values)
             served = _search(following, segments, index, method, values, refused)
             if served is not None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import trio
+
 from gnomon import App
 
 

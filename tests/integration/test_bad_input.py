@@ -5,12 +5,13 @@ from typing import Annotated, TypedDict
 
 import pytest
 import trio
+from serving import serving
+from trio.testing import trio_test
+
 from gnomon import App, Config, before, get, post
 from gnomon.types import Email, Max, Min
 from gnomon_ingress import Config as ServerConfig
 from gnomon_ingress import Limits, Request, Response
-from serving import serving
-from trio.testing import trio_test
 
 
 class Booking(TypedDict):

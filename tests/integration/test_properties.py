@@ -5,14 +5,15 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
 from gnomon import App, HttpError, Request, Response, after, before, get, post
 from gnomon.testing import Client
 from gnomon.types import Email, Max, MaxLength, Min
 from gnomon_gtype import GType
 from gnomon_orchestrator import EVENT_KINDS
-from hypothesis import given
-from hypothesis import strategies as st
-from trio.testing import MockClock
 
 
 class Line(TypedDict):

@@ -18,16 +18,24 @@ def numbers_in(text: str) -> set[int]:
 
 
 def _marked(path: Path) -> Iterator[tuple[int, str]]:
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        for decorator in node.decorator_list:
-            match decorator:
-                case ast.Call(
-                    func=ast.Attribute(attr="property"), args=[ast.Constant(value=int(number)), *_]
-                ):
-                    yield number, node.name
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield from ((number, node.name) for mark in node.decorator_list for number in _numbers(mark))
+            case ast.Assign(targets=[target], value=value):  # a test class that a state machine makes
+                yield from (
+                    (number, ast.unparse(target).removesuffix(".pytestmark")) for number in _numbers(value)
+                )
+
+
+def _numbers(expression: ast.expr) -> Iterator[int]:
+    for node in ast.walk(expression):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(attr="mark"), attr="property"),
+                args=[ast.Constant(value=int(number)), *_],
+            ):
+                yield number
 
 
 def table(root: Path = graph.ROOT) -> dict[int, list[str]]:

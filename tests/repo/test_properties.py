@@ -33,8 +33,10 @@ def test_marks_are_read_from_the_source(tmp_path):
     folder.mkdir(parents=True)
     (folder / "test_x.py").write_text(
         "import pytest\n@pytest.mark.property(7)\nasync def test_a(): ...\n@pytest.mark.slow\ndef test_b(): ...\n"
+        "TestM = pytest.mark.property(8)(Machine.TestCase)\nTestM.pytestmark = [pytest.mark.property(9)]\n"
     )
-    assert table(tmp_path) == {7: ["packages/x/tests/test_x.py::test_a"]}
+    where = "packages/x/tests/test_x.py::"
+    assert table(tmp_path) == {7: [f"{where}test_a"], 8: [f"{where}TestM"], 9: [f"{where}TestM"]}
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("", set()), ("# 1\n2 why\n\n13\n", {2, 13})])

@@ -2,6 +2,7 @@ import change
 import interpreters
 import peers
 import pytest
+
 from bench import harness, servers
 
 

@@ -13,6 +13,21 @@ from gnomon_ingress import HttpError, Limits, Request, Response, asgi, mount
 from gnomon_ingress.testing import Client
 
 
+class Once:
+    """A stream that has nothing to close."""
+
+    def __init__(self) -> None:
+        self.pieces = [b"ab"]
+
+    def __aiter__(self) -> Once:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.pieces:
+            raise StopAsyncIteration
+        return self.pieces.pop()
+
+
 async def dispatch(req: Request, res: Response) -> None:
     match req.path:
         case "/a/stream":
@@ -22,7 +37,7 @@ async def dispatch(req: Request, res: Response) -> None:
                 yield b"two"
 
             res.stream(pieces(), media_type="text/plain")
-            await res.send()
+            await res.send(lambda: None)
         case "/a/upload":
             sizes = [len(piece) async for piece in req.stream()]
             res.json(sum(sizes))
@@ -47,11 +62,7 @@ async def dispatch(req: Request, res: Response) -> None:
             res.stream(failing())
             await res.send()
         case "/a/sized":
-
-            async def two() -> AsyncIterator[bytes]:
-                yield b"ab"
-
-            res.stream(two(), length=2)
+            res.stream(Once(), length=2)
         case _:
             assert req.client is not None
             res.header("x-a", "b").cookie("c", "d").json(
@@ -174,6 +185,7 @@ async def test_applications_that_misbehave(
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             await receive()
             messages.append(await receive())
+            await send({"type": "http.response.body", "body": b"too late"})
             return
         if path == "/raises-late":
             raise RuntimeError("late")

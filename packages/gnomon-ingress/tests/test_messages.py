@@ -159,7 +159,10 @@ def test_json_that_cannot_be_sent() -> None:
         | st.integers()
         | st.floats(allow_nan=False, allow_infinity=False)
         | st.text(st.characters(codec="utf-8")),
-        lambda v: st.lists(v) | st.dictionaries(st.text(st.characters(codec="utf-8")), v),
+        lambda v: (
+            st.lists(v, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), v, max_size=3)
+        ),
+        max_leaves=8,
     )
 )
 def test_json_comes_back(value: Any) -> None:

@@ -359,6 +359,22 @@ async def test_accept_backs_off_and_recovers() -> None:
 
 
 @trio_test
+async def test_many_at_once() -> None:
+    listeners = open_tcp_listeners("127.0.0.1", 0)
+    address = listeners[0].getsockname()
+    clients = [socket.create_connection(address) for _ in range(100)]
+    async with trio.open_nursery() as nursery:
+        server = Server(echo)
+        await nursery.start(lambda task_status: server.serve(listeners, task_status=task_status))
+        with trio.fail_after(10):
+            while server.statistics().connections < 100:
+                await trio.sleep(0.01)
+        for client in clients:
+            client.close()
+        nursery.cancel_scope.cancel()
+
+
+@trio_test
 async def test_turned_away_by_a_client_that_left(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(echo)
     ours, theirs = socket.socketpair()

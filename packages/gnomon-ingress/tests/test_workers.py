@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -11,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gnomon_ingress import run_workers
@@ -68,15 +68,19 @@ class Supervised:
         )
 
     def get(self, path: str = "/") -> int:
-        answer: int = httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=20).json()
-        return answer
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            return int(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def workers(self) -> set[int]:
         found = set()
         for _ in range(20):
             try:
                 found.add(self.get())
-            except httpx.TransportError:
+            except (OSError, http.client.HTTPException):
                 time.sleep(0.02)
         return found
 
@@ -101,7 +105,7 @@ def test_workers(supervised: Supervised) -> None:
     eventually(lambda: len(supervised.workers()) == 2)
     before = supervised.workers()
 
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises((OSError, http.client.HTTPException)):
         supervised.get("/die")
     eventually(lambda: len(supervised.workers() - before) == 1)
 

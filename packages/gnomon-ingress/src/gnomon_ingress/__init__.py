@@ -80,4 +80,3 @@ __all__ = [
 for _name in __all__:
     if isinstance(globals()[_name], type) or hasattr(globals()[_name], "__code__"):
         globals()[_name].__module__ = __name__
-del _name

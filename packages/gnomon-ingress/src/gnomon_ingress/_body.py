@@ -18,6 +18,7 @@ class Decoder(Protocol):
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the connection, return bytes of the body."""
+        ...
 
 
 class LengthDecoder:
@@ -44,15 +45,19 @@ class Intake(Protocol):
 
     def take_buffered(self) -> bytes:
         """Return the bytes that are here already, at most once."""
+        ...
 
     def give_back(self, rest: bytes) -> None:
         """Return what belongs to the next message."""
+        ...
 
     async def receive_body(self) -> bytes:
         """Wait for more bytes; raises what ``Request.read`` raises."""
+        ...
 
     async def invite_body(self) -> None:
         """Send ``100 Continue``."""
+        ...
 
 
 class BodyReader:

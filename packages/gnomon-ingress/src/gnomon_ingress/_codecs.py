@@ -20,12 +20,15 @@ class Codec(Protocol):
     @property
     def media_types(self) -> tuple[str, ...]:
         """The media types without parameters; ``*/*`` stands for any."""
+        ...
 
     def decode(self, data: bytes, parameters: Mapping[str, str], /) -> Any:
         """Turn a body into a value; raises ``HttpError`` 400 for a broken one."""
+        ...
 
     def encode(self, value: Any, /) -> bytes:
         """Turn a value into a body; raises ``TypeError`` for a value it has no form for."""
+        ...
 
 
 class JsonCodec:

@@ -246,7 +246,9 @@ class HeadParser:
             # llhttp has refused everything but digits below 2**64 by now.
             self.content_length = int(length or b"")
             return
-        if length is not None:
+        if (
+            length is not None
+        ):  # pragma: no cover — llhttp refuses it first; framing does not hang on one parser alone
             raise Refusal(400, "ambiguous-length", "Content-Length and Transfer-Encoding in one message.")
         if not self.line.minor:
             raise Refusal(400, "invalid-transfer-encoding", "HTTP/1.0 knows no Transfer-Encoding.")

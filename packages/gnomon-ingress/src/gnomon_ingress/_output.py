@@ -107,14 +107,14 @@ class Output:
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write a buffered response."""
         request = self.request
-        if request is not None:
-            payload = await self._negotiate(request, response, payload)
+        assert request is not None
+        payload = await self._negotiate(request, response, payload)
         head = self._begin_head(response)
         if response._status in _BODILESS:
             await self._write(head + b"\r\n")
             return
         head += length_field(len(payload))
-        if request is not None and request.method == "HEAD":
+        if request.method == "HEAD":
             await self._write(head)
         elif len(payload) < _JOIN_BELOW:
             await self._write(head + payload)

@@ -31,9 +31,11 @@ class BodySource(Protocol):
 
     async def read(self, limit: int) -> bytes:
         """Return the whole body, or raise the ``HttpError`` that refuses it."""
+        ...
 
     def stream(self, limit: int) -> AsyncIterator[bytes]:
         """Yield the body in pieces, as fast as they are taken."""
+        ...
 
 
 class Origin(Protocol):
@@ -44,6 +46,7 @@ class Origin(Protocol):
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
         """Return the client's address and the scheme, seen through trusted proxies."""
+        ...
 
 
 class Request(ThreeParameters[Body, Query, Fields]):

@@ -39,21 +39,26 @@ class Sink(Protocol):
 
     def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:
         """Write a buffered response without waiting: 0 not begun, 1 done, 2 begun, ``flush`` has to follow."""
+        ...
 
     async def flush(self) -> None:
         """Write what ``deliver_nowait`` could not."""
+        ...
 
     async def deliver(self, response: Response[Any], payload: bytes) -> None:
         """Write the head and a complete body."""
+        ...
 
     @property
     def request(self) -> Request[Any, Any, Any] | None:
         """The request that is being answered."""
+        ...
 
     async def deliver_stream(
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
         """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted."""
+        ...
 
 
 def encode_text(value: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -16,6 +15,14 @@ class Interrupted(Exception):
     """The watchdog ended a wait because its deadline passed or the server drains."""
 
 
+class SendNowait(Protocol):
+    """Writes what fits now and returns how many bytes that was; ``BlockingIOError`` if nothing does."""
+
+    def __call__(self, data: bytes, /) -> int:
+        """Write."""
+        ...
+
+
 class Transport(Protocol):
     """Bytes in and out; one task reads and writes, the watchdog interrupts."""
 
@@ -23,32 +30,41 @@ class Transport(Protocol):
 
     async def receive(self, size: int) -> bytes:
         """Return up to ``size`` bytes, none at the end of the stream."""
+        ...
 
     @property
     def sock(self) -> socket.socket | None:
         """The socket if it can be read without this object in between."""
+        ...
 
     @property
-    def send_nowait(self) -> Callable[[bytes], int]:
+    def send_nowait(self) -> SendNowait:
         """Writes what fits now and returns how many bytes that was; ``BlockingIOError`` if nothing does."""
+        ...
 
     async def send_rest(self, data: memoryview) -> None:
         """Write everything, waiting as long as it takes."""
+        ...
 
     def interrupt(self) -> None:
         """Make the wait under way raise ``Interrupted``."""
+        ...
 
     async def send_eof(self) -> None:
         """Say that nothing more will be written."""
+        ...
 
     def close(self) -> None:
         """Give the transport back, at once."""
+        ...
 
     def fileno(self) -> int:
         """Return a descriptor that poll understands, or -1."""
+        ...
 
     def peer_gone(self) -> bool:
         """Whether the peer has left, for a transport without a descriptor."""
+        ...
 
 
 class SocketTransport:
@@ -58,7 +74,7 @@ class SocketTransport:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = self.sock = sock
-        self.send_nowait: Callable[[bytes], int] = sock.send
+        self.send_nowait: SendNowait = sock.send
         self._fd = sock.fileno()
         #: Bytes written by ``send_rest``, for the send deadline.
         self.sent = 0

@@ -18,9 +18,11 @@ class RequestType(Protocol):
 
     def validate_json(self, data: bytes, /) -> Any:
         """Parse JSON into a value of the type."""
+        ...
 
     def validate_strings(self, values: Mapping[str, Any], /) -> Any:
         """Turn strings, and lists of strings, into a value of the type."""
+        ...
 
 
 class ResponseType(Protocol):
@@ -28,9 +30,11 @@ class ResponseType(Protocol):
 
     def validate(self, value: Any, /) -> Any:
         """Return the value as the type sees it."""
+        ...
 
     def dump_json(self, value: Any, /) -> bytes:
         """Encode a validated value."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

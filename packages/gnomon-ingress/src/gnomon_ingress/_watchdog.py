@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 PERIOD = 0.05
 
-_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 # Where the kernel cannot report a FIN by itself, only a reset or a failed write tells of the client.
 _FIN: int = getattr(select, "POLLRDHUP", 0)
 
@@ -110,6 +109,6 @@ class Watchdog:
         poll = select.poll()
         for descriptor in running:
             poll.register(descriptor, self._mask)
-        for descriptor, events in poll.poll(0):
-            if events & (_GONE | self._mask):
-                running[descriptor].disconnect()
+        # Errors and hang-ups are always reported; nothing else is, because nothing else is asked for.
+        for descriptor, _ in poll.poll(0):
+            running[descriptor].disconnect()

@@ -106,11 +106,11 @@ class _Supervisor:
                 self._start(slot, now)
         if self._reload and not self._stopping:
             self._reload = False
+            replaced = [slot.pid for slot in self._slots if slot.pid]
             for slot in self._slots:
-                old = slot.pid
                 self._start(slot, now)
-                if old:
-                    self._tell(old, now)
+            for pid in replaced:
+                self._tell(pid, now)
         for pid, deadline in self._leaving.items():
             if now >= deadline:
                 os.kill(pid, signal.SIGKILL)

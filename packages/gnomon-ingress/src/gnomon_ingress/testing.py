@@ -175,7 +175,11 @@ class _Reader:
         self.pieces.append(data)
 
     def on_message_complete(self) -> None:
-        self.done = True
+        if self.status < 200:
+            # An interim response; the final one follows.
+            self.pairs, self.head_done = [], False
+        else:
+            self.done = True
 
     async def more(self) -> None:
         """Receive once."""
@@ -198,12 +202,8 @@ class _Reader:
     async def head(self, method: str) -> None:
         """Receive until the final head is complete, passing interim responses by."""
         self._begin()
-        while True:
-            while not self.head_done:
-                await self.more()
-            if self.status >= 200:
-                break
-            self._begin()
+        while not self.head_done or self.status < 200:
+            await self.more()
         self.reusable = self.keep_alive
         if method == "HEAD":
             # The parser cannot know that no body follows a HEAD, so it starts afresh with the next response.

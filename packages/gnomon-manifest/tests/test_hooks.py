@@ -140,8 +140,10 @@ def test_hooks_registered_while_a_request_runs(manifest_of: Build) -> None:
             class Hooks:
                 def method(self, res): ...
             def register(context: LocalContext):
-                context.before(late)
+                context.before(early)
                 context.after(Hooks.method)
+            def early(lctx):
+                lctx.before(late)
             def late(): ...
             """,
         )
@@ -149,6 +151,7 @@ def test_hooks_registered_while_a_request_runs(manifest_of: Build) -> None:
     assert order(handler) == [
         ("before", "global", "first"),
         ("before", "local", "app.hooks.late"),
+        ("before", "local", "app.hooks.early"),
         ("after", "local", "a.<locals>.nested"),
         ("after", "local", "app.hooks.Hooks.method"),
         ("catch", "local", "a.<locals>.decorated"),

@@ -94,7 +94,7 @@ def test_what_is_not_understood_is_refused_with_the_place(
     with pytest.raises(ManifestRefused) as caught:
         Manifest.from_json(changed(manifest, pointer, value))
     assert words in str(caught.value)
-    assert caught.value.code == "manifest-refused"
+    assert caught.value.code == "manifest_refused"
 
 
 @pytest.mark.parametrize(

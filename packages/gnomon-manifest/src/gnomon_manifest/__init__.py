@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._errors import DeclarationError, ManifestError, SignatureError
+from ._errors import ManifestError
 
 if TYPE_CHECKING:
     from ._build import build
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT",
-    "DeclarationError",
     "Difference",
     "Finding",
     "Handler",
@@ -39,7 +38,6 @@ __all__ = [
     "Policies",
     "Position",
     "Problem",
-    "SignatureError",
     "TypeEntry",
     "build",
     "check",
@@ -95,5 +93,4 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-for _own in (DeclarationError, ManifestError, SignatureError):
-    _own.__module__ = __name__
+ManifestError.__module__ = __name__

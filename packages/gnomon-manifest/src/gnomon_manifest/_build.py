@@ -234,8 +234,8 @@ class _Builder:
         own = list(self.route_hooks(declared))
         reached = self.reach.closure(_roots([declared, *own]), known=self.common)
         local = list(self.local_hooks(reached))
-        if local:
-            reached = self.reach.closure(_roots(local), known=reached)
+        while (wider := self.reach.closure(_roots(local), known=reached)) != reached:
+            reached, local = wider, list(self.local_hooks(wider))  # a hook may register hooks
         facts = [self.reach.facts(key) for key in sorted(reached)]
         uses = [use for fact in facts for use in fact.statuses]
         sent = {use.status: use.raised for use in uses if use.status is not None}
@@ -358,12 +358,20 @@ def _roots(found: Iterable[Declared | DeclaredHook]) -> Iterator[str]:
         yield f"{item.module.name}:{item.qualified.partition('.')[0]}"
 
 
+_COMPOUND = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Match, ast.Try, ast.TryStar),
+    *(ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith),
+)
+
+
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Every statement of a body, at every depth, but no expression."""
     waiting = list(body)
     while waiting:
         statement = waiting.pop()
         yield statement
+        if not isinstance(statement, _COMPOUND):
+            continue
         for name in ("body", "orelse", "finalbody"):
             waiting.extend(getattr(statement, name, ()))
         for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):

@@ -25,7 +25,7 @@ _DEPTH: Final = 200
 class ManifestRefused(ManifestError):
     """A text is no manifest of a format that this version understands; says where and why."""
 
-    code = "manifest-refused"
+    code = "manifest_refused"
 
 
 def encode(value: Any) -> Any:

@@ -339,6 +339,16 @@ async def test_without_a_scope_tasks_still_end_at_the_deadline(autojump_clock):
     assert res.sent[0] == 504
 
 
+@trio_test
+async def test_any_name_will_do(autojump_clock):
+    odd = "\0'\"\n{x}\\"
+    bench = Bench()
+    hooks = [Hook(lambda: None, name=odd), Hook(lambda: None, "after", name=odd, timeout=1, id="ü")]
+    assert (await bench(answer, hooks, name=odd)).kind == "ok"
+    assert {event.name for event in of(bench, "hook")} == {odd}
+    assert (await Bench()(answer, hooks, name=odd, listeners=[])).kind == "ok"
+
+
 # Threads. Each waits for an event that the test sets, so that nothing here takes or measures real time.
 
 

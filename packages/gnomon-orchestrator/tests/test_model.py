@@ -64,6 +64,8 @@ RICH = Scenario(
 
 ANSWERS = Part("handler", "handler", "route", acts=(Act(0.0, "answer"),))
 CANCELS = Part("handler", "handler", "route", acts=(Act(0.0, "answer", cancels=True),))
+FAILS = Part("handler", "handler", "route", acts=(Act(0.0, "raise"),))
+FAILING = tuple(Part(f"after{n}", "after", acts=(Act(0.0, "raise"),)) for n in range(3))
 LATE = Part("late", "after", acts=(Act(0.0, cancels=True),))
 LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 
@@ -73,6 +75,10 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((CANCELS,)))
 @example(scenario=Scenario((LATE, ANSWERS)))
 @example(scenario=Scenario((Part("first", "before", hooks=(LOCAL,)), ANSWERS)))
+@example(scenario=Scenario((Part("early", "before", acts=(Act(0.0, "answer"),), received=True), ANSWERS)))
+@example(scenario=Scenario((*FAILING, ANSWERS)))
+@example(scenario=Scenario((*FAILING, FAILS)))
+@example(scenario=Scenario((ANSWERS,), send_delay=0.2, interruption=Interruption(0.113, "shutdown")))
 def test_plans_do_what_the_model_says(scenario):
     by_the_book, trace = expected(scenario), performed(scenario)
     if by_the_book != trace:
@@ -125,7 +131,7 @@ def test_a_request_that_fails_changes_nothing_for_others_and_runs_its_own_catch_
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "shutdown", "explicit", "outside"])
-@pytest.mark.parametrize("at", [number * 50 + 13 for number in range(50)])
+@pytest.mark.parametrize("at", [number * 100 + 13 for number in range(26)])
 def test_the_richest_request_interrupted_at_any_time(kind, at):
     scenario = replace(RICH, interruption=Interruption(at / 1000, kind))
     assert performed(scenario) == expected(scenario)

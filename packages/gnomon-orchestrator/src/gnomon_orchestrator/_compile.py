@@ -63,7 +63,7 @@ def compile_plan(plan: Plan) -> Runner:
     """Write the code of ``plan`` and return the function that runs one request."""
     writer = _Writer(plan)
     source = "\n".join(writer.lines()) + "\n"
-    filename = f"<plan {next(_numbers)} {plan.name}>"
+    filename = f"<plan {next(_numbers)} {plan.name!r}>"
     # Tracebacks and debuggers find the text here, as for any file.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace = {**_NAMES, **writer.constants}

@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gnomon_gtype._containment._alphabet import (
@@ -121,6 +121,7 @@ ALPHABET = "abcdkKAB1_ -]\n\r\u212aéÉα²."
 
 
 @pytest.mark.parametrize("pattern", SAME)
+@settings(max_examples=max(10, settings().max_examples // 10))
 @example("a")
 @example("a\r\nb")
 @example("b a b")
@@ -246,7 +247,7 @@ def test_members_are_those_of_the_engine(item: str):
 
 
 def test_letters_without_case_are_known_without_asking():
-    for code in map(ord, "aAkKsSzZ09@[`{_"):
+    for code in map(ord, "akKsZ["):
         plain = parse(rf"(?i)\x{{{code:x}}}")
         assert isinstance(plain, Chars)
         assert plain.chars == members_of(rf"(?i:\x{{{code:x}}})")

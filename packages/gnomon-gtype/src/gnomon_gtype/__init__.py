@@ -5,6 +5,7 @@ with a value and where, writes JSON, blanks what is sensitive, and has a fingerp
 """
 
 from gnomon_gtype import g
+from gnomon_gtype._containment._decide import Containment, contains
 from gnomon_gtype._errors import GTypeError, SchemaError, UnsupportedAnnotation, UnsupportedSchema
 from gnomon_gtype._gtype import DumpError, GType
 from gnomon_gtype._markers import (
@@ -59,6 +60,7 @@ __all__ = [
     "Base64",
     "Closed",
     "Code",
+    "Containment",
     "Describe",
     "Digits",
     "Discriminator",
@@ -105,11 +107,11 @@ __all__ = [
     "UuidVersion",
     "ValidationError",
     "Zone",
+    "contains",
     "g",
 ]
 
 for _name in __all__:
     _item = globals()[_name]
-    if isinstance(_item, type):
+    if isinstance(_item, type) or _item is contains:
         _item.__module__ = __name__
-del _name, _item

@@ -161,17 +161,26 @@ def read_regex(text: str) -> re.Pattern[str]:
 
 
 def literal_from_python(node: Literal, value: Any) -> Any:
-    """The member that `value` is; `ValueError` when it is none."""
+    """The member that `value` is; `ValueError` when it is none. Text is looked up, as a dict would do it."""
     for member in node.values:
         if member is value:
             return member
         if isinstance(member, enum.Enum):
             continue
         kind: Any = type(member)
-        same_kind = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-        if same_kind and kind.__eq__(member, value) is True:
+        plain: Any = member
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            continue
+        if _found({plain: None}, value) if kind is str else kind.__eq__(plain, value) is True:
             return member
     raise ValueError("none of the members")
+
+
+def _found(table: dict[Any, None], value: Any) -> bool:
+    try:
+        return value in table
+    except Exception:  # a subclass may raise anything when it is hashed or compared
+        return False
 
 
 def literal_from_json(node: Literal | type[enum.Enum], value: Any) -> Any:

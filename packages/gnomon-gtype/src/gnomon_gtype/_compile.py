@@ -64,7 +64,7 @@ def core_schema_of(tree: Schema, *, channel: Channel = "python", config: CoreCon
     known = Known(tree.by_name, channel, config)
     bodies: list[CoreSchema] = []
     for name, node in tree.definitions:
-        body = dict(compile_node(node, known))
+        body: CoreSchema = dict(compile_node(node, known))
         if "ref" in body or body["type"] == "definition-ref":
             body = dict(core.chain_schema([body]))
         body["ref"] = name
@@ -111,6 +111,11 @@ def _integer(node: s.Integer, _: Known) -> CoreSchema:
     return core.int_schema(ge=node.minimum, le=node.maximum, multiple_of=node.multiple_of)
 
 
+def _first_of(choices: list[CoreSchema]) -> CoreSchema:
+    """The first choice that accepts. Not strict itself: older engines would force that upon the conversions inside."""
+    return {**core.union_schema(choices, mode="left_to_right"), "strict": False}
+
+
 def _check_after(schema: CoreSchema, holds: Callable[[Any], bool]) -> CoreSchema:
     def check(value: Any) -> Any:
         if holds(value):
@@ -135,7 +140,7 @@ def _small(*limits: Any) -> bool:
 def _float_schema(known: Known, **limits: Any) -> CoreSchema:
     """The float of the engine, without its way of taking anything that has `__float__`, such as a `Decimal`."""
     schema = core.float_schema(**limits)
-    if known.json or not known.config["strict"]:
+    if known.json or not known.config.get("strict"):
         return schema
     return core.chain_schema([core.is_instance_schema((float, int)), schema])
 
@@ -164,9 +169,9 @@ def _number(node: s.Number, known: Known) -> CoreSchema:
         least = None if low is None else math.floor(low) + 1 if node.exclusive_minimum else math.ceil(low)
         most = None if high is None else math.ceil(high) - 1 if node.exclusive_maximum else math.floor(high)
         choices = [core.int_schema(ge=least, le=most), _float_schema(known, **_float_limits(node))]
-        schema: CoreSchema = core.union_schema(choices, mode="left_to_right")
+        schema: CoreSchema = _first_of(choices)
     else:
-        schema = core.union_schema([core.int_schema(), _float_schema(known)], mode="left_to_right")
+        schema = _first_of([core.int_schema(), _float_schema(known)])
         schema = _check_after(schema, lambda value: checks.within(node, value) is None)
     if step is None:
         return schema
@@ -252,9 +257,7 @@ def _bytes(node: s.Bytes, known: Known) -> CoreSchema:
 def _literal(node: s.Literal, known: Known) -> CoreSchema:
     kinds = {type(value) for value in node.values}
     if kinds == {str}:
-        exact = core.literal_schema(list(node.values))
-        # from Python the text is made a plain `str` first, whose comparison is nobody's but Python's
-        return exact if known.json else core.chain_schema([_text(known), exact])
+        return core.literal_schema(list(node.values))
     if kinds == {int}:
         return core.chain_schema([core.int_schema(), core.literal_schema(list(node.values))])
     if kinds == {bool}:
@@ -368,7 +371,7 @@ def _homogeneous(node: c.Array, known: Known) -> CoreSchema:
     )
     if node.container == "tuple":
         return as_tuple
-    return core.union_schema([as_list, as_tuple], mode="left_to_right")
+    return _first_of([as_list, as_tuple])
 
 
 def _field(item: c.Field, known: Known) -> CoreSchema:
@@ -492,7 +495,7 @@ def _union(node: c.Union, known: Known) -> CoreSchema:
         return _read_by(node, known)
     null = [member for member in order if isinstance(member, s.Null)]
     others = [compile_node(member, known) for member in order if not isinstance(member, s.Null)]
-    schema = others[0] if len(others) == 1 else core.union_schema(others, mode="left_to_right")
+    schema = others[0] if len(others) == 1 else _first_of(others)
     return core.nullable_schema(schema) if null else schema
 
 
@@ -530,10 +533,14 @@ def _nothing(_node: s.Nothing, _: Known) -> CoreSchema:
     return core.no_info_plain_validator_function(refuse)
 
 
+def _own_copy(node: c.Opaque) -> CoreSchema:
+    return dict(node.core_schema)
+
+
 @lru_cache(maxsize=256)
 def foreign_validator(node: c.Opaque) -> SchemaValidator:
     """The validator of an opaque part alone."""
-    return SchemaValidator(dict(node.core_schema), CONFIG)
+    return SchemaValidator(_own_copy(node), CONFIG)
 
 
 COMPILERS: dict[type[Schema], Callable[[Any, Known], CoreSchema]] = {

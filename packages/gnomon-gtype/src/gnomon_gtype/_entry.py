@@ -181,7 +181,7 @@ def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
 
 
 def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
-    schema, fixed, of = handle.schema, count.fixed, count.of
+    schema, of, timed, fixed, fewest = handle.schema, count.of, count.timed, count.fixed, count.fewest
 
     strict: Callable[[Json], Any] = _unmade
 
@@ -195,7 +195,8 @@ def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
     def validate_json(data: Any) -> Any:
         try:
             result = strict(data)
-            if data.count(58) == len(result) + fixed and (not fixed or not data.count(92)):
+            colons = data.count(58)
+            if (colons == fewest or colons == len(result) + fixed) and (not timed or 92 not in data):
                 return result
         except TypeError:
             result = strict(data)
@@ -207,7 +208,8 @@ def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
 
 
 def _nested_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
-    schema, of = handle.schema, count.of
+    schema, of, timed = handle.schema, count.of, count.timed
+    least = count.least or of
 
     strict: Callable[[Json], Any] = _unmade
 
@@ -221,7 +223,8 @@ def _nested_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
     def validate_json(data: Any) -> Any:
         try:
             result = strict(data)
-            if data.count(58) == of(result) and not data.count(92):
+            colons = data.count(58)
+            if (colons == least(result) or colons == of(result)) and (not timed or 92 not in data):
                 return result
         except TypeError:
             result = strict(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import ipaddress
 import math
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
@@ -57,7 +58,7 @@ def jsonable(node: Schema, value: Any, known: Known) -> Any:
         value = value.value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, PurePath):
+    if isinstance(value, _WRITTEN_AS_TEXT):
         return str(value)
     if isinstance(node, c.Array) and isinstance(value, (list, tuple)):
         return [
@@ -73,6 +74,15 @@ def jsonable(node: Schema, value: Any, known: Known) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("JSON has no word for a number that is not finite")
     return to_jsonable_python(value)
+
+
+_WRITTEN_AS_TEXT = (
+    PurePath,
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Network,
+)
 
 
 def _key_text(key: Any) -> Any:
@@ -126,7 +136,7 @@ def _array(node: c.Array, known: Known) -> CoreSchema:
 
 
 def _record(node: c.Record, known: Known) -> CoreSchema:
-    if node.patterns or any(not item.init for item in node.fields):
+    if node.patterns or node.rest is not None or any(not item.init for item in node.fields):
         return _by_walk(node, known)
     if node.cls is not None:
         fields = [core.dataclass_field(item.name, _serial(item.schema, known)) for item in node.fields]
@@ -137,10 +147,7 @@ def _record(node: c.Record, known: Known) -> CoreSchema:
         item.name: core.typed_dict_field(_serial(item.schema, known), required=item.required)
         for item in node.fields
     }
-    extras = None if node.rest is None else _serial(node.rest, known)
-    return core.typed_dict_schema(
-        typed, extra_behavior="allow" if node.extra == "keep" else "ignore", extras_schema=extras
-    )
+    return core.typed_dict_schema(typed, extra_behavior="allow" if node.extra == "keep" else "ignore")
 
 
 def _map(node: c.Map, known: Known) -> CoreSchema:

@@ -25,7 +25,7 @@ levels and integers of at most 4,300 digits. A JSON number without `.`, `e` and 
 | `DecimalNumber(...)` | finite `Decimal` | numbers, and text of the form `-?digits[.digits][e±digits]` |
 | `String(...)` | `str` that is valid Unicode (no lone surrogate) | strings |
 | `Bytes(...)` | `bytes` | strings of padded standard base64 |
-| `Literal(values)` | an object of the same type and value; enum members by identity | the same type and value; enum members by value; bytes as base64 |
+| `Literal(values)` | an object of the same type and value (text that hashes and compares as such); enum members by identity | the same type and value; enum members by value; bytes as base64 |
 | `EnumMember(cls)` | members of `cls` | the value of a member (same JSON type; `true` is not `1`, `1.0` is not `1`) |
 | `Date(...)` | `date` that is no `datetime` | `YYYY-MM-DD` |
 | `Time(zone)` | `time` | RFC 3339 `hh:mm[:ss[.f{1,6}]][Z\|±hh:mm]` |
@@ -182,4 +182,3 @@ for _name in __all__:
     _item = globals()[_name]
     if getattr(_item, "__module__", "").startswith("gnomon_gtype._"):
         _item.__module__ = __name__
-del _name, _item

@@ -6,16 +6,18 @@ import collections
 import dataclasses
 import datetime
 import decimal
+import doctest
 import enum
 import itertools
 import pathlib
 import re
-from typing import Any, NamedTuple
+import uuid
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 
-from gnomon_gtype import GType
-from gnomon_gtype._containment._decide import Containment, contains
+import gnomon_gtype
+from gnomon_gtype import Containment, GType, Max, Min, contains
 from gnomon_gtype._containment._nodes import Doubt, Plainly
 from gnomon_gtype._containment._search import Search
 from gnomon_gtype.schema import (
@@ -696,6 +698,9 @@ UNKNOWN: list[tuple[Schema, Schema, str]] = [
     ),
     (TEXT, Array(rest=union(EVEN_AND_ODD, literal(2)), unique=True, min_length=2), "even"),
     (DecimalNumber(decimal_places=5_000), DecimalNumber(), "how many digits"),
+    (DecimalNumber(maximum=D("1e999999")), DecimalNumber(minimum=D("-1e999999")), "exponents"),
+    (TEXT, Array(rest=INT, contains=((literal(1), 10**9, None),)), "parts"),
+    (Array(rest=INT, contains=((literal(1), 0, 10**9),)), Array(rest=INT), "parts|budget"),
     (DecimalNumber(decimal_places=5_000), DecimalNumber(multiple_of=D(1)), "how many digits"),
     (
         DecimalNumber(maximum=D(-1)),
@@ -853,3 +858,30 @@ def test_answers_are_the_same_every_time():
 def test_paths_of_another_system_have_no_values_here():
     other = "WindowsPath" if isinstance(pathlib.Path(), pathlib.PosixPath) else "PosixPath"
     assert asked(Nothing(), FilePath(other)).answer == "yes"
+
+
+PAGE = pathlib.Path(__file__).parents[3] / "docs" / "explanation" / "containment.md"
+
+
+def test_the_examples_of_the_page_run():
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        exec(compile(block, str(PAGE), "exec"), {"__name__": "page"})
+
+
+def test_the_surprises_of_the_page_are_true():
+    assert contains(GType(float), GType(int)).answer == "no"
+    assert contains(GType(float), GType(Annotated[int, Min(0), Max(9)])).answer == "yes"
+    assert contains(GType(int | float), GType(int)).answer == "yes"
+    assert contains(GType(str), GType(uuid.UUID)).answer == "no"
+    assert contains(GType(int), GType(bool)).witness is True
+
+
+def test_the_examples_of_docstrings_run():
+    tests = doctest.DocTestFinder().find(contains, globs={"contains": contains})
+    assert sum(len(test.examples) for test in tests) == 4
+    assert all(doctest.DocTestRunner().run(test).failed == 0 for test in tests)
+
+
+def test_it_is_public():
+    assert gnomon_gtype.contains is contains
+    assert contains.__module__ == Containment.__module__ == "gnomon_gtype"

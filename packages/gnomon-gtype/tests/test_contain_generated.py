@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from gnomon_gtype import GType
+from gnomon_gtype import Containment, GType, contains
 from gnomon_gtype import schema as n
-from gnomon_gtype._containment._decide import Containment, contains
 from gnomon_gtype.testing import values
 
 

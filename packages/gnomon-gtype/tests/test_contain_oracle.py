@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gnomon_gtype import GType
-from gnomon_gtype._containment._decide import contains
+from gnomon_gtype import GType, contains
 
 jsonschema_rs = pytest.importorskip("jsonschema_rs", exc_type=ImportError)
 if not hasattr(jsonschema_rs, "canonicalize"):  # pragma: no cover - a version before 0.60

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gnomon_gtype import _checks as checks
-from gnomon_gtype._composites import Array, Ref, Set
+from gnomon_gtype._composites import Ref
 from gnomon_gtype._containment._distinct import Supply, assign, supply
 from gnomon_gtype._containment._nodes import Hashable
 from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
+from gnomon_gtype._containment._rows import Counts, Shape, lengths, shape_of
 from gnomon_gtype._containment._search import NUMBERLESS, Answer, Goal, Search, Steps, ask
 from gnomon_gtype._schema import Schema
 
@@ -28,83 +29,21 @@ _COUNTED = Unclear("it depends on how many items of an array match, in more ways
 _NUMERIC = Unclear("it depends on whether two items can be equal as numbers, one an int and one a float")
 
 
-_Counts = tuple[tuple[Schema, int, int | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What a node asks of a sequence."""
-
-    prefix: tuple[Schema, ...]
-    rest: Schema | None
-    suffix: tuple[Schema, ...]
-    low: int
-    high: int | None
-    unique: bool = False
-    contains: _Counts = ()
-
-    def at(self, length: int, index: int) -> Schema:
-        """The node of one item of a sequence of an accepted length."""
-        if index < len(self.prefix):
-            return self.prefix[index]
-        place = index - (length - len(self.suffix))
-        found = self.suffix[place] if place >= 0 else self.rest
-        assert found is not None
-        return found
-
-    def takes(self, length: int) -> bool:
-        """Whether a length is accepted."""
-        return self.low <= length and (self.high is None or length <= self.high)
-
-
-def _shape(node: Schema) -> _Shape:
-    if isinstance(node, Set):
-        return _Shape((), node.items, (), node.min_length, node.max_length)
-    assert isinstance(node, Array)
-    return _Shape(
-        node.prefix, node.rest, node.suffix, node.shortest, node.longest, node.unique, node.contains
-    )
-
-
 def arrays(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
     """Values of a class of sequences or sets."""
     hashable = kind in ("set", "frozenset") or any(isinstance(node, Hashable) for node in wanted)
-    shapes = [_shape(node) for node in wanted if not isinstance(node, Hashable)]
-    against = [_shape(node) for node in unwanted]
+    shapes = [shape_of(node) for node in wanted if not isinstance(node, Hashable)]
+    against = [shape_of(node) for node in unwanted]
     last: Outcome = EMPTY
-    for length in _lengths(kind, shapes, against):
-        search.budget.spend()
+    for length in lengths(kind, shapes, against):
         outcome = yield from _Row(search, kind, shapes, against, length, hashable=hashable).steps()
         if isinstance(outcome, Found):
             return outcome
         if isinstance(outcome, Unclear):
             last = outcome
+        if outcome is TOO_LARGE:
+            break
     return last
-
-
-def _lengths(kind: Any, wanted: list[_Shape], unwanted: list[_Shape]) -> Iterator[int]:
-    """The lengths that can make a difference, ascending: all up to where only limits tell lengths apart, and those at limits."""
-    if isinstance(kind, tuple):
-        fixed = len(kind[1]._fields)
-        yield from (fixed for _ in range(1) if all(shape.takes(fixed) for shape in wanted))
-        return
-    low = max((shape.low for shape in wanted), default=0)
-    highs = [shape.high for shape in wanted if shape.high is not None]
-    shapes = [*wanted, *unwanted]
-    enough = max((len(shape.prefix) for shape in shapes), default=0) + max(
-        (len(shape.suffix) for shape in shapes), default=0
-    )
-    enough += sum(1 + 2 * shape.unique for shape in unwanted)
-    enough += sum(fewest for shape in wanted for _, fewest, _ in shape.contains)
-    enough += sum(most + 1 for shape in unwanted for _, _, most in shape.contains if most is not None)
-    edges = {edge for shape in unwanted for edge in (shape.low - 1, shape.low)}
-    edges |= {edge for shape in unwanted if shape.high is not None for edge in (shape.high, shape.high + 1)}
-    top = max(low, enough)
-    yield from (
-        length
-        for length in [*range(low, top + 1), *sorted(edge for edge in edges if edge > top)]
-        if not highs or length <= min(highs)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +60,7 @@ class _Plan:
     goals: tuple[Goal, ...]
     touched: frozenset[int] = frozenset()
     twins: tuple[tuple[int, int], ...] = ()
-    counts: _Counts = ()
+    counts: Counts = ()
 
     def same(self, place: int) -> frozenset[int]:
         """The places that hold an item equal to the one at a place, itself included."""
@@ -147,8 +86,8 @@ class _Row:
 
     search: Search
     kind: Any
-    wanted: list[_Shape]
-    unwanted: list[_Shape]
+    wanted: list[Shape]
+    unwanted: list[Shape]
     length: int
     hashable: bool
     places: list[int] = field(init=False)
@@ -160,8 +99,9 @@ class _Row:
         start = min(self.length, max((len(shape.prefix) for shape in shapes), default=0))
         end = max(start, self.length - max((len(shape.suffix) for shape in shapes), default=0))
         counted = any(shape.contains for shape in shapes)
-        needed = end - start if counted else sum(1 + 2 * shape.unique for shape in self.unwanted)
+        needed = _MOST_DIFFERENT + 1 if counted else sum(1 + 2 * shape.unique for shape in self.unwanted)
         shown = min(end - start, needed)
+        self.search.budget.spend(1 + start + shown + self.length - end)
         self.places = [*range(start + shown), *range(end, self.length)]
         self.alike = range(start, start + shown)
         self.filler = end - start - shown
@@ -192,7 +132,7 @@ class _Row:
         nodes = {shape.at(self.length, index) for shape in self.wanted}
         return Goal(frozenset(nodes | {Hashable()} if self.hashable else nodes))
 
-    def _refuse(self, plan: _Plan, left: list[_Shape]) -> Steps:
+    def _refuse(self, plan: _Plan, left: list[Shape]) -> Steps:
         """Give each shape that is left its reason to refuse, then fill in the items."""
         if not left:
             return (yield from self._filled(plan))
@@ -212,7 +152,7 @@ class _Row:
                 last = outcome
         return last
 
-    def _options(self, plan: _Plan, shape: _Shape, nodes: list[Schema]) -> _Options:
+    def _options(self, plan: _Plan, shape: Shape, nodes: list[Schema]) -> _Options:
         """Every way in which a shape can refuse the items, as plans in which it does."""
         found: list[_Plan | Unclear] = []
         untouched = False
@@ -362,7 +302,7 @@ class _Row:
         return plans, complete and (every or not self.different or not plans)
 
     def _signs(
-        self, goal: Goal, counts: _Counts
+        self, goal: Goal, counts: Counts
     ) -> Generator[Goal, Answer, tuple[list[tuple[tuple[bool, ...], Goal]], bool]]:
         """The ways in which an item can match some of the counted nodes and not the others, and whether that is all of them."""
         clear = True

@@ -19,6 +19,8 @@ _MOST_ZEROS = 2_000
 _MOST_PLACES = 400
 _MOST_POWERS = 50
 _ONE = Fraction(1)
+_MOST_EXPONENT = 1_000
+_HUGE = Unclear("it depends on decimal numbers whose exponents are too large to calculate with")
 _DIGITS = Unclear("it depends on how many digits decimal numbers are written with")
 
 
@@ -48,6 +50,10 @@ def decimals(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> 
     if given:
         return first_of(search, given, wanted, unwanted)
     against = [node for node in unwanted if isinstance(node, DecimalNumber)]
+    if any(
+        abs(number.adjusted()) > _MOST_EXPONENT for node in (*wanted, *against) for number in _numbers(node)
+    ):
+        return _HUGE
     digits = _least(node.max_digits for node in wanted)
     places = _least([digits, *(node.decimal_places for node in wanted)])
     grains = [Fraction(node.multiple_of) for node in wanted if node.multiple_of is not None]
@@ -66,6 +72,10 @@ def decimals(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> 
         if isinstance(outcome, Unclear):
             last = outcome
     return last
+
+
+def _numbers(node: DecimalNumber) -> Iterator[Decimal]:
+    return (number for number in (node.minimum, node.maximum, node.multiple_of) if number is not None)
 
 
 def _least(numbers: Iterable[int | None]) -> int | None:

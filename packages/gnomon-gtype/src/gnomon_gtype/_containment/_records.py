@@ -12,69 +12,18 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gnomon_gtype._composites import Map, Record
+from gnomon_gtype._composites import Record
 from gnomon_gtype._containment._distinct import assign, supply
+from gnomon_gtype._containment._entries import Entries, entries_of
 from gnomon_gtype._containment._nodes import Hashable, Same, any_of
 from gnomon_gtype._containment._numbers import first_of
 from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
 from gnomon_gtype._containment._search import Answer, Goal, Search, Steps, ask
-from gnomon_gtype._patterns import found_in
 from gnomon_gtype._scalars import String
 from gnomon_gtype._schema import Schema
 
 _MOST_KEYS = 2_000
 _GIVEN = Unclear("it depends on mappings whose keys are no text differing from each other")
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What a node asks of an object."""
-
-    fields: Mapping[str, tuple[Schema, bool]]
-    closed: bool = False
-    rest: Schema | None = None
-    patterns: tuple[tuple[str, Schema], ...] = ()
-    keys: Schema | None = None
-    low: int = 0
-    high: int | None = None
-    texts: bool = True
-    """Whether a key that is no text is refused."""
-
-    def at(self, key: str) -> list[Schema] | None:
-        """The nodes of the value at a key, `None` when the key is not allowed whatever its value; `keys` apart."""
-        nodes = [node for pattern, node in self.patterns if found_in(pattern, key)]
-        if key in self.fields:
-            return [self.fields[key][0], *nodes]
-        if nodes:
-            return nodes
-        if self.closed:
-            return None
-        return [] if self.rest is None else [self.rest]
-
-    def requires(self, key: str) -> bool:
-        """Whether the key must be there."""
-        return key in self.fields and self.fields[key][1]
-
-
-def _shape(node: Schema) -> _Shape:
-    if isinstance(node, Map):
-        return _Shape({}, False, node.values, (), node.keys, node.min_length, node.max_length, texts=False)
-    assert isinstance(node, Record)
-    careless = node.extra == "drop" and node.rest is None and node.keys is None and not node.patterns
-    return _Shape(
-        {
-            item.name: (item.schema, item.required)
-            for item in node.fields
-            if item.init or node.cls is not None
-        },
-        node.extra == "forbid",
-        node.rest,
-        node.patterns,
-        node.keys,
-        node.min_length,
-        node.max_length,
-        texts=not careless,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +75,8 @@ def objects(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> S
     alone = [node.value for node in wanted if isinstance(node, Same)]
     if alone:
         return first_of(search, alone, wanted, unwanted)
-    shapes = [_shape(node) for node in wanted]
-    against = [_shape(node) for node in unwanted if not isinstance(node, Same)]
+    shapes = [entries_of(node) for node in wanted]
+    against = [entries_of(node) for node in unwanted if not isinstance(node, Same)]
     # what a record says about keys that are no text it says by the way; such keys are a matter of maps alone
     texts = search.channel == "json" or any(isinstance(node, Record) for node in wanted)
     outcome = yield from _Object(search, shapes, against, texts=texts).steps()
@@ -139,12 +88,12 @@ def objects(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> S
 
 def instances(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
     """Instances of a dataclass: objects whose keys are their attributes, all there unless nobody asks for them."""
-    shapes = [replace(_shape(node), closed=False) for node in wanted if isinstance(node, Record)]
+    shapes = [replace(entries_of(node), closed=False) for node in wanted if isinstance(node, Record)]
     shapes = [
         replace(shape, fields={name: (node, True) for name, (node, _) in shape.fields.items()})
         for shape in shapes
     ]
-    against = [replace(_shape(node), closed=False) for node in unwanted if isinstance(node, Record)]
+    against = [replace(entries_of(node), closed=False) for node in unwanted if isinstance(node, Record)]
     outcome = yield from _Object(search, shapes, against, texts=True).steps()
     if not isinstance(outcome, Found):
         return outcome
@@ -161,8 +110,8 @@ def instances(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any])
 @dataclass(slots=True)
 class _Object:
     search: Search
-    wanted: list[_Shape]
-    unwanted: list[_Shape]
+    wanted: list[Entries]
+    unwanted: list[Entries]
     texts: bool
     names: list[str] = field(init=False)
     goals: dict[str, Goal] = field(init=False)
@@ -187,7 +136,7 @@ class _Object:
             nodes.update(found)
         return Goal(frozenset(nodes))
 
-    def _refuses_key(self, shape: _Shape, name: str) -> bool:
+    def _refuses_key(self, shape: Entries, name: str) -> bool:
         return shape.keys is not None and self.search.accepts(shape.keys, name) is False
 
     def steps(self) -> Steps:
@@ -211,7 +160,7 @@ class _Object:
         plan = _Plan(there, low=max(lows, default=0), high=min(highs, default=None))
         return (yield from self._refuse(plan, self.unwanted))
 
-    def _refuse(self, plan: _Plan, left: list[_Shape]) -> Steps:
+    def _refuse(self, plan: _Plan, left: list[Entries]) -> Steps:
         """Give each shape that is left its reason to refuse, then fill in keys and values."""
         if plan.high is not None and max(plan.fewest, plan.low) > plan.high:
             return EMPTY
@@ -230,7 +179,7 @@ class _Object:
                 last = outcome
         return last
 
-    def _is_refused(self, plan: _Plan, shape: _Shape) -> Generator[Goal, Answer, bool]:
+    def _is_refused(self, plan: _Plan, shape: Entries) -> Generator[Goal, Answer, bool]:
         """Whether a shape refuses every object of the plan."""
         if plan.high is not None and plan.high < shape.low:
             return True
@@ -248,7 +197,7 @@ class _Object:
                     return True
         return False
 
-    def _options(self, plan: _Plan, shape: _Shape) -> _Options:
+    def _options(self, plan: _Plan, shape: Entries) -> _Options:
         """Every way in which a shape can refuse an object, as plans in which it does."""
         found: list[_Plan | Unclear] = []
         for name in self.names:
@@ -266,7 +215,7 @@ class _Object:
             found.append(replace(plan, low=max(plan.low, shape.high + 1)))
         return found
 
-    def _by_value(self, plan: _Plan, shape: _Shape, name: str) -> _Options:
+    def _by_value(self, plan: _Plan, shape: Entries, name: str) -> _Options:
         """Plans in which a shape refuses a name that is there, or its value."""
         found: list[_Plan | Unclear] = []
         goal = plan.there.get(name, self.goals[name])
@@ -281,7 +230,7 @@ class _Object:
                 found.append(outcome)
         return found
 
-    def _by_fresh(self, shape: _Shape) -> Iterator[tuple[Goal, tuple[Schema, ...]]]:
+    def _by_fresh(self, shape: Entries) -> Iterator[tuple[Goal, tuple[Schema, ...]]]:
         """What a fresh key and its value can be for a shape to refuse them: the key's goal, and nodes the value is not of."""
         if shape.keys is not None:
             yield Goal(frozenset(), frozenset((shape.keys,))), ()

@@ -295,7 +295,7 @@ class Making:
         low, high = node.min_length, node.max_length
         if high is not None and low > high:
             return st.nothing()
-        some = self.values(node.items).filter(can_hash)
+        some = self.values(_hashable_part(node.items)).filter(can_hash)
         items = st.lists(some, min_size=low, max_size=high, unique=True)
         return self.checked(node, items.map(frozenset if node.frozen else set))
 
@@ -337,6 +337,15 @@ def _between(node: s.Bounded, first: Any, last: Any) -> tuple[Any, Any]:
 
 def _chained(parts: Any) -> Any:
     return (pair for part in parts for pair in part.items())
+
+
+def _hashable_part(node: Schema) -> Schema:
+    """A node without the union members of which no value can be hashed."""
+    if isinstance(node, c.Union):
+        return c.union(*map(_hashable_part, node.members))
+    mutable = isinstance(node, c.Map) or (isinstance(node, c.Array) and node.container == "list")
+    mutable = mutable or (isinstance(node, c.Record) and node.cls is None)
+    return s.Nothing() if mutable or (isinstance(node, c.Set) and not node.frozen) else node
 
 
 def can_hash(value: Any) -> bool:

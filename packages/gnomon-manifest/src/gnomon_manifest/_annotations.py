@@ -4,6 +4,8 @@ An annotation is read like the interpreter would read it, but names lead to defi
 the project becomes a shell of it (`_classes`), a name from outside becomes the real object when it belongs to the
 few modules that types are made of, and everything else is `NotStatic`. What comes out is given to `GType`, so that
 a schema read from the source and one made at run time are the same tree by construction.
+
+Longer than most modules: every form of an annotation may stand inside of every other.
 """
 
 from __future__ import annotations

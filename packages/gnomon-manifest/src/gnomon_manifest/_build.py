@@ -1,4 +1,7 @@
-"""From a source tree to its manifest."""
+"""From a source tree to its manifest.
+
+A little longer than most modules: the steps from declarations to handlers share what they have found so far.
+"""
 
 from __future__ import annotations
 

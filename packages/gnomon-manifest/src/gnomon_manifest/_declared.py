@@ -2,6 +2,8 @@
 
 Values are taken from the source as constants and then judged by the same functions that judge them at
 registration, so that what a manifest says and what a decorator accepts can not drift apart.
+
+A little longer than most modules: decorators, groups, options and hooks refer to each other.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ refers to, so that import aliases and the order of imports do not show.
 
 One pass does it all. Whether a name is local is only known at the end of its function, so names are written as
 slots that are settled when their scope closes.
+
+Longer than most modules: one writer knows every sort of syntax, and its parts share the scopes they are in.
 """
 
 from __future__ import annotations

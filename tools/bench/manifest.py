@@ -137,7 +137,7 @@ def _fastapi_program() -> str:
 
 
 def _fastapi() -> float:
-    done = subprocess.run(  # noqa: S603 - our own interpreter, and a program that is written above
+    done = subprocess.run(
         [sys.executable, "-c", _fastapi_program()], capture_output=True, text=True, check=True
     )
     return float(done.stdout)

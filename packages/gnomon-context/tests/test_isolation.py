@@ -83,7 +83,9 @@ async def observe(gctx: GlobalContext[Any], start: float, pauses: list[float]) -
                 seen.append(
                     (current_context() is lctx, dict.fromkeys(lctx), lctx.get("shared name"), len(messages))
                 )
-                seen.append((lctx.meta.path, lctx.phase, lctx.cancel_reason, round(lctx.remaining(), 6), lctx.uuid()))
+                seen.append(
+                    (lctx.meta.path, lctx.phase, lctx.cancel_reason, round(lctx.remaining(), 6), lctx.uuid())
+                )
                 seen.append([len(lctx.local_hooks(point)) for point in ("before", "after", "catch")])
                 seen.append((gctx.state.snapshot(), gctx.config, list(gctx.modules), now()))
         await task.wait()

@@ -234,6 +234,18 @@ def test_listen_to_everything():
 
 
 @trio_test
+async def test_a_plain_function_with_kinds_is_a_listener_too(autojump_clock):
+    heard = []
+
+    def hear(event):
+        heard.append(event.kind)
+
+    hear.kinds = {"request.finished"}
+    await Bench()(handler, listeners=[hear])
+    assert heard == ["request.finished"]
+
+
+@trio_test
 async def test_a_sink_delivers_in_order_and_counts_what_it_drops(autojump_clock):
     taken = []
 

@@ -15,8 +15,9 @@ from ._errors import (
 )
 from ._events import EVENT_KINDS, EventKind, LifecycleEvent
 from ._hook import Hook
+from ._listen import Listening, listen
 from ._orchestrator import Orchestrator, Plan
-from ._sink import BoundedSink, Listening, SinkStatistics, listen
+from ._sink import BoundedSink, SinkStatistics
 from ._steps import Step
 from ._threads import ThreadStatistics
 from .protocols import (

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from gnomon_context import RequestOutcome, RequestPhase
-from gnomon_context.runtime import begin, end, move_deadline
+from gnomon_context.runtime import begin, end, move_deadline, pass_through
 
 from ._cause import Overdue
 from ._ending import conclude
 from ._errors import HookTimeout
 from ._events import LifecycleEvent
 from ._leaks import LEAKS_SHOW, leaked
-from ._observer import give_up
+from ._observer import direct, give_up
 from ._run import Run, settle_result
 from ._streams import validated_items
 from .protocols import ItemValidator
@@ -51,6 +51,7 @@ _NAMES: dict[str, Any] = {
     "move_deadline": move_deadline,
     "move_on_after": trio.move_on_after,
     "new": tuple.__new__,
+    "pass_through": pass_through,
     "now": trio.current_time,
     "settle_result": settle_result,
     "time": time.time,
@@ -81,11 +82,12 @@ class _Writer:
         self.constants: dict[str, Any] = {"plan": plan, "clock": plan.clock_ns, "watch": plan.watch}
         self.hears = [f"hear{position}" for position in range(len(plan.listeners))] if self.observed else []
         self.constants |= {
-            f"{hear}_": listener for hear, listener in zip(self.hears, plan.listeners, strict=False)
+            f"{hear}_": direct(listener) for hear, listener in zip(self.hears, plan.listeners, strict=False)
         }
         # Whether the object for what is more than a bare call is made at the start, not only when needed.
         self.keeps_run = not all(self._is_inline(entry) for entry in plan.entries)
         self.phase = RequestPhase.RECEIVED
+        self.pending: list[RequestPhase] = []
         # Whether the clock has been read since user code ran last: then `n` still tells the time.
         self.fresh = False
 
@@ -138,6 +140,7 @@ class _Writer:
         return plain and not self.plan.boundaries
 
     def _step(self, entry: Entry) -> Iterator[str]:
+        yield from self._arrive()
         yield f"step = {entry.index}"
         if self._is_inline(entry):
             yield from self._inline(entry)
@@ -219,11 +222,21 @@ class _Writer:
             yield f"except Exception as error: {hear} = {also}give_up({hear}_, id_, error)"
 
     def _advance(self, phase: RequestPhase) -> Iterator[str]:
-        yield f"advance({phase.name})"
         if "phase" in self.plan.table:
+            yield f"advance({phase.name})"
             yield from self._read_clock()
             yield from self._event("phase", phase.value, detail=repr(self.phase.value))
+        else:
+            self.pending.append(phase)
         self.phase = phase
+
+    def _arrive(self) -> Iterator[str]:
+        """Make the moves that are due, before anything runs that could see the phase."""
+        if len(self.pending) == 1:
+            yield f"advance({self.pending[0].name})"
+        elif self.pending:
+            yield f"pass_through(lctx, {self.pending[-1].name})"
+        self.pending.clear()
 
     def _constant(self, kind: str, index: int, value: object) -> str:
         name = f"{kind}{index}"
@@ -258,6 +271,7 @@ class _Writer:
             yield "if res.finished: break"
         yield from self._advance(RequestPhase.AUTHORIZED)
         if plan.body_entry is not None:
+            yield from self._arrive()
             yield f"step = {plan.body_entry.index}"
             yield "await req.read()"
             self.fresh = False
@@ -269,6 +283,7 @@ class _Writer:
             yield from self._step(entry)
             yield "if res.finished: break"
         if plan.received or plan.guards or plan.before:
+            yield from self._arrive()
             yield "if lctx.extras is not None:"
             yield from _indent(1, self._local_before())
         yield from self._step(plan.handler_entry)
@@ -323,6 +338,7 @@ class _Writer:
         yield "outcome = lctx.settle('ok')"
         self.phase = RequestPhase.RESPONDING
         yield from self._advance(RequestPhase.COMPLETED)
+        yield from self._arrive()
         if "request.finished" in plan.table:
             yield from self._read_clock()
             yield from self._event("request.finished", plan.name, duration="n - began", detail="outcome")

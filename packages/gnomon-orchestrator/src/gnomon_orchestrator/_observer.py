@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from gnomon_context.runtime import StepReport
 
 from ._errors import HookTimeout, InvalidHook
 from ._events import EVENT_KINDS, LifecycleEvent
+from ._listen import Listening
 
 if TYPE_CHECKING:
     from gnomon_context import RequestOutcome
@@ -49,6 +51,13 @@ def listening_table(listeners: Sequence[Listener]) -> Table:
         for kind in set(kinds):
             table[kind] = (*table.get(kind, ()), position)
     return table
+
+
+def direct(listener: Listener) -> Hear:
+    """What calls a listener with the least ado."""
+    if isinstance(listener, Listening):
+        return listener.function
+    return listener if inspect.isroutine(listener) else listener.__call__
 
 
 def deaf(event: LifecycleEvent) -> None:

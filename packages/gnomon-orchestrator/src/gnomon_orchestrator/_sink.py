@@ -114,35 +114,3 @@ class BoundedSink:
         return SinkStatistics(
             self._capacity, len(self._waiting), self._delivered, self._dropped, self._failed
         )
-
-
-@final
-class Listening:
-    """A function as a listener, see ``listen``."""
-
-    __slots__ = ("_function", "kinds")
-
-    def __init__(self, function: Callable[[LifecycleEvent], object], kinds: frozenset[EventKind]) -> None:
-        self._function = function
-        self.kinds = kinds
-
-    def __call__(self, event: LifecycleEvent, /) -> object:
-        return self._function(event)
-
-    def __repr__(self) -> str:
-        return f"<listener {getattr(self._function, '__qualname__', self._function)}>"
-
-
-def listen(*kinds: EventKind) -> Callable[[Callable[[LifecycleEvent], object]], Listening]:
-    """Make a listener of a function.
-
-    Args:
-        kinds: What it wants to hear; everything if none is named.
-
-    >>> @listen("request.finished")
-    ... def note(event):
-    ...     print(event.name, event.detail.kind, event.duration)
-    >>> sorted(note.kinds)
-    ['request.finished']
-    """
-    return lambda function: Listening(function, frozenset(kinds) or EVENT_KINDS)

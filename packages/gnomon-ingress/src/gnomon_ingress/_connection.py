@@ -164,7 +164,12 @@ class Connection(Output):
 
     def _send_at_once(self, response: Response[Any]) -> bool:
         """Send a plain buffered response without waiting; return whether that was possible."""
-        if response._stream or self._special or not self.deliver_nowait(response, response.encoded()):
+        if response._stream or self._special:
+            return False
+        payload = response._payload
+        if payload is None:
+            payload = response._payload = response._encode(response._body)
+        if not self.deliver_nowait(response, payload):
             return False
         response._started = response._sent = True
         return True
@@ -262,7 +267,18 @@ class Connection(Output):
         self.state = RUN
         parser = self._parser
         parser.complete(buffer)
-        return self._make_request(parser)
+        request: Request[Any, Any, Any] = Request(parser.line, parser.headers, self)
+        server = self.server
+        if (
+            parser.plain
+            and request.method != "HEAD"
+            and not server.draining
+            and self.sequence < server.requests_per_connection
+        ):
+            self._close = self._special = False
+        else:
+            self._prepare(request, parser)
+        return request
 
     async def _receive_head(self) -> Request[Any, Any, Any] | None:
         """Receive until the buffer begins with a complete head; ``None`` if the connection ends before."""
@@ -306,10 +322,10 @@ class Connection(Output):
         else:
             self.expire("shutdown")
 
-    def _make_request(self, parser: HeadParser) -> Request[Any, Any, Any]:
+    def _prepare(self, request: Request[Any, Any, Any], parser: HeadParser) -> None:
+        """Give a request its body, and note what its answer needs beyond the common one."""
         length = parser.content_length
         reader = None
-        request: Request[Any, Any, Any] = Request(parser.line, parser.headers, self)
         if length:
             buffer = self._buffer
             if 0 < length <= len(buffer):
@@ -324,7 +340,6 @@ class Connection(Output):
             not parser.keep_alive or server.draining or self.sequence >= server.requests_per_connection
         )
         self._special = close or reader is not None or not parser.line.minor or request.method == "HEAD"
-        return request
 
     async def _refuse(self, refusal: Refusal) -> None:
         server = self.server

@@ -107,7 +107,7 @@ class HeadParser:
 
     __slots__ = (
         "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_upgraded",
-        "content_length", "expects", "headers", "keep_alive", "line",
+        "content_length", "expects", "headers", "keep_alive", "line", "plain",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, lines: dict[bytes, Line]) -> None:
@@ -121,6 +121,8 @@ class HeadParser:
         self.line = Line("", "", "", "", 1)
         self.headers = Headers()
         self.keep_alive = True
+        #: Whether the request has no body and the connection goes on after it.
+        self.plain = False
         #: Whether the client waits for ``100 Continue``.
         self.expects = False
         #: Bytes of the body; -1 if it is chunked.
@@ -199,6 +201,7 @@ class HeadParser:
         if self._upgraded:
             self._upgraded = False
             self._parser = None
+        self.plain = known.minor == 1 and self.keep_alive and self.content_length == 0
         self._remember(head, cut, target)
 
     def _remember(self, head: bytes, cut: int, target: bytes) -> None:

@@ -48,6 +48,7 @@ class Output:
         "_parser",
         "_reader",
         "_rest",
+        "_send",
         "_special",
         "request",
         "server",
@@ -58,6 +59,7 @@ class Output:
     def __init__(self, server: Server, transport: Transport) -> None:
         self.server = server
         self.transport = transport
+        self._send = transport.send_nowait
         self.state = IDLE
         self.request: Request[Any, Any, Any] | None = None
         self._parser = HeadParser(server.limits, server.lines)
@@ -87,7 +89,7 @@ class Output:
             head = self._begin_head(response)
         data = b"".join((head, length_field(length), payload))
         try:
-            written = self.transport.send_nowait(data)
+            written = self._send(data)
         except BlockingIOError:
             written = 0
         except OSError:

@@ -34,7 +34,7 @@ from gnomon_gtype import (
     g,
 )
 from gnomon_gtype import schema as n
-from gnomon_gtype._interpret import REFUSED, interpret
+from gnomon_gtype._interpret import REFUSED, Reading, interpret
 from gnomon_gtype._lax import problems_of
 from gnomon_gtype._serialize import build_serializer
 
@@ -392,3 +392,186 @@ def test_definitions_that_are_only_wrapped():
     build_serializer(sensitive)
     lists = n.definitions(n.Ref("A"), {"A": n.union(n.Array(rest=n.Ref("A")), n.Integer())})
     assert GType.from_schema(lists).dump_json([[1], 2]) == b"[[1],2]"
+
+
+def test_mutual_recursion_has_a_fingerprint_without_names():
+    def make(one: str, other: str) -> n.Schema:
+        return n.definitions(
+            n.Ref(one),
+            {
+                one: n.Record((n.Field(name="x", schema=n.union(n.Ref(other), n.Null())),)),
+                other: n.Record((n.Field(name="y", schema=n.union(n.Ref(one), n.Null())),)),
+            },
+        )
+
+    assert make("A", "B").digest == make("B", "A").digest == make("P", "Q").digest
+    assert make("A", "B").digest != GType(Recursive).fingerprint
+    three = n.definitions(
+        n.Ref("A"),
+        {
+            name: n.Record((n.Field(name="n", schema=n.union(n.Ref(to), kind)),))
+            for name, to, kind in (("A", "B", n.Null()), ("B", "C", n.Null()), ("C", "A", n.String()))
+        },
+    )
+    assert three.digest not in (make("A", "B").digest, GType(Recursive).fingerprint)
+
+
+def test_a_definition_that_is_another():
+    tree = n.definitions(n.Ref("A"), {"A": n.Ref("B"), "B": n.Array(rest=n.Ref("A"))})
+    assert GType.from_schema(tree).is_valid([[], [[]]])
+    assert not GType.from_schema(tree).is_valid([1])
+    assert GType.from_schema(tree).validate_json("[[]]") == [[]]
+    nested = n.definitions(
+        n.Array(rest=n.Ref("C")), {"C": n.Map(n.Ref("K"), n.union(n.Ref("C"), n.Null())), "K": n.Integer()}
+    )
+    assert GType.from_schema(nested).validate_json('[{"1":{"2":null}}]') == [{1: {2: None}}]
+
+
+def test_recursive_keys():
+    keys = n.definitions(
+        n.Map(n.Ref("K"), n.Null()), {"K": n.union(n.Integer(), n.Array(rest=n.Ref("K"), container="tuple"))}
+    )
+    gtype = GType.from_schema(keys)
+    assert gtype.validate_json('{"1":null}') == {1: None}
+    with pytest.raises(ValidationError) as caught:
+        gtype.validate_json('{"x":null}')
+    assert caught.value.problems[0].code == "wrong_key"
+    assert gtype.is_valid({(1, (2,)): None})
+
+
+def test_every_kind_of_container_that_contains_itself():
+    inner: Any = n.Array(rest=n.Ref("A"))
+    tree = n.definitions(
+        n.Ref("A"),
+        {"A": n.union(inner, n.Map(n.String(), n.Ref("A")), n.Set(n.Ref("A"), frozen=True), n.Integer())},
+    )
+    gtype = GType.from_schema(tree)
+    circle: list[Any] = []
+    circle.append(circle)
+    ring: dict[str, Any] = {}
+    ring["a"] = ring
+    deep: Any = frozenset()
+    for _ in range(400):
+        deep = frozenset({deep})
+    for value in (circle, ring, deep):
+        assert "too_deep" in repr(gtype.problems(value)), value
+        assert len(repr(gtype.redact(value))) > 0
+
+
+def test_defaults_beside_problems():
+    record = n.Record(
+        (
+            n.Field(name="a", schema=n.Integer()),
+            n.Field(name="b", schema=n.Array(rest=n.Null()), default_factory=list),
+            n.Field(name="c", schema=n.Literal((1, 2)), required=False),
+            n.Field(name="d", schema=n.String(), required=False),
+        )
+    )
+    assert [p.location for p in GType.from_schema(record).problems({"a": "x", "c": 2, "d": "é"})] == ["a"]
+    with pytest.raises(ValidationError) as caught:
+        GType.from_schema(record).validate_strings({"a": "x"})
+    assert [p.location for p in caught.value.problems] == ["a"]
+    assert GType.from_schema(record).validate_strings({"a": "1"}) == {"a": 1, "b": []}
+
+
+def test_times_beside_problems():
+    record = g.object({"a": int, "t": dt.time, "d": dt.timedelta, "w": dt.datetime})
+    with pytest.raises(ValidationError) as caught:
+        GType(record).validate_json('{"a":"x","t":"01:02","d":"PT1S","w":"2026-01-02T03:04:05Z"}')
+    assert [p.location for p in caught.value.problems] == ["a"]
+
+
+def test_aliases_of_nothing_and_odd_generics():
+    import typing_extensions as te
+
+    bad = te.TypeAliasType("bad", "bad | int")
+    with pytest.raises(UnsupportedAnnotation, match="nothing around it"):
+        GType(bad)
+    with pytest.raises(UnsupportedAnnotation, match="is not supported"):
+        GType(te.Concatenate[int, ...])
+
+
+def test_generics_in_generics():
+    from typing import Generic, TypeVar
+
+    T = TypeVar("T")
+
+    class Inner(TypedDict, Generic[T]):
+        x: T
+
+    class Outer(TypedDict, Generic[T]):
+        lists: Inner[list[T]]
+        plain: Inner[T]
+
+    assert GType(Outer[int]).is_valid({"lists": {"x": [1]}, "plain": {"x": 1}})
+    assert not GType(Outer[int]).is_valid({"lists": {"x": ["a"]}, "plain": {"x": 1}})
+    assert GType(Inner[Annotated[int, [1]]]).schema == GType(Inner[int]).schema
+
+
+def test_a_class_that_cannot_be_asked_is_not_shown():
+    class Meta(type):
+        def __getattr__(cls, name: str) -> Any:
+            raise RuntimeError(name)
+
+    class Closed(metaclass=Meta):
+        pass
+
+    assert GType(int).problems(Closed())[0].actual == "an object that cannot be shown (RuntimeError)"
+    assert GType(Any).redact([Closed()]) == ["(hidden)"]
+
+
+def test_more_corners():
+    assert n.Record(rest=n.Anything()) == n.Record()
+    assert n.DecimalNumber(minimum=1).minimum == decimal.Decimal(1)
+    assert n.Integer(multiple_of=1) == n.Integer()
+    assert n.String() == n.intersection(n.String(), n.String(meta=n.Meta(title="t")))
+    assert GType(Annotated[tuple[int, int], MaxLength(1)]).problems((1, 2))[0].code == "too_long"
+    with pytest.raises(SchemaError):
+        GType.from_schema(n.Opaque(id="x", core_schema={"type": "nothing"})).is_valid(1)
+    refined = n.Array((n.Refined(n.Set(n.Bytes()), id="x", check=bool), n.Ref("S")), container="tuple")
+    tree = n.definitions(refined, {"S": n.Array(rest=n.Ref("S"))})
+    assert GType.from_schema(tree).dump_json(({b"\xff"}, [[]])) == b'[["/w=="],[[]]]'
+    assert GType(n.Array((n.Boolean(),), container="tuple")).validate_strings(["1"]) == (True,)
+    with pytest.raises(ValidationError):
+        GType(n.Array((), container="tuple")).validate_strings(["1"])
+    assert GType(Annotated[list[Literal[1, "a"]], Length(2)]).validate_strings(["1", "a"]) == [1, "a"]
+    assert Hidden().apply(n.Sensitive(n.Null())) == n.Sensitive(n.Null())
+
+
+def test_the_interpreter_on_its_own():
+    for node, value in (
+        (n.Time(), dt.time(1)),
+        (n.Duration(), dt.timedelta(1)),
+        (n.Literal((10**20, "x")), int("1" + "0" * 20)),
+    ):
+        assert interpret(node, value) == (value, ())
+
+
+def test_what_is_too_deep_for_the_interpreter():
+    for node, value in ((n.Array(rest=n.Null()), []), (n.Map(), {}), (n.Set(), set()), (n.Record(), {})):
+        reading = Reading("python", {})
+        reading.depth = 250
+        assert reading.read(node, value, ()) is REFUSED
+        assert [problem.code for problem in reading.problems] == ["too_deep"]
+
+
+def test_a_definition_used_twice():
+    pair = n.definitions(n.Array((n.Ref("I"), n.Ref("I"))), {"I": n.Integer()})
+    assert pair == n.Array((n.Integer(), n.Integer()))
+    tree = n.definitions(
+        n.Ref("A"), {"A": n.Array(rest=n.union(n.Ref("A"), n.Ref("B"))), "B": n.union(n.Ref("A"), n.Null()), "C": n.Null()}
+    )
+    assert GType.from_schema(tree).is_valid([None, [None]])
+
+
+def test_writing_the_better_of_two_records():
+    both = GType(g.union(g.object({"a": int}), g.object({"a": int, "b": g.optional(int)})))
+    assert both.dump_json({"a": 1, "b": 2, "c": 3}) == b'{"a":1,"b":2}'
+
+
+def test_bare_references_that_meet_again():
+    tree = n.definitions(
+        n.Ref("A"),
+        {"A": n.union(n.Ref("B"), n.Ref("C")), "B": n.union(n.Ref("C"), n.Integer()), "C": n.Array(rest=n.Ref("A"))},
+    )
+    assert GType.from_schema(tree).is_valid([1, [2, []]])

@@ -58,10 +58,6 @@ def _bases(cls: type) -> list[type]:
 
 
 def _own_annotations(cls: type) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):
-        import annotationlib
-
-        return dict(annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF))
     return dict(vars(cls).get("__annotations__", {}))
 
 
@@ -125,8 +121,7 @@ def _variables(cls: type, given: Mapping[Any, Any]) -> dict[Any, Any]:
                 found.setdefault(
                     variable, found.get(value, value) if isinstance(value, typing.TypeVar) else value
                 )
-            if isinstance(origin, type) and origin not in (tuple, dict):
-                waiting.append(origin)
+            waiting.append(origin)
     return found
 
 

@@ -26,7 +26,7 @@ from gnomon_gtype._foreign import foreign_node
 from gnomon_gtype._markers import apply_marker
 from gnomon_gtype._recursion import definitions
 from gnomon_gtype._scalars import literal
-from gnomon_gtype._schema import Meta, Schema
+from gnomon_gtype._schema import Schema
 
 _PLAIN: dict[Any, Callable[[], Schema]] = {
     str: s.String,
@@ -150,10 +150,7 @@ class Annotations:
         """The node of `annotation`; `given` maps type variables to what they stand for."""
         if isinstance(annotation, str | typing.ForwardRef):
             return self.read(self.evaluate(annotation, path), path, given)
-        try:
-            make = _PLAIN.get(annotation)
-        except TypeError:
-            raise UnsupportedAnnotation(path, f"{annotation!r} is not a type") from None
+        make = _PLAIN.get(annotation) if _hashable(annotation) else None
         if make is not None:
             return make()
         origin = te.get_origin(annotation)
@@ -172,7 +169,7 @@ class Annotations:
         schema = getattr(annotation, "schema", None)
         if isinstance(schema, Schema):
             return schema
-        if annotation in _QUALIFIERS:
+        if _hashable(annotation) and annotation in _QUALIFIERS:
             raise UnsupportedAnnotation(path, f"{annotation} needs a type: write {_name(annotation)}[...]")
         raise UnsupportedAnnotation(
             path, f"{annotation!r} is not a type; write an annotation such as str or list[int]"
@@ -183,9 +180,6 @@ class Annotations:
         space: dict[str, Any] = dict(self.nearby)
         for each in self.spaces:
             space.update(each)
-        module = getattr(text, "__forward_module__", None)
-        if isinstance(module, types.ModuleType):
-            space.update(vars(module))
         space.update(self.namespace)
         try:
             return eval(source, {"__builtins__": __builtins__, **space})  # noqa: S307 (text of an annotation is code)
@@ -235,8 +229,6 @@ class Annotations:
                 raise UnsupportedAnnotation(path, str(error)) from None
             if changed is not None:
                 node = changed
-            elif isinstance(marker, te.Doc):
-                node = node.with_meta(Meta(description=marker.documentation))
             elif hasattr(type(marker), "__get_pydantic_core_schema__") or hasattr(
                 marker, "__get_pydantic_core_schema__"
             ):
@@ -274,9 +266,7 @@ class Annotations:
 
     def named(self, key: Any, name: str, build: Callable[[], Schema]) -> Schema:
         """A type with a name: built once, and a reference to itself wherever it contains itself."""
-        try:
-            hash(key)
-        except TypeError:
+        if not _hashable(key):
             return build()
         if key in self.done:
             return self.done[key]
@@ -295,6 +285,15 @@ class Annotations:
         elif not self.open:
             self.done[key] = node
         return node
+
+
+def _hashable(item: Any) -> bool:
+    """Metadata of `Annotated` may be anything, and then the annotation has no hash."""
+    try:
+        hash(item)
+    except TypeError:
+        return False
+    return True
 
 
 def _substituted(arguments: tuple[Any, ...], given: Mapping[Any, Any]) -> tuple[Any, ...]:

@@ -118,11 +118,6 @@ def cut(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
-def article(name: str) -> str:
-    """`A date`, from `a date`: the first letter of a sentence."""
-    return name[:1].upper() + name[1:]
-
-
 def count(number: int, noun: str) -> str:
     """`1 item`, `2 items`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

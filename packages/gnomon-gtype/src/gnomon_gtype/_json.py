@@ -53,17 +53,10 @@ def strict_problems(data: str | bytes | bytearray) -> tuple[Problem, ...]:
         twice.names = tuple(dict.fromkeys(key for key, _ in items if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
         return twice
 
-    try:
-        value = json.loads(data, object_pairs_hook=pairs, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        return (_not_json(str(error)),)
+    value = json.loads(data, object_pairs_hook=pairs)
     problems: list[Problem] = []
     _walk(value, (), problems)
     return tuple(problems)
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _walk(value: Any, path: tuple[str | int, ...], problems: list[Problem]) -> None:

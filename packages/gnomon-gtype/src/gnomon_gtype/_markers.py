@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 import annotated_types as at
+import typing_extensions as te
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
@@ -534,7 +535,7 @@ def _apply_annotated_type(node: Schema, marker: Any) -> Schema | None:
         return _annotated_zone(marker.tz).apply(node)
     if isinstance(marker, at.Predicate):
         return Predicate(marker.func).apply(node)
-    if isinstance(marker, at.DocInfo):
+    if isinstance(marker, (at.DocInfo, te.Doc)):
         return Describe(marker.documentation).apply(node)
     return None
 

@@ -14,8 +14,6 @@ def merge(left: Schema, right: Schema) -> Schema | None:
     """One node that accepts what both accept and gives the same result; `None` when there is none."""
     if type(left) is not type(right):
         return None
-    if left == right:
-        return left
     merged: Schema | None = None
     if isinstance(left, s.Integer) and isinstance(right, s.Integer):
         merged = _integers(left, right)

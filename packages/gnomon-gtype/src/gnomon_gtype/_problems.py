@@ -136,11 +136,11 @@ def shown(value: object) -> str:
     try:
         return _shown(value)
     except Exception as error:  # a value may raise anything from its own repr, and a diagnostic must not
-        return f"{type(value).__name__} (its repr raised {type(error).__name__})"
+        return f"an object that cannot be shown ({type(error).__name__})"
 
 
 def _shown(value: object) -> str:
-    if type(value).__dict__.get("__sensitive__") or getattr(type(value), "__sensitive__", False) is True:
+    if getattr(type(value), "__sensitive__", False) is True:
         return HIDDEN
     kind = type(value)
     if kind is int:

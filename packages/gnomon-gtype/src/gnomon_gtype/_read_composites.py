@@ -46,10 +46,7 @@ def _nodes_for(node: c.Array, length: int) -> Iterator[Schema]:
         if index < len(node.prefix):
             yield node.prefix[index]
         elif node.suffix and index >= max(middle, len(node.prefix)):
-            place = index - max(middle, len(node.prefix))
-            if place >= len(node.suffix):
-                return
-            yield node.suffix[place]
+            yield node.suffix[index - max(middle, len(node.prefix))]
         elif node.rest is not None:
             yield node.rest
         else:

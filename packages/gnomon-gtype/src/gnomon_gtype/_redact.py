@@ -12,7 +12,7 @@ from gnomon_gtype._problems import HIDDEN
 from gnomon_gtype._read_composites import _nodes_for
 from gnomon_gtype._scalars import Anything
 from gnomon_gtype._schema import Schema
-from gnomon_gtype._sensitive import holds_sensitive
+from gnomon_gtype._sensitive import declares_itself, holds_sensitive
 
 MAX_DEPTH = 200
 """What lies deeper, or goes in circles, is blanked whole rather than followed."""
@@ -31,7 +31,7 @@ def redacted(tree: Schema, value: Any) -> Any:
 
 
 def _blank(node: Schema, value: Any, known: Known, depth: int) -> Any:
-    if getattr(type(value), "__sensitive__", False) is True or depth > MAX_DEPTH:
+    if declares_itself(value) or depth > MAX_DEPTH:
         return HIDDEN
     if not holds_sensitive(node, known):
         return _blank_objects(value, depth)
@@ -56,7 +56,7 @@ def _blank(node: Schema, value: Any, known: Known, depth: int) -> Any:
 
 def _blank_objects(value: Any, depth: int) -> Any:
     """A part that no type calls sensitive: only objects that say so themselves are blanked."""
-    if getattr(type(value), "__sensitive__", False) is True or depth > MAX_DEPTH:
+    if declares_itself(value) or depth > MAX_DEPTH:
         return HIDDEN
     if type(value) is dict:
         return {key: _blank_objects(item, depth + 1) for key, item in value.items()}

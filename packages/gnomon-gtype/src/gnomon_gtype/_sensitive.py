@@ -20,3 +20,11 @@ def holds_sensitive(node: Schema, known: Mapping[str, Schema]) -> bool:
                 seen.add(part.name)
                 waiting.append(known[part.name])
     return False
+
+
+def declares_itself(value: object) -> bool:
+    """Whether the class of an object says that its instances are sensitive (`__sensitive__ = True`)."""
+    try:
+        return getattr(type(value), "__sensitive__", False) is True
+    except Exception:  # a metaclass may raise anything; what cannot be asked is not shown
+        return True

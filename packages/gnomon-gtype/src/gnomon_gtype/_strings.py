@@ -84,10 +84,11 @@ def _plain(reading: Reading, node: Schema, text: str, index: int, length: int) -
     """The JSON value that one item stands for: the text itself unless its node reads another kind."""
     from gnomon_gtype._read_composites import _nodes_for, key_readings
 
-    part: Schema | None = None
+    part: Schema | None
     if isinstance(node, c.Set):
         part = node.items
-    elif isinstance(node, c.Array):
+    else:
+        assert isinstance(node, c.Array)
         part = next((each for place, each in enumerate(_nodes_for(node, length)) if place == index), None)
     if part is None:
         return text

@@ -47,8 +47,6 @@ def resolved(node: Schema, known: Mapping[str, Schema]) -> Schema:
             node = node.base
         elif isinstance(node, c.Ref):
             node = known[node.name]
-        elif isinstance(node, c.Definitions):
-            node = node.root
         else:
             return node
 

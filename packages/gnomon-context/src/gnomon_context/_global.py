@@ -1,8 +1,5 @@
 """The global context: what all requests of an application share."""
 
-# Over 400 lines because it is one class whose methods are the public face of an application; each is a few
-# lines over a module that holds the idea.
-
 from __future__ import annotations
 
 import math

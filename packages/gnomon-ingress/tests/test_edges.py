@@ -427,3 +427,13 @@ def test_a_coding_that_llhttp_let_pass() -> None:
 def test_a_refused_status_says_what_to_do() -> None:
     with pytest.raises(ValueError, match="answer through the response"):
         HttpError(204, "x")
+
+
+@trio_test
+async def test_what_a_validator_encoded_is_sent(autojump_clock: MockClock) -> None:
+    async def dispatch(req: Request, res: Response) -> None:
+        res.json([1])
+        res.set_encoded(b"[1.0]")
+
+    async with Client(dispatch) as client:
+        assert (await client.get("/")).text == "[1.0]"

@@ -254,19 +254,20 @@ class Connection(Output):
     def _take_head(self) -> Request[Any, Any, Any] | None:
         """Make a request of the buffer if it begins with a complete head."""
         buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n")
-        if end <= 0 or buffer[0] == 13:
-            return None
-        end += 4
-        if len(buffer) == end:
-            self._buffer = b""
-        else:
-            self._buffer = buffer[end:]
-            buffer = buffer[:end]
-        self.sequence += 1
-        self.state = RUN
         parser = self._parser
-        parser.complete(buffer)
+        if parser.recognise(buffer):
+            self._buffer = b""
+            self.sequence += 1
+            self.state = RUN
+        else:
+            end = buffer.find(b"\r\n\r\n")
+            if end <= 0 or buffer[0] == 13:
+                return None
+            end += 4
+            self._buffer = buffer[end:]
+            self.sequence += 1
+            self.state = RUN
+            parser.complete(buffer[:end])
         request: Request[Any, Any, Any] = Request(parser.line, parser.headers, self)
         server = self.server
         if (

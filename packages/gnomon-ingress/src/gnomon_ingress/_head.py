@@ -148,6 +148,22 @@ class HeadParser:
         if len(data) >= limit:
             self._too_long(data)
 
+    def recognise(self, data: bytes) -> bool:
+        """Whether the bytes are exactly a request line seen before and the last block of fields; then take them."""
+        block = self._block
+        known = self._lines.get(data[: len(data) - len(block)])
+        # The block ends in the only empty line of the head, so nothing has to be searched for.
+        if (
+            known is None
+            or not block
+            or self._fed
+            or known.minor != self.line.minor
+            or not data.endswith(block)
+        ):
+            return False
+        self.line = known
+        return True
+
     def complete(self, head: bytes) -> None:
         """Parse a head that ends in an empty line, and apply the policy.
 

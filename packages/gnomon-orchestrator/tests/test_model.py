@@ -65,6 +65,19 @@ RICH = Scenario(
 ANSWERS = Part("handler", "handler", "route", acts=(Act(0.0, "answer"),))
 CANCELS = Part("handler", "handler", "route", acts=(Act(0.0, "answer", cancels=True),))
 FAILS = Part("handler", "handler", "route", acts=(Act(0.0, "raise"),))
+# A callback that raises, one that hangs, and one that is left out for want of the hook it requires.
+CALLED_BACK = (
+    Part(
+        "registers",
+        "before",
+        registers=(
+            Callback("on_error", "raises", Act(0.0, "raise")),
+            Callback("on_error", "hangs", Act(3.0)),
+        ),
+    ),
+    Part("open", "before", acts=(Act(0.0, "raise"),), isolated=True),
+    Part("close", "after", requires="open"),
+)
 FAILING = tuple(Part(f"after{n}", "after", acts=(Act(0.0, "raise"),)) for n in range(3))
 LATE = Part("late", "after", acts=(Act(0.0, cancels=True),))
 LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
@@ -78,6 +91,7 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((Part("early", "before", acts=(Act(0.0, "answer"),), received=True), ANSWERS)))
 @example(scenario=Scenario((*FAILING, ANSWERS)))
 @example(scenario=Scenario((*FAILING, FAILS)))
+@example(scenario=Scenario((FAILS, *CALLED_BACK)))
 @example(scenario=Scenario((ANSWERS,), send_delay=0.2, interruption=Interruption(0.113, "shutdown")))
 def test_plans_do_what_the_model_says(scenario):
     by_the_book, trace = expected(scenario), performed(scenario)

@@ -2,7 +2,7 @@
 
 Compiled plans take a success without frills out by themselves; everything else comes here, with the step
 at which it left the compiled code. This module is written to be compared with the lifecycle line by line,
-not to be fast.
+not to be fast. It is over 400 lines because it is that one text.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ._streams import validated_items
 from .protocols import ItemValidator
 
 if TYPE_CHECKING:
-    from gnomon_context.runtime import LocalHook
+    from gnomon_context import LocalHook
 
     from ._entries import Entry
     from ._run import Run

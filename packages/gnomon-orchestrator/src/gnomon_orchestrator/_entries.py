@@ -7,8 +7,7 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from gnomon_context import Execution
-from gnomon_context.runtime import LocalHook
+from gnomon_context import Execution, LocalHook
 
 from ._binding import ARGUMENTS, CATCH_ARGUMENTS, Binding, bind, is_async, name_of
 from ._hook import Hook

@@ -400,6 +400,12 @@ YES: list[tuple[Schema, Schema]] = [
     (Nothing(), of(Point, x=Nothing())),
     (Set(max_length=0), Set(of(Point, x=INT))),
     (Set(of(Frozen, x=Number())), Set(of(Frozen, x=INT))),
+    (Set(Float()), Set(Integer(minimum=0, maximum=2**52))),
+    (Set(Float()), Set(Float(minimum=0))),
+    (Set(linked(Float())), Set(Null())),
+    (Set(linked(INT)), Set(Null())),
+    (Map(Float()), Map(Float(minimum=0))),
+    (Map(Float()), Map(Integer(minimum=0, maximum=2**52))),
     (Set(literal(0, 1.0, 2), max_length=3), Set(literal(0, 1.0, 2))),
     (Record(max_length=0), Record(max_length=0, min_length=0, rest=INT)),
     (union(*(Record(min_length=size) for size in range(2, 9)), Record(max_length=1)), Record()),
@@ -577,6 +583,9 @@ NO: list[tuple[Schema, Schema]] = [
     (linked(INT), linked(Number(), "Other")),
     (tree_of(INT), tree_of(Number())),
     (EVERY_KIND, Anything()),
+    (Set(Float()), Set(Integer(minimum=0, maximum=2**60))),
+    (Set(union(Float(), TEXT)), Set(Integer(minimum=-(2**60), maximum=0))),
+    (Map(Float()), Map(Integer(minimum=0, maximum=2**60), Null())),
     *(
         (Array(rest=Anything(), max_length=2), Array(rest=row(part), unique=True, min_length=2))
         for part in (
@@ -645,6 +654,8 @@ ODD = Not(Integer(multiple_of=2))
 EVEN_AND_ODD = intersection(EVEN, ODD)
 NEVER_SEEN = intersection(Refined(INT, "even too", even), ODD)
 
+TWO_ZEROS = union(literal(0), DecimalNumber(minimum=D(0), maximum=D(0)))
+
 UNKNOWN: list[tuple[Schema, Schema, str]] = [
     (Integer(multiple_of=2), EVEN, "code that cannot be looked into: even"),
     (EVEN, Integer(multiple_of=2), "code that cannot be looked into: even"),
@@ -673,7 +684,7 @@ UNKNOWN: list[tuple[Schema, Schema, str]] = [
     (TEXT, row(NEVER_SEEN), "even"),
     (row(Integer(multiple_of=2)), row(EVEN), "even"),
     (Array(rest=Anything(), unique=True), Array((EVEN, Not(Integer(multiple_of=2)))), "even"),
-    (Array(rest=Anything(), unique=True), Array((literal(1), literal(1.0))), "one an int and one a float"),
+    (Array(rest=Anything(), unique=True), Array((literal(1), literal(1.0))), "such as 1 and 1.0"),
     (
         TEXT,
         Array(rest=INT, contains=tuple((literal(number), 1, None) for number in range(5))),
@@ -737,6 +748,18 @@ UNKNOWN: list[tuple[Schema, Schema, str]] = [
     (TEXT, Set(of(Frozen, x=LISTS), min_length=1), "no instance"),
     (INT, String(format="json", patterns=(r"^\[a",)), "no regular language"),
     (linked(Integer(multiple_of=2)), linked(EVEN, "Other"), "even"),
+    (Set(row(Float())), Set(row(Integer(minimum=0, maximum=2**60))), "become the same float"),
+    (union(Map(values=INT), Map(values=TEXT)), Map(TWO_ZEROS, union(INT, TEXT)), "become the same float"),
+    (
+        Nothing(),
+        Set(union(literal(0), DecimalNumber(minimum=D(0), maximum=D(0))), min_length=2),
+        "become the same float",
+    ),
+    (
+        Array(rest=Anything(), unique=True),
+        Array((Array((literal("a"),)), row(literal("a")))),
+        "such as 1 and 1.0",
+    ),
     (looped(Integer(multiple_of=2)), looped(EVEN), "even"),
 ]
 

@@ -14,19 +14,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gnomon_gtype import _checks as checks
-from gnomon_gtype._composites import Ref
-from gnomon_gtype._containment._distinct import Supply, assign, supply
+from gnomon_gtype._composites import Set
+from gnomon_gtype._containment._distinct import MERGED, Supply, assign, merged, supply
 from gnomon_gtype._containment._nodes import Hashable
 from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
 from gnomon_gtype._containment._rows import Counts, Shape, lengths, shape_of
-from gnomon_gtype._containment._search import NUMBERLESS, Answer, Goal, Search, Steps, ask
+from gnomon_gtype._containment._search import LISTED, NUMBERLESS, SIMPLE, Answer, Goal, Search, Steps, ask
+from gnomon_gtype._scalars import Float
 from gnomon_gtype._schema import Schema
 
 _MOST_COUNTED = 4
 _MOST_WAYS = 512
 _MOST_DIFFERENT = 2_000
 _COUNTED = Unclear("it depends on how many items of an array match, in more ways than are tried")
-_NUMERIC = Unclear("it depends on whether two items can be equal as numbers, one an int and one a float")
+_NUMERIC = Unclear("it depends on whether two items of different types can be equal, such as 1 and 1.0")
 
 
 def arrays(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) -> Steps:
@@ -43,7 +44,15 @@ def arrays(search: Search, kind: Any, wanted: list[Any], unwanted: list[Any]) ->
             last = outcome
         if outcome is TOO_LARGE:
             break
-    return last
+    plain = any(isinstance(node, Set) and isinstance(node.items, Float) for node in wanted)
+    if kind not in _CLASSES or plain or isinstance(last, Unclear):
+        return last
+    items = Goal(frozenset({Hashable(), *(node.items for node in wanted if isinstance(node, Set))}))
+    nodes = [node.items for node in unwanted]
+    return (yield from merged(search, nodes, items, lambda *pair: _CLASSES[kind](pair), wanted, unwanted))
+
+
+_CLASSES: dict[Any, type[Any]] = {"set": set, "frozenset": frozenset}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +208,19 @@ class _Row:
             elif isinstance(outcome, Unclear):
                 found.append(outcome)
             else:
-                left = yield from ask(plan.goals[one].plus((), (Ref(NUMBERLESS),)))
-                right = yield from ask(plan.goals[other].plus((), (Ref(NUMBERLESS),)))
-                if not (isinstance(left, Empty) or isinstance(right, Empty)):
+                if not (yield from self._never_equal(plan.goals[one], plan.goals[other])):
                     found.append(_NUMERIC)
         return found
+
+    def _never_equal(self, one: Goal, other: Goal) -> Generator[Goal, Answer, bool]:
+        """Whether no value of one goal is equal to a value of another that it is not the same as."""
+        outside = []
+        for nodes in ((SIMPLE,), (NUMBERLESS,), (LISTED,)):
+            left = yield from ask(one.plus((), nodes))
+            right = yield from ask(other.plus((), nodes))
+            outside.append([not isinstance(each, Empty) for each in (left, right)])
+        simple, numberless, listed = outside
+        return not all(simple) or (not all(numberless) and not any(listed))
 
     def _filled(self, plan: _Plan) -> Steps:
         """The items, once every goal is known."""
@@ -252,9 +269,10 @@ class _Row:
             [supplies[goal].values for goal in goals], lambda item: key(item.value), self.search.budget
         )
         if chosen is None:
-            unclear = [
-                each.more for each in supplies.values() if each.more and len(each.values) < self.length
-            ]
+            some = supplies.values()
+            if any(len({key(item.value) for item in each.values}) < len(each.values) for each in some):
+                return MERGED
+            unclear = [each.more for each in some if each.more and len(each.values) < self.length]
             return unclear[0] if unclear else EMPTY
         return self._built(chosen[: len(plan.goals)], chosen[len(plan.goals) :])
 

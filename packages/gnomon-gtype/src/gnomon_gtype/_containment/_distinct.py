@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gnomon_gtype._composites import Array, Opaque, Ref, Set, Union
 from gnomon_gtype._containment._nodes import Like, any_of
-from gnomon_gtype._containment._outcome import Budget, Empty, Found, Unclear
-from gnomon_gtype._containment._search import Answer, Goal
+from gnomon_gtype._containment._outcome import EMPTY, Budget, Empty, Found, Unclear
+from gnomon_gtype._containment._search import Answer, Goal, Search, Steps, ask
+from gnomon_gtype._scalars import Anything, Float, Integer
+from gnomon_gtype._schema import Schema
 
 
 @dataclass(slots=True)
@@ -93,3 +96,63 @@ def _augment(
                     return mark, came
                 waiting.append(owners[mark])
     return None, came
+
+
+MERGED = Unclear(
+    "it depends on values of different types being equal, such as numbers that become the same float"
+)
+
+
+def merged(
+    search: Search,
+    nodes: Iterable[Schema],
+    parts: Goal,
+    made: Callable[[int, int], Any],
+    wanted: list[Any],
+    unwanted: list[Any],
+) -> Steps:
+    """Whether two items, or two keys, that differ can become equal by becoming floats, which an unwanted node refuses.
+
+    Args:
+        search: the search.
+        nodes: the nodes that the unwanted types have for the items.
+        parts: the goal of one item.
+        made: a value of two items.
+        wanted: the nodes that are wanted of the whole value.
+        unwanted: the nodes that are not.
+    """
+    if not any(_converts(search, node) for node in nodes):
+        return EMPTY
+    large = yield from ask(parts.plus((_LARGE,)))
+    if isinstance(large, Empty):
+        return EMPTY
+    for number in (1 << 53, 10**17):
+        for value in (made(number, number + 1), made(-number, -number - 1)):
+            if all(search.accepts(node, value) for node in wanted) and not any(
+                search.accepts(node, value) for node in unwanted
+            ):
+                return Found(value, 3)
+    return MERGED
+
+
+_LARGE = Union(
+    (
+        Integer(minimum=1 << 53),
+        Integer(maximum=-(1 << 53)),
+        Array(rest=Anything(), container="sequence"),
+        Set(frozen=True),
+    )
+)
+
+
+def _converts(search: Search, node: Schema) -> bool:
+    """Whether a node may make one value of two: floats do of large whole numbers, and foreign types may of anything."""
+    waiting, seen = [node], set()
+    while waiting:
+        for _, part in waiting.pop().walk():
+            if isinstance(part, Float | Opaque):
+                return True
+            if isinstance(part, Ref) and part.name not in seen:
+                seen.add(part.name)
+                waiting.append(search.definitions[part.name])
+    return False

@@ -12,14 +12,14 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gnomon_gtype._composites import Record
-from gnomon_gtype._containment._distinct import assign, supply
+from gnomon_gtype._composites import Map, Record
+from gnomon_gtype._containment._distinct import MERGED, assign, merged, supply
 from gnomon_gtype._containment._entries import Entries, entries_of
 from gnomon_gtype._containment._nodes import Hashable, Same, any_of
 from gnomon_gtype._containment._numbers import first_of
 from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
 from gnomon_gtype._containment._search import Answer, Goal, Search, Steps, ask
-from gnomon_gtype._scalars import String
+from gnomon_gtype._scalars import Float, String
 from gnomon_gtype._schema import Schema
 
 _MOST_KEYS = 2_000
@@ -80,6 +80,11 @@ def objects(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> S
     # what a record says about keys that are no text it says by the way; such keys are a matter of maps alone
     texts = search.channel == "json" or any(isinstance(node, Record) for node in wanted)
     outcome = yield from _Object(search, shapes, against, texts=texts).steps()
+    maps = [node for node in wanted if isinstance(node, Map)]
+    if isinstance(outcome, Empty) and not texts and not any(isinstance(node.keys, Float) for node in maps):
+        keys = Goal(frozenset({Hashable(), *(node.keys for node in maps)}))
+        nodes = [node.keys for node in unwanted if isinstance(node, Map)]
+        return (yield from merged(search, nodes, keys, lambda *pair: dict.fromkeys(pair), wanted, unwanted))
     given = [node for node in unwanted if isinstance(node, Same)]
     if isinstance(outcome, Found) and any(search.accepts(node, outcome.value) for node in given):
         return _GIVEN
@@ -356,8 +361,10 @@ class _Object:
         for each in fresh:
             pairs = yield from self._pairs(each, len(fresh), ())
             choices.append(pairs.pairs)
-            if len(pairs.pairs) < len(fresh):
+            if len({key.value for key, _ in pairs.pairs}) < len(fresh):
                 more = pairs.more or more
+            if len({key.value for key, _ in pairs.pairs}) < len(pairs.pairs):
+                more = MERGED
         chosen = assign(choices, lambda pair: pair[0].value, self.search.budget)
         return chosen if chosen is not None else more or EMPTY
 

@@ -29,29 +29,33 @@ from gnomon_gtype._composites import (
     Ref,
     Refined,
     Sensitive,
+    Set,
     Union,
 )
 from gnomon_gtype._containment._nodes import Doubt, Hashable, Plainly, Same, any_of
 from gnomon_gtype._containment._outcome import EMPTY, Budget, Empty, Found, Outcome, Unclear
 from gnomon_gtype._interpret import Channel, Reading
-from gnomon_gtype._scalars import Anything, Nothing, Number
+from gnomon_gtype._scalars import Anything, DecimalNumber, Nothing, Number, String
 from gnomon_gtype._schema import Schema
 
 _TRIES = 8
 """How many values are tried against code that cannot be looked into."""
 
 
-NUMBERLESS = "numberless"
-"""The name of the values that have no number inside that could be an `int` here and a `float` there."""
+_NUMBERS = Union((Number(), DecimalNumber()))
+_PARTED = Union((Array(rest=Anything(), container="sequence"), Set(), Set(frozen=True), Map()))
 
-_LISTS, _DICTS = Array(rest=Anything(), container="sequence"), Map()
-_NUMBERLESS = Union(
-    (
-        Not(Union((Number(), _LISTS, _DICTS))),
-        Array(rest=Ref(NUMBERLESS), container="sequence"),
-        Map(values=Ref(NUMBERLESS)),
-    )
-)
+SIMPLE = Not(Union((_NUMBERS, _PARTED)))
+"""Values that are equal to nothing but values of their own type."""
+LISTED = Ref("listed")
+"""Values that have no tuple, set or decimal inside, which a value of another type could be equal to."""
+NUMBERLESS = Ref("numberless")
+"""Values of which the same is true, and that have no number inside that could be an `int` here and a `float` there."""
+
+_OWN = {
+    "listed": Union((SIMPLE, Number(), Array(rest=LISTED), Map(String(), LISTED))),
+    "numberless": Union((SIMPLE, Array(rest=NUMBERLESS), Map(String(), NUMBERLESS))),
+}
 
 
 class Goal(NamedTuple):
@@ -104,7 +108,7 @@ class Search:
     """
 
     def __init__(self, definitions: Mapping[str, Schema], channel: Channel, budget: Budget) -> None:
-        self.definitions = {**definitions, NUMBERLESS: _NUMBERLESS}
+        self.definitions = {**definitions, **_OWN}
         self.channel: Channel = channel
         self.budget = budget
         self.settled: dict[Goal, Outcome] = {}

@@ -30,6 +30,7 @@ from gnomon_gtype import (
     UniqueItems,
     UnsupportedAnnotation,
     UnsupportedSchema,
+    UrlWith,
     ValidationError,
     g,
 )
@@ -559,7 +560,12 @@ def test_a_definition_used_twice():
     pair = n.definitions(n.Array((n.Ref("I"), n.Ref("I"))), {"I": n.Integer()})
     assert pair == n.Array((n.Integer(), n.Integer()))
     tree = n.definitions(
-        n.Ref("A"), {"A": n.Array(rest=n.union(n.Ref("A"), n.Ref("B"))), "B": n.union(n.Ref("A"), n.Null()), "C": n.Null()}
+        n.Ref("A"),
+        {
+            "A": n.Array(rest=n.union(n.Ref("A"), n.Ref("B"))),
+            "B": n.union(n.Ref("A"), n.Null()),
+            "C": n.Null(),
+        },
     )
     assert GType.from_schema(tree).is_valid([None, [None]])
 
@@ -572,6 +578,27 @@ def test_writing_the_better_of_two_records():
 def test_bare_references_that_meet_again():
     tree = n.definitions(
         n.Ref("A"),
-        {"A": n.union(n.Ref("B"), n.Ref("C")), "B": n.union(n.Ref("C"), n.Integer()), "C": n.Array(rest=n.Ref("A"))},
+        {
+            "A": n.union(n.Ref("B"), n.Ref("C")),
+            "B": n.union(n.Ref("C"), n.Integer()),
+            "C": n.Array(rest=n.Ref("A")),
+        },
     )
     assert GType.from_schema(tree).is_valid([1, [2, []]])
+
+
+def test_markers_compare_by_type_too():
+    assert Min(1) == Min(1)
+    assert hash(Min(1)) == hash(Min(1))
+    assert Min(1) != Min(True)
+    assert Min(1) != Min(1.0)
+    assert Min(1) != 1
+    assert UrlWith("ftp", "sftp") == UrlWith("sftp", "ftp") != UrlWith("ftp")
+    assert GType(Annotated[int, Min(1)]).schema == GType(Annotated[int, Min(1.0)]).schema
+
+    class Own(Marker):
+        pass
+
+    one = Own()
+    assert one == one
+    assert one != Own()

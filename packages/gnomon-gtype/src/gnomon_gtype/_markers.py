@@ -6,7 +6,7 @@ import decimal
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 import annotated_types as at
@@ -22,16 +22,30 @@ T = TypeVar("T")
 
 
 class Marker:
-    """Base of the markers of this package; a subclass of one's own changes a node in `apply`."""
+    """Base of the markers of this package; a subclass of one's own changes a node in `apply`.
+
+    Markers compare by the types of their arguments as well: `typing` keeps equal annotations in a cache, in which `Min(1)`
+    must not stand for `Min(True)`.
+    """
 
     __slots__ = ()
+
+    def _key(self) -> tuple[object, ...]:
+        values = [getattr(self, item.name) for item in fields(self)] if is_dataclass(self) else [id(self)]
+        return (type(self), *((type(value), value) for value in values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Marker) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     def apply(self, node: Schema) -> Schema:
         """The node with this marker on it; raises `SchemaError` where it has no meaning."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Min(Marker):
     """At least this much (`>=`).
 
@@ -47,7 +61,7 @@ class Min(Marker):
         return _said(_limited(node, "minimum", self.limit, exclusive=False), "too_small", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Max(Marker):
     """At most this much (`<=`).
 
@@ -63,7 +77,7 @@ class Max(Marker):
         return _said(_limited(node, "maximum", self.limit, exclusive=False), "too_large", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gt(Marker):
     """More than this (`>`).
 
@@ -79,7 +93,7 @@ class Gt(Marker):
         return _said(_limited(node, "minimum", self.limit, exclusive=True), "too_small", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lt(Marker):
     """Less than this (`<`).
 
@@ -95,7 +109,7 @@ class Lt(Marker):
         return _said(_limited(node, "maximum", self.limit, exclusive=True), "too_large", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MultipleOf(Marker):
     """A whole multiple of a number above 0, by decimal value: `0.3` is a multiple of `0.1`.
 
@@ -119,7 +133,7 @@ class MultipleOf(Marker):
         return intersection(replace(node, multiple_of=None), replace(node, multiple_of=step))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MinLength(Marker):
     """At least so many characters, bytes, items or keys.
 
@@ -135,7 +149,7 @@ class MinLength(Marker):
         return _said(_sized(node, self.length, None), "too_short", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MaxLength(Marker):
     """At most so many characters, bytes, items or keys.
 
@@ -151,7 +165,7 @@ class MaxLength(Marker):
         return _said(_sized(node, 0, self.length), "too_long", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Length(Marker):
     """Between two numbers of characters, bytes, items or keys, or exactly one.
 
@@ -171,7 +185,7 @@ class Length(Marker):
         return _said(_said(sized, "too_short", self.message), "too_long", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pattern(Marker):
     """Text in which a regular expression is found (write `^…$` to match it whole).
 
@@ -192,7 +206,7 @@ class Pattern(Marker):
         return _said(_on_members(node, add), "pattern", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TextFormat(Marker):
     """Text of a named format.
 
@@ -213,7 +227,7 @@ class TextFormat(Marker):
         return _said(_on_members(node, add), "format", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UniqueItems(Marker):
     """A list or tuple in which no two items are equal as JSON values.
 
@@ -232,7 +246,7 @@ class UniqueItems(Marker):
         return _said(_on_members(node, add), "duplicate_item", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Predicate(Marker):
     """A check of one's own, after all others.
 
@@ -256,7 +270,7 @@ class Predicate(Marker):
         return c.Refined(node, id=name, check=self.check, message=self.message or "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UnknownKeys(Marker):
     """What a record does with keys that it does not know.
 
@@ -277,7 +291,7 @@ class UnknownKeys(Marker):
         return _said(_on_members(node, change), "unknown_key", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Hidden(Marker):
     """The value is sensitive: no diagnostic shows it, and `redact` blanks it."""
 
@@ -285,7 +299,7 @@ class Hidden(Marker):
         return node if isinstance(node, c.Sensitive) else c.Sensitive(node, meta=node.meta)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Zone(Marker):
     """Whether a datetime or time has a time zone.
 
@@ -306,7 +320,7 @@ class Zone(Marker):
         return _said(_on_members(node, change), "timezone", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AllowNonFinite(Marker):
     """A float that may be NaN or infinite, from Python only: JSON has no word for them."""
 
@@ -319,7 +333,7 @@ class AllowNonFinite(Marker):
         return _on_members(node, change)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Digits(Marker):
     """How precise a `Decimal` may be.
 
@@ -342,7 +356,7 @@ class Digits(Marker):
         return _said(_on_members(node, change), "precision", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UuidVersion(Marker):
     """A UUID of one version.
 
@@ -363,7 +377,7 @@ class UuidVersion(Marker):
         return _said(_on_members(node, change), "format", self.message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Discriminator(Marker):
     """A promise that one key tells the members of a union apart; it is found without being told, and checked when told.
 
@@ -384,7 +398,7 @@ class Discriminator(Marker):
         return node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Message(Marker):
     """Says something of one's own instead of the standard messages.
 
@@ -400,7 +414,7 @@ class Message(Marker):
         return node.with_meta(Meta(messages={self.code: self.text}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Describe(Marker):
     """What people read about a type; it changes nothing about validation.
 

@@ -67,6 +67,9 @@ class UrlWith(Marker):
     def __init__(self, *schemes: str) -> None:
         self.schemes = schemes
 
+    def _key(self) -> tuple[object, ...]:
+        return (type(self), *sorted(self.schemes))
+
     def apply(self, node: Schema) -> Schema:
         """The node as text with that format."""
         words = "|".join(map(re.escape, sorted(self.schemes)))

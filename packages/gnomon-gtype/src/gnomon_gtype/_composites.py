@@ -241,14 +241,15 @@ class Record(Schema):
             yield ".~", self.keys
 
     def map_children(self, change: Callable[[Schema], Schema]) -> Self:
-        fields = tuple(replace(item, schema=change(item.schema)) for item in self.fields)
+        schemas = [change(item.schema) for item in self.fields]
         rest = None if self.rest is None else change(self.rest)
         patterns = tuple((pattern, change(node)) for pattern, node in self.patterns)
         keys = None if self.keys is None else change(self.keys)
         same = rest is self.rest and keys is self.keys
-        same = same and all(new.schema is old.schema for new, old in zip(fields, self.fields, strict=True))
+        same = same and all(new is item.schema for new, item in zip(schemas, self.fields, strict=True))
         if same and all(new[1] is old[1] for new, old in zip(patterns, self.patterns, strict=True)):
             return self
+        fields = tuple(replace(item, schema=new) for new, item in zip(schemas, self.fields, strict=True))
         return replace(self, fields=fields, rest=rest, patterns=patterns, keys=keys)
 
     def _form(self) -> Form:

@@ -2,6 +2,8 @@
 
 Where the engine has the exact meaning of a node, it is used. Where it is close but not exact (literals, text forms of times,
 duplicate items), a check of its own stands before or after. Where it has no such thing, the node is read by the interpreter.
+
+Longer than most modules: one function per class of node, in the order of the table in `gnomon_gtype.schema`.
 """
 
 from __future__ import annotations

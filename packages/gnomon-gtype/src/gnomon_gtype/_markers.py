@@ -1,4 +1,7 @@
-"""Markers for `Annotated`: constraints, handling of unknown keys, sensitivity, and how each changes a schema node."""
+"""Markers for `Annotated`: constraints, handling of unknown keys, sensitivity, and how each changes a schema node.
+
+Longer than most modules: most of it is the documentation of two dozen small public classes.
+"""
 
 from __future__ import annotations
 

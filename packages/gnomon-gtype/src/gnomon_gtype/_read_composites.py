@@ -1,4 +1,7 @@
-"""How the interpreter reads each node with children."""
+"""How the interpreter reads each node with children.
+
+Longer than most modules: one function per class of node, and they call each other.
+"""
 
 from __future__ import annotations
 

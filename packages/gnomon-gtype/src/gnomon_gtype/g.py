@@ -4,6 +4,8 @@
 Every builder returns a schema node; `GType.from_schema` makes a type of it. Where a node is wanted, an annotation or a `GType`
 does as well: `g.array(int)`. Trees from builders and from annotations are equal when they mean the same.
 
+Longer than most modules: a namespace is one module, and most of it is documentation.
+
 >>> from gnomon_gtype import GType, g
 >>> g.array(g.union(g.string(), g.null())) == GType(list[str | None]).schema
 True

@@ -14,7 +14,7 @@ from typing import Any
 
 from gnomon_gtype._containment._nodes import Same
 from gnomon_gtype._containment._numbers import first_of
-from gnomon_gtype._containment._outcome import EMPTY, Found, Outcome, Unclear
+from gnomon_gtype._containment._outcome import Found, Outcome, Unclear
 from gnomon_gtype._containment._search import Search
 from gnomon_gtype._scalars import Literal
 from gnomon_gtype._schema import Schema
@@ -24,19 +24,18 @@ _MOST_FLAGS = 8
 
 def members(search: Search, kind: Any, wanted: list[Schema], unwanted: list[Schema]) -> Outcome:
     """Settle a kind by trying its values, or as many of each sort that nodes tell apart as are needed to avoid given ones."""
-    given = [node.values for node in wanted if isinstance(node, Literal)]
-    if given:
-        return first_of(search, given[0], wanted, unwanted)
+    literals = [node.values for node in wanted if isinstance(node, Literal)]
+    given = [
+        value for values in literals for value in values if isinstance(kind, tuple) and type(value) is kind[1]
+    ]
     spare = 1 + sum(isinstance(node, Same) for node in unwanted)
-    for value in _values(kind, spare):
-        search.budget.spend(1 + len(wanted) + len(unwanted))
-        if all(search.accepts(node, value) for node in wanted) and not any(
-            search.accepts(node, value) for node in unwanted
-        ):
-            return Found(value)
-    if kind[0] == "enum" and issubclass(kind[1], enum.Flag) and len(kind[1]) > _MOST_FLAGS:
-        return Unclear(f"{kind[1].__name__} has too many combinations of flags to try them all")
-    return EMPTY
+    found = first_of(search, itertools.chain(given, _values(kind, spare)), wanted, unwanted)
+    if isinstance(found, Found) or kind[0] != "enum" or not issubclass(kind[1], enum.Flag):
+        return found
+    # a combination of flags that was not tried is no member of a literal, but it may be equal to an int in one
+    if len(kind[1]) <= _MOST_FLAGS or any(int not in map(type, values) for values in literals):
+        return found
+    return Unclear(f"{kind[1].__name__} has too many combinations of flags to try them all")
 
 
 def _values(kind: Any, spare: int) -> Iterator[Any]:

@@ -62,9 +62,10 @@ def near_misses(
 
     >>> from hypothesis import find
     >>> from gnomon_gtype import GType
-    >>> point = GType(dict[str, int])
-    >>> [problem.pointer for problem in point.problems(find(near_misses(point), lambda found: found != {} and type(found) is dict))]
-    ['/']
+    >>> pair = GType(tuple[int, int])
+    >>> near_miss = find(near_misses(pair), lambda found: type(found) is tuple and len(found) == 2)
+    >>> len(pair.problems(near_miss))
+    1
     """
     return Breaking(_making(gtype, opaque)).misses(gtype.schema)
 

@@ -22,6 +22,7 @@ from gnomon_context import (
     HealthReport,
     MemoryFigures,
     Module,
+    ModuleStartFailed,
     StartupFailed,
     SystemSources,
     open_global_context,
@@ -472,3 +473,39 @@ def test_a_shutdown_cancelled_at_every_checkpoint() -> None:
             assert sorted(log) == ["detached", "pre", "shutdown"]
 
     assert cancel_at_every_checkpoint(scenario).checkpoints > 5
+
+
+async def fails_when_cancelled() -> None:
+    """Hangs; its cancellation comes out in a group, beside the failure that it causes."""
+
+    async def child() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("in the way out")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(child)
+        await trio.sleep_forever()
+
+
+@trio_test
+async def test_an_overrun_that_fails_too_stays_what_it_is(autojump_clock: MockClock) -> None:
+    alerts: list[Alert] = []
+    gctx: GlobalContext[Any] = GlobalContext()
+    gctx.on_alert(alerts.append)
+    gctx.on_health_check(fails_when_cancelled)
+    gctx.on_shutdown(fails_when_cancelled)
+    async with open_global_context(gctx):
+        assert (await gctx.health()).status == "unhealthy"
+    assert [(alert.kind, alert.detail["timed_out"]) for alert in alerts] == [
+        ("shutdown_callback_failed", True)
+    ]
+    gctx = GlobalContext()
+    gctx.on_startup(fails_when_cancelled)
+    with pytest.raises(StartupFailed, match="fails_when_cancelled"):
+        async with open_global_context(gctx):
+            pass
+    with pytest.raises(ModuleStartFailed, match="'a' failed to start"):
+        async with open_global_context(modules={"a": Module(factory=fails_when_cancelled)}):
+            pass

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -410,3 +411,39 @@ async def test_the_audit_reports_what_goes_around_a_broker(tmp_path: Path) -> No
     async with open_global_context(modules={"a": module}):
         pass
     assert len(report.bypasses) == seen
+
+
+@trio_test
+async def test_the_host_that_was_checked_is_the_host_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two versions of IDNA read this name as two hosts; the system must not be asked for the other one.
+    reached: list[str] = []
+
+    async def connect(host: str, port: int, *args: Any) -> trio.abc.Stream:
+        reached.append(host)
+        return FakeStream()
+
+    async def factory(resources: Resources) -> None:
+        for host in ("fa\u00df.example", "FASS.example.", "[::0:1]"):
+            await resources.connect(host, 80)
+
+    monkeypatch.setattr(_resources, "_connect", connect)
+    module = Module(factory=factory, capabilities=Capabilities(hosts=("fass.example", "::1")))
+    async with open_global_context(modules={"a": module}):
+        pass
+    assert reached == ["fass.example", "fass.example", "::1"]
+
+
+@pytest.mark.parametrize("kind", ["files", "writable", "secrets", "modules"])
+def test_an_empty_entry_declares_nothing_and_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"entry of {kind} is empty"):
+        Capabilities(**{kind: ("",)})
+
+
+def test_needs_hold_through_partial_and_beside_each_other() -> None:
+    @needs(secrets=["password"])
+    @needs(hosts=["example.com"])
+    def factory(resources: Resources, size: int) -> None: ...
+
+    gctx: GlobalContext[Any] = GlobalContext()
+    with pytest.raises(CapabilityMissing, match="secrets: password; hosts: example.com"):
+        gctx.register("a", Module(factory=partial(factory, size=1), capabilities=Capabilities()))

@@ -203,3 +203,19 @@ async def test_a_failure_beside_a_cancellation_is_raised(autojump_clock: MockClo
                     nursery.start_soon(fail)
         assert len(caught.value.exceptions) == 2
         assert lctx.outcome is not None and lctx.outcome.kind == "timeout"
+
+
+@trio_test
+async def test_what_a_scope_meets_after_the_request_does_not_change_its_reason(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_global_context() as gctx:
+        with trio.CancelScope() as scope:
+            lctx = LocalContext(gctx, scope=scope, timeout=0.1)
+            begin(lctx)
+            lctx.settle("ok")
+            end(lctx)
+            await trio.sleep(1)
+            # The next request of the same connection is cancelled.
+            scope.cancel()
+    assert lctx.cancel_reason is None

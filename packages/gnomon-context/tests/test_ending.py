@@ -442,3 +442,54 @@ def test_cancelled_at_every_checkpoint() -> None:
 
     assert cancel_at_every_checkpoint(scenario("from outside")).checkpoints > 8
     assert cancel_at_every_checkpoint(scenario("a disconnect")).checkpoints > 5
+
+
+async def fails_when_cancelled() -> None:
+    """Hangs; its cancellation comes out in a group, beside the failure that it causes."""
+
+    async def child() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("in the way out")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(child)
+        await trio.sleep_forever()
+
+
+@trio_test
+async def test_an_overrun_that_fails_too_is_isolated(autojump_clock: MockClock) -> None:
+    alerts: list[Alert] = []
+    ran: list[str] = []
+    async with open_global_context() as gctx:
+        gctx.on_alert(alerts.append)
+        with pytest.raises(ValueError, match="own"):
+            async with open_local_context(gctx) as lctx:
+                lctx.on_cleanup(ran.append, "cleanup")
+                lctx.on_cleanup(fails_when_cancelled)
+                lctx.compensate(fails_when_cancelled)
+                raise ValueError("own")
+    assert ran == ["cleanup"]
+    assert [(alert.kind, alert.detail["status"]) for alert in alerts] == [
+        ("compensation_failed", "timeout"),
+        ("cleanup_failed", "timeout"),
+    ]
+
+
+@trio_test
+async def test_an_interrupt_in_a_task_is_not_lost_behind_the_failure_it_causes(
+    autojump_clock: MockClock,
+) -> None:
+    async def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    async with open_global_context() as gctx:
+        with pytest.raises(BaseExceptionGroup) as caught:
+            async with open_local_context(gctx) as lctx:
+                lctx.start_soon(interrupted)
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    raise OSError("in the way out")
+    assert {type(each) for each in caught.value.exceptions} == {KeyboardInterrupt, OSError}

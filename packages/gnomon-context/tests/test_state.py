@@ -95,3 +95,13 @@ def test_an_update_that_could_lose_another_is_refused() -> None:
         with pytest.raises(StateError, match="inside an update"):
             state.update("a", change)
     assert state.update("a", lambda value: 1) == 1
+
+
+def test_an_update_that_turns_out_async_changes_nothing() -> None:
+    async def later(value: Any) -> int:
+        return 1
+
+    state = SharedState()
+    with pytest.raises(StateError, match="takes a sync function"):
+        state.update("a", lambda value: later(value))
+    assert "a" not in state

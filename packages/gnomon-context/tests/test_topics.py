@@ -393,3 +393,13 @@ def test_no_topics_no_cost() -> None:
     lctx = local_context(timeout=math.inf)
     lctx.on_cleanup(print)
     assert lctx._extras is not None and lctx._extras.topics is None
+
+
+@trio_test
+async def test_reading_a_closed_subscription_says_that_it_is_closed() -> None:
+    async with open_global_context() as gctx:
+        with gctx.subscribe("topic") as messages:
+            with pytest.raises(trio.WouldBlock):
+                messages.receive_nowait()
+        with pytest.raises(ContextClosed):
+            messages.receive_nowait()

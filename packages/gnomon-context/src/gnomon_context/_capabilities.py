@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, final
 
@@ -17,7 +18,7 @@ from ._errors import CapabilityMissing
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _normal_host(host: str) -> str:
+def normal_host(host: str) -> str:
     """Lower case, without the final dot, in ASCII; an IPv6 address in its short form."""
     name = host.removeprefix("[").removesuffix("]").removesuffix(".").lower()
     try:
@@ -41,7 +42,7 @@ def _check_pattern(pattern: str) -> str:
     if pattern == "**":
         return pattern
     rest = pattern.removeprefix("**.").removeprefix("*.")
-    name = _normal_host(rest)
+    name = normal_host(rest)
     wildcard = pattern[: len(pattern) - len(rest)]
     well_formed = _is_address(name) or not any(
         label == "" or "*" in label or ":" in label for label in name.split(".")
@@ -67,7 +68,7 @@ def host_matches(pattern: str, host: str) -> bool:
     """
     pattern = _check_pattern(pattern)
     try:
-        name = _normal_host(host)
+        name = normal_host(host)
     except UnicodeError:
         return False
     labels = name.split(".")
@@ -108,7 +109,7 @@ class Capabilities:
         modules: names of other modules.
 
     Raises:
-        ValueError: a host pattern is none.
+        ValueError: a host pattern is none, or an entry is empty.
         TypeError: a single string where a sequence of strings belongs.
 
     >>> Capabilities(hosts=("*.example.com",)).covers(Capabilities(hosts=("*.example.com",)))
@@ -126,7 +127,10 @@ class Capabilities:
             given: Iterable[str] = getattr(self, field.name)
             if isinstance(given, (str, bytes)):
                 raise TypeError(f"{field.name} is a sequence of strings: write ({given!r},)")
-            object.__setattr__(self, field.name, tuple(given))
+            if "" in (entries := tuple(given)):
+                # As a path it would mean the working directory.
+                raise ValueError(f"an entry of {field.name} is empty: leave it out to declare nothing")
+            object.__setattr__(self, field.name, entries)
         object.__setattr__(self, "hosts", tuple(_check_pattern(pattern) for pattern in self.hosts))
 
     def allows_host(self, host: str) -> bool:
@@ -176,7 +180,7 @@ def needs(
 ) -> Callable[[F], F]:
     """Write on a module's factory what it needs; registering it with less is refused.
 
-    Arguments as for `Capabilities`.
+    Arguments as for `Capabilities`; written twice, both hold.
 
     >>> @needs(hosts=["api.example.com"])
     ... async def rates(resources):
@@ -191,14 +195,20 @@ def needs(
     )
 
     def mark(fn: F) -> F:
-        fn.__gnomon_needs__ = needed  # type: ignore[attr-defined]  # functions take attributes
+        before = needs_of(fn)
+        every = {
+            field.name: getattr(before, field.name) + getattr(needed, field.name) for field in fields(needed)
+        }
+        fn.__gnomon_needs__ = Capabilities(**every)  # type: ignore[attr-defined]  # functions take attributes
         return fn
 
     return mark
 
 
 def needs_of(factory: object) -> Capabilities:
-    """What was written on a factory with `needs`."""
+    """What was written on a factory with `needs`, also if some of its arguments are given already."""
+    while isinstance(factory, partial):
+        factory = factory.func
     found = getattr(factory, "__gnomon_needs__", None)
     return found if isinstance(found, Capabilities) else Capabilities()
 

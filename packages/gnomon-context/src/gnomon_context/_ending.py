@@ -203,21 +203,20 @@ async def _run_step(
     started_ns = time.monotonic_ns()
     _tell(lctx, observe, StepReport(kind, step.name, "start", started_ns, None, None))
     error: BaseException | None = None
-    overran = False
     # Shielded, for the request may be cancelled already; never without a deadline.
-    with trio.CancelScope(shield=True, deadline=deadline) as scope:
-        try:
+    scope = trio.CancelScope(shield=True, deadline=deadline)
+    try:
+        # Inside the `try`, so that the scope takes its own cancellation out of a group that it is raised in.
+        with scope:
             if step.held is not None:
                 error = await step.held.stop(_failure_of(lctx), deadline)
             else:
                 result: Any = step.fn(*step.args)
                 if inspect.isawaitable(result):
                     await result
-        except trio.Cancelled:
-            raise
-        except BaseException as raised:
-            error = raised
-        overran = trio.current_time() > deadline
+    except BaseException as raised:
+        error = raised
+    overran = trio.current_time() > deadline
     status: Literal["end", "error", "timeout"] = "end" if error is None else "error"
     if scope.cancelled_caught or overran or (isinstance(error, TimeoutError) and step.held is not None):
         status = "timeout"

@@ -108,13 +108,15 @@ async def run_startup(callbacks: list[Callback], gctx: Any) -> None:
         StartupFailed: with the name of the callback, caused by its exception.
     """
     for callback in in_order(callbacks):
-        with trio.move_on_after(callback.timeout) as patience:
-            try:
+        patience = trio.move_on_after(callback.timeout)
+        try:
+            # Inside the `try`, here and below: the scope takes its own cancellation out of a group.
+            with patience:
                 await call(callback, gctx)
-            except Exception as error:
-                raise StartupFailed(
-                    f"the start-up callback {callback.name!r} failed: {type(error).__name__}: {error}"
-                ) from error
+        except Exception as error:
+            raise StartupFailed(
+                f"the start-up callback {callback.name!r} failed: {type(error).__name__}: {error}"
+            ) from error
         if patience.cancelled_caught:
             raise StartupFailed(
                 f"the start-up callback {callback.name!r} took longer than {callback.timeout:g} s"
@@ -133,13 +135,12 @@ async def run_shutdown(
         limit = min(deadline, trio.current_time() + callback.timeout)
         error: BaseException | None = None
         # Also when the application is cancelled already.
-        with trio.CancelScope(shield=True, deadline=limit) as patience:
-            try:
+        patience = trio.CancelScope(shield=True, deadline=limit)
+        try:
+            with patience:
                 await call(callback, gctx)
-            except trio.Cancelled:
-                raise
-            except BaseException as raised:
-                error = raised
+        except BaseException as raised:
+            error = raised
         if error is not None or patience.cancelled_caught:
             detail = {"point": kind, "name": callback.name, "timed_out": patience.cancelled_caught}
             alert("shutdown_callback_failed", error, detail)
@@ -176,12 +177,13 @@ async def _run_check(check: Check, results: dict[int, HealthCheck], index: int) 
     failed: HealthStatus = "unhealthy" if check.critical else "degraded"
     started = time.monotonic()
     status, detail = failed, ""
-    with trio.move_on_after(check.timeout) as patience:
-        try:
+    patience = trio.move_on_after(check.timeout)
+    try:
+        with patience:
             status, detail = _status_of(await check.fn(), check.critical)
-        except Exception as error:
-            # The class only: a message may hold an address or a password.
-            status, detail = failed, type(error).__name__
+    except Exception as error:
+        # The class only: a message may hold an address or a password.
+        status, detail = failed, type(error).__name__
     if patience.cancelled_caught:
         status, detail = failed, f"no answer within {check.timeout:g} s"
     results[index] = HealthCheck(check.name, status, time.monotonic() - started, detail)

@@ -680,6 +680,9 @@ class LocalContext:
         if self.scope is not None and self.scope.deadline == self._deadline:
             # The scope may serve the next request of a connection.
             self.scope.deadline = math.inf
+        # Asked for the last time: what happens to the scope from now on is none of this request's.
+        self.cancel_reason  # noqa: B018
+        self._watched = 0
 
     def _leave_extras(self, extras: Extras) -> None:
         self._cancel_tasks()

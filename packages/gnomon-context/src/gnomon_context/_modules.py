@@ -230,13 +230,15 @@ class ModuleRegistry:
         opened = OpenedModule(entry.name, entry.module, entry.resources)
         held = HeldManager(opened, lambda error: self._died(entry, held, application, error))
         value: Any = None
-        with trio.move_on_after(entry.module.start_timeout) as patience:
-            try:
+        patience = trio.move_on_after(entry.module.start_timeout)
+        try:
+            # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
+            with patience:
                 value = await held.start(application.open_nursery())
-            except Exception as error:
-                raise ModuleStartFailed(
-                    f"the module {entry.name!r} failed to start: {type(error).__name__}: {error}"
-                ) from error
+        except Exception as error:
+            raise ModuleStartFailed(
+                f"the module {entry.name!r} failed to start: {type(error).__name__}: {error}"
+            ) from error
         if patience.cancelled_caught:
             raise ModuleStartFailed(
                 f"the module {entry.name!r} did not start within {entry.module.start_timeout:g} s"

@@ -114,6 +114,10 @@ def _combine(error: BaseException | None, raised: BaseException) -> BaseExceptio
     """One exception of the block's own and of what its tasks made of it; the block's comes first."""
     if error is None:
         return raised
+    failure = without_cancelled(raised)
+    if failure is not None and not isinstance(failure, Exception):
+        # KeyboardInterrupt and its like are never lost behind a failure that they brought about.
+        return BaseExceptionGroup("a task of the request failed", [error, raised])
     if without_cancelled(error) is not None or isinstance(raised, trio.Cancelled):
         return error
     # The block was only cancelled, by the failure of a task; whose cancellation it is, the scope knows.

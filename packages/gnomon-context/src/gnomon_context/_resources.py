@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, final
 
 import trio
 
-from ._capabilities import Capabilities
+from ._capabilities import Capabilities, normal_host
 from ._errors import CapabilityDenied
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class Resources:
         """
         if not self.capabilities.allows_host(host):
             self._deny("connect to", "hosts", host)
-        stream: trio.abc.Stream = await self._brokered(_connect, host, port, tls, ssl_context)
+        # What was checked is what is connected to: another reading of the name could mean another host.
+        real = normal_host(host)
+        stream: trio.abc.Stream = await self._brokered(_connect, real, port, tls, ssl_context)
         return stream
 
     async def open(self, path: str | os.PathLike[str], mode: str = "r", **options: Any) -> Any:

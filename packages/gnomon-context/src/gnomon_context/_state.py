@@ -11,6 +11,8 @@ from ._errors import StateError
 
 T = TypeVar("T")
 
+_ASYNC = "update({!r}) takes a sync function: others could change the state while an async one waits"
+
 
 @final
 class SharedState:
@@ -63,9 +65,7 @@ class SharedState:
             StateError: `fn` is async, or changes the state itself.
         """
         if inspect.iscoroutinefunction(fn):
-            raise StateError(
-                f"update({key!r}) takes a sync function: others could change the state while an async one waits"
-            )
+            raise StateError(_ASYNC.format(key))
         with self._lock:
             self._refuse_inside(key)
             self._updating = True
@@ -73,6 +73,10 @@ class SharedState:
                 value = fn(self._values.get(key, default))
             finally:
                 self._updating = False
+            if inspect.iscoroutine(value):
+                # From a lambda or an object, which do not look async.
+                value.close()
+                raise StateError(_ASYNC.format(key))
             self._values[key] = value
         return value
 

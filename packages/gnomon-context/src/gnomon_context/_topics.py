@@ -93,8 +93,11 @@ class Subscription:
 
         Raises:
             trio.WouldBlock: there is none yet.
+            ContextClosed: there will be none, see `receive`.
         """
         if not self._buffer:
+            if self._closed:
+                raise ContextClosed(f"the subscription to {self._topic.name!r} is closed")
             raise trio.WouldBlock
         message = self._buffer.popleft()
         self._topic.wake()

@@ -21,7 +21,7 @@ from ._ending import (
     run_compensations,
     run_failure_callbacks,
 )
-from ._extras import LocalHook, Step
+from ._extras import Step
 from ._global import GlobalContext
 from ._local import NOTHING, ClosedContext, LocalContext
 from ._meta import RequestMeta
@@ -31,7 +31,6 @@ from ._tasks import TrackedTask
 
 __all__ = [
     "EXIT_LIMIT",
-    "LocalHook",
     "Observe",
     "Step",
     "StepReport",

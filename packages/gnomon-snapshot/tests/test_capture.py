@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import trio_test
 
-from gnomon_context import ContextClosed, ContextKey, Execution, GlobalContext, LocalContext, RequestPhase
-from gnomon_context.runtime import begin, end, join_tasks
+from gnomon_context import (
+    ContextClosed,
+    ContextKey,
+    Execution,
+    GlobalContext,
+    LocalContext,
+    RequestPhase,
+    TrackedTask,
+)
+from gnomon_context.runtime import begin, end, join_tasks, rebuild
 from gnomon_snapshot import Limits, Lost, Snapshot, capture, restore
 from gnomon_snapshot.testing import difference
 from gnomon_snapshot.testing.strategies import TYPES, graphs, values
@@ -268,6 +276,14 @@ async def test_restore_into_a_live_application(autojump_clock):
     assert restored.remaining() == 6.0
 
 
+@trio_test
+async def test_time_stands_still_without_an_application(autojump_clock):
+    snapshot = capture(LocalContext(GlobalContext(), timeout=10.0))
+    restored = restore(snapshot)
+    await trio.sleep(4)
+    assert restored.remaining() == 10.0
+
+
 class Fixed:
     def __init__(self, moment):
         self.moment = moment
@@ -296,6 +312,26 @@ executions = st.none() | st.builds(
 
 
 @st.composite
+def tasks(draw, shared):
+    made = []
+    for name, status in draw(
+        st.lists(
+            st.tuples(st.text(), st.sampled_from(("pending", "done", "failed", "cancelled"))), max_size=3
+        )
+    ):
+        task = TrackedTask(name, draw(st.booleans()), trio.CancelScope())
+        task.status = status
+        if status == "done":
+            task.result = shared
+        elif status == "failed":
+            task.error = ValueError(shared)
+        if status != "pending":
+            task.ended_ns = task.started_ns + 1
+        made.append(task)
+    return made
+
+
+@st.composite
 def requests(draw):
     """Live requests: state with sharing and cycles, tasks in every status, any phase, execution and outcome."""
     moment = draw(
@@ -314,7 +350,7 @@ def requests(draw):
     shared = draw(graphs())
     for key, value in draw(st.dictionaries(st.text(), values() | st.just(shared), max_size=4)).items():
         lctx.set(key, value)
-    lctx._phase = draw(phases)
+    rebuild(lctx, phase=draw(phases), tasks=draw(tasks(shared)))
     lctx.execution = draw(executions)
     kind = draw(st.sampled_from((None, "ok", "error", "timeout", "disconnect")))
     if kind is not None:
@@ -323,22 +359,6 @@ def requests(draw):
             getattr(lctx, flag)()
     for name in draw(st.lists(st.text(), max_size=2)):
         lctx.compensate(print, shared, name=name or "x")
-    from gnomon_context import TrackedTask
-
-    for name, status in draw(
-        st.lists(
-            st.tuples(st.text(), st.sampled_from(("pending", "done", "failed", "cancelled"))), max_size=3
-        )
-    ):
-        task = TrackedTask(name, draw(st.booleans()), trio.CancelScope())
-        task.status = status
-        if status == "done":
-            task.result = shared
-        elif status == "failed":
-            task.error = ValueError(shared)
-        if status != "pending":
-            task.ended_ns = task.started_ns + 1
-        lctx._more().tasks.append(task)
     return lctx
 
 
@@ -392,7 +412,7 @@ def test_a_snapshot_holds_everything_as_it_was_at_that_moment(lctx):
         if isinstance(value, (list, dict, bytearray)):
             value.clear()
     lctx.clear()
-    lctx._phase = RequestPhase.FAILED
+    rebuild(lctx, phase=RequestPhase.FAILED)
     lctx.execution = None
     if lctx.extras:
         lctx.extras.tasks.clear()

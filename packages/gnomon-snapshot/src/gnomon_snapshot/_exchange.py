@@ -104,7 +104,7 @@ async def import_snapshots(store: SnapshotStore, path: str | os.PathLike[str]) -
         await store.put(*batch)
         if await file.read() != count.to_bytes(8, "big"):
             raise SnapshotCorrupt(f"the export is damaged or cut after {count} snapshots")
-    return count
+        return count
 
 
 def _discard(draft: trio.Path) -> None:

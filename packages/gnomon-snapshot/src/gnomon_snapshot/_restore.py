@@ -1,8 +1,4 @@
-"""Makes a local context again out of a snapshot.
-
-Reaches into private parts of `LocalContext`, in this one module: what a request went through cannot be repeated
-through its public methods.
-"""
+"""Makes a local context again out of a snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ from typing import Any, NoReturn, final
 import trio
 
 from gnomon_context import Execution, GlobalContext, LocalContext, RequestOutcome, TrackedTask
-from gnomon_context._extras import Step
+from gnomon_context.runtime import Step, rebuild
 from gnomon_snapshot._errors import SnapshotError
 from gnomon_snapshot._records import Lost, RecordedError
 from gnomon_snapshot._snapshot import Snapshot
@@ -41,8 +37,7 @@ def restore(snapshot: Snapshot, *, gctx: GlobalContext[Any] | None = None) -> Lo
     (True, {'id': 7})
     """
     if gctx is None:
-        gctx = GlobalContext()
-        gctx._application.clock = lambda: 0.0
+        gctx = _still()
     values = snapshot.fresh()
     meta = snapshot.meta
     lctx = LocalContext(
@@ -54,29 +49,41 @@ def restore(snapshot: Snapshot, *, gctx: GlobalContext[Any] | None = None) -> Lo
         flags=meta.flags,
         client_id=meta.client_id,
         timeout=values["remaining"],
-        request_id=meta.request_id,
     )
-    lctx._meta = meta
-    lctx._received_ns = meta.received_ns
-    lctx._phase = snapshot.phase
-    lctx._cancel_reason = values["cancel_reason"]
+    rebuild(
+        lctx,
+        meta=meta,
+        phase=snapshot.phase,
+        cancel_reason=values["cancel_reason"],
+        outcome=_outcome(values["outcome"]),
+        tasks=map(_task, values["tasks"]),
+        compensations=map(_compensation, values["compensations"]),
+    )
     if values["execution"] is not None:
         lctx.execution = Execution(**values["execution"])
-    if values["outcome"] is not None:
-        fields = values["outcome"]
-        lctx._outcome = RequestOutcome(
-            fields["kind"], _as_error(fields["error"]), fields["truncated"], fields["recovered"]
-        )
     for key, value in values["state"].items():
         lctx.set(key, value)
-    if values["tasks"]:
-        lctx._more().tasks += [_task(fields) for fields in values["tasks"]]
-    if values["compensations"]:
-        lctx._more().compensations += [
-            Step(_Restored(fields["name"]), tuple(fields["args"]), fields["name"], fields["timeout"])
-            for fields in values["compensations"]
-        ]
     return lctx
+
+
+def _still() -> GlobalContext[Any]:
+    """An application in which time stands still, so that what was left until the deadline stays."""
+    gctx: GlobalContext[Any] = GlobalContext()
+    # the one private part in use: an application has no public way to be given a clock
+    gctx._application.clock = lambda: 0.0
+    return gctx
+
+
+def _outcome(fields: dict[str, Any] | None) -> RequestOutcome | None:
+    if fields is None:
+        return None
+    return RequestOutcome(
+        fields["kind"], _as_error(fields["error"]), fields["truncated"], fields["recovered"]
+    )
+
+
+def _compensation(fields: dict[str, Any]) -> Step:
+    return Step(_Restored(fields["name"]), tuple(fields["args"]), fields["name"], fields["timeout"])
 
 
 def _task(fields: dict[str, Any]) -> TrackedTask:

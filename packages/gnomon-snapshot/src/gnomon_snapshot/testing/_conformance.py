@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from gnomon_context import Execution, GlobalContext, LocalContext, SystemSources
+from gnomon_context.runtime import rebuild
 from gnomon_snapshot import Query, Retention, Snapshot, SnapshotNotFound, SnapshotStore, capture
 
 StoreCheck: TypeAlias = Callable[[SnapshotStore], Awaitable[None]]
@@ -58,7 +59,7 @@ def make_snapshot(
         sources=_Fixed(at or _START + timedelta(seconds=number)),
     )
     # the stamp of the monotonic clock is the one thing that would differ from call to call
-    lctx._meta = replace(lctx.meta, received_at=lctx.now(), received_ns=number)
+    rebuild(lctx, meta=replace(lctx.meta, received_at=lctx.now(), received_ns=number))
     lctx.execution = Execution("orders.show", version)
     if outcome is not None:
         lctx.settle(outcome, error)

@@ -209,7 +209,7 @@ def peers() -> dict[str, tuple[Callable[[Any], object], Any]]:
     text = text_of(USER)
     slow = jsonschema.Draft202012Validator(schema)
     fast = jsonschema_rs.Draft202012Validator(schema)
-    plain = TypedDict("plain", {name: hint for name, hint in _plain_hints().items()})  # type: ignore[misc]
+    plain = TypedDict("plain", dict(_plain_hints()))  # type: ignore[misc]
     adapter = TypeAdapter(with_config(ConfigDict(strict=True))(plain))
     return {
         "msgspec TypedDict": (msgspec.json.Decoder(plain).decode, text),

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
+
+from bench.harness import Case, Sampler, in_trio
 from gnomon_context import LocalContext, open_global_context
 from gnomon_context.runtime import begin, end
 from gnomon_orchestrator import EVENT_KINDS, Hook, LifecycleEvent, Orchestrator, Plan
-
-from bench.harness import Case, Sampler, in_trio
 
 TOGETHER = 5000
 REQUIRES: tuple[str, ...] = ()

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gnomon_manifest import build as build_manifest
 from orders.app import build
 from orders.store import STOCK
+
+from gnomon_manifest import build as build_manifest
 
 HERE = Path(__file__).parent
 ORDER = {"email": "ada@example.org", "sku": "gnomon-brass", "quantity": 2}

@@ -58,7 +58,7 @@ async def test_a_bare_dispatch(autojump_clock: MockClock) -> None:
         assert (answer.status, answer.json()) == (200, {"path": "/a", "query": {"b": ["c", "d"]}})
         assert answer.headers["x-a"] == "b"
         assert "date" in answer.headers
-        assert (await client.get("/nothing")).json()["code"] == "no-response"
+        assert (await client.get("/nothing")).json()["code"] == "no_response"
         answer = await client.get("/error")
         assert answer.headers["retry-after"] == "3"
         assert answer.json() == {
@@ -101,7 +101,7 @@ async def test_an_unencodable_body_is_a_500(
             await res.send()
 
     async with Client(dispatch) as client:
-        assert (await client.get("/")).json()["code"] == "internal-error"
+        assert (await client.get("/")).json()["code"] == "internal_error"
         assert (await client.get("/early")).status == 500
         assert (await client.head("/")).status == 500
     assert "object" in caplog.text
@@ -181,7 +181,7 @@ async def test_deadlines_of_a_head(autojump_clock: MockClock) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drip)
             data = b""
-            while b"slow-request" not in data:
+            while b"slow_request" not in data:
                 data += await slow.receive_some()
             scopes[0].cancel()
         assert data.startswith(b"HTTP/1.1 408 ")
@@ -493,7 +493,7 @@ async def test_health(autojump_clock: MockClock) -> None:
         assert (await client.get("/ready")).status == 200
         ready = False
         answer = await client.get("/ready")
-        assert (answer.status, answer.json()["code"]) == (503, "not-ready")
+        assert (answer.status, answer.json()["code"]) == (503, "not_ready")
         ready = True
         stream = client.connect()
         await stream.send_all(head() + head(b"/ready"))
@@ -708,7 +708,7 @@ async def test_limits_of_a_body(autojump_clock: MockClock) -> None:
     async with Client(dispatch, config=Config(limits=Limits(body_size=10))) as client:
         assert (await client.post("/", body=b"x" * 10)).status == 200
         answer = await client.post("/", body=b"x" * 11)
-        assert (answer.status, answer.json()["code"]) == (413, "body-too-large")
+        assert (answer.status, answer.json()["code"]) == (413, "body_too_large")
         assert (await client.post("/", body=b"x" * 200_000)).status == 413
         assert (await client.post("/route", body=b"x" * 20)).status == 200
         assert (await client.post("/stream", body=b"x" * 11)).status == 413

@@ -18,22 +18,22 @@ Exchange = tuple[bytes, bytes, bytes]
 
 #: Codes of ours that h11 has no counterpart for, and why we are stricter.
 STRICTER = {
-    "malformed-request": "bare LF, obsolete folding and repeated equal lengths pass h11, and other parsers read them otherwise",
-    "malformed-request-line": "more than one line break before a request",
-    "unknown-method": "h11 takes any token",
-    "method-not-implemented": "CONNECT, TRACE and methods of other protocols are not for an origin server",
-    "invalid-target": "h11 does not look into the target: forms, fragments, escapes",
-    "invalid-host": "h11 does not look into the Host field",
-    "host-mismatch": "h11 does not compare the absolute form with the Host field",
-    "repeated-header": "h11 lets Content-Type, Expect and Upgrade occur twice",
-    "unknown-expectation": "h11 leaves expectations to the application",
-    "unknown-transfer-coding": "h11 refuses it too, as an error of its own",
-    "invalid-transfer-encoding": "h11 takes Transfer-Encoding on HTTP/1.0",
-    "too-many-headers": "h11 has no limit of their number",
-    "malformed-chunk": "h11 does not look into chunk extensions and is lax about trailers",
-    "unknown-version": "h11 takes HTTP/1.2 and above",
-    "target-too-long": "h11 limits the head as a whole",
-    "missing-host": "h11 reads an unknown minor version as 1.1",
+    "malformed_request": "bare LF, obsolete folding and repeated equal lengths pass h11, and other parsers read them otherwise",
+    "malformed_request_line": "more than one line break before a request",
+    "unknown_method": "h11 takes any token",
+    "method_not_implemented": "CONNECT, TRACE and methods of other protocols are not for an origin server",
+    "invalid_target": "h11 does not look into the target: forms, fragments, escapes",
+    "invalid_host": "h11 does not look into the Host field",
+    "host_mismatch": "h11 does not compare the absolute form with the Host field",
+    "repeated_header": "h11 lets Content-Type, Expect and Upgrade occur twice",
+    "unknown_expectation": "h11 leaves expectations to the application",
+    "unknown_transfer_coding": "h11 refuses it too, as an error of its own",
+    "invalid_transfer_encoding": "h11 takes Transfer-Encoding on HTTP/1.0",
+    "too_many_headers": "h11 has no limit of their number",
+    "malformed_chunk": "h11 does not look into chunk extensions and is lax about trailers",
+    "unknown_version": "h11 takes HTTP/1.2 and above",
+    "target_too_long": "h11 limits the head as a whole",
+    "missing_host": "h11 reads an unknown minor version as 1.1",
 }
 
 #: Where h11 is stricter than RFC 9112 asks: what to find in the bytes, and the section.

@@ -124,7 +124,7 @@ async def test_a_cancelled_request_with_a_large_answer(autojump_clock: MockClock
 
     async with Client(dispatch) as client:
         assert len((await client.get("/")).body) == 100_000
-        assert (await client.get("/deadline")).json()["code"] == "no-response"
+        assert (await client.get("/deadline")).json()["code"] == "no_response"
 
 
 @trio_test

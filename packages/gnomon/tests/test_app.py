@@ -2,6 +2,8 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 import trio
+from trio.testing import trio_test
+
 from gnomon import (
     App,
     AppNotRunning,
@@ -25,7 +27,6 @@ from gnomon.types import Min
 from gnomon_gtype import UnsupportedAnnotation
 from gnomon_orchestrator import Hook
 from gnomon_router import RouteConflict
-from trio.testing import trio_test
 
 
 class Count(TypedDict):
@@ -89,6 +90,16 @@ async def test_parameters_and_metadata_come_from_the_route():
         "route": "/items/{number:int}/{name}",
         "path": "/items/7/a b",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"), [("a%2Fb", "a/b"), ("100%25", "100%"), ("%252F", "%2F"), ("%C3%A9", "é")]
+)
+@trio_test
+async def test_what_is_escaped_in_a_parameter_is_data(sent, received):
+    async with Client(App(read_item)) as client:
+        answer = await client.get(f"/items/7/{sent}")
+    assert answer.json()["params"] == {"number": 7, "name": received}
 
 
 @trio_test

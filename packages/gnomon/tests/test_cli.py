@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+
 from gnomon.cli import load_app, main
 
 HANDLERS = """

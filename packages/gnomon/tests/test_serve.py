@@ -8,9 +8,10 @@ import urllib.request
 import pytest
 import trio
 from click.testing import CliRunner
+from trio.testing import trio_test
+
 from gnomon import App, get
 from gnomon.cli import main
-from trio.testing import trio_test
 
 
 @get("/hello")

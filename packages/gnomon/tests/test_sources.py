@@ -1,6 +1,7 @@
 import importlib
 
 import pytest
+
 from gnomon import SourceUnusable, after, before, get
 from gnomon._sources import collect
 

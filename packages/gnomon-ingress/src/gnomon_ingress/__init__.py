@@ -26,6 +26,7 @@ from ._request import Client, Request
 from ._response import Response, Sink
 from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_listener, serve
 from ._static import static
+from ._target import decode_segment
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator
 from ._workers import run_workers
 
@@ -68,6 +69,7 @@ __all__ = [
     "TextCodec",
     "Upload",
     "asgi",
+    "decode_segment",
     "mount",
     "open_tcp_listeners",
     "open_unix_listener",

@@ -90,7 +90,7 @@ class _Exchange:
         if request.abort_reason is not None:
             return
         if not response.finished:
-            response.problem(500, code="no-response", detail="The server did not answer this request.")
+            response.problem(500, code="no_response", detail="The server did not answer this request.")
         await response.send()
 
     def _make_request(self) -> Request[Any, Any, Any]:
@@ -103,7 +103,7 @@ class _Exchange:
             target = split_target(raw, asterisk=scope["method"] == "OPTIONS")
             line = Line(scope["method"], raw.decode("ascii"), target.path, target.query_string, 1)
         except (BadTarget, UnicodeDecodeError):
-            raise HttpError(400, "invalid-target", "The target is not one this server answers.") from None
+            raise HttpError(400, "invalid_target", "The target is not one this server answers.") from None
         request: Request[Any, Any, Any] = Request(line, Headers(pairs), self)
         request._raw = None
         request._source = self
@@ -119,7 +119,7 @@ class _Exchange:
             )
             return
         logger.error("the dispatch of %r raised", self.request, exc_info=error)
-        response.problem(500, code="internal-error", detail="The server failed to answer this request.")
+        response.problem(500, code="internal_error", detail="The server failed to answer this request.")
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:  # noqa: ARG002 — the server looked at them
         """Return what the server says."""

@@ -120,4 +120,4 @@ class ChunkedDecoder:
 
 
 def _broken(what: str) -> HttpError:
-    return HttpError(400, "malformed-chunk", f"The chunked body is broken: {what}.")
+    return HttpError(400, "malformed_chunk", f"The chunked body is broken: {what}.")

@@ -87,10 +87,10 @@ class TextCodec:
             return data.decode(charset)
         except LookupError:
             raise HttpError(
-                415, "unsupported-charset", "The charset of the body is not known here."
+                415, "unsupported_charset", "The charset of the body is not known here."
             ) from None
         except UnicodeDecodeError:
-            raise HttpError(400, "invalid-text", "The body is not text in its charset.") from None
+            raise HttpError(400, "invalid_text", "The body is not text in its charset.") from None
 
     def encode(self, value: Any, /) -> bytes:
         """Encode a str."""
@@ -164,7 +164,7 @@ class Codecs:
                 continue
             res.bytes(payload, media_type="text/plain; charset=utf-8" if media == "text/plain" else media)
             return
-        raise HttpError(406, "not-acceptable", f"There are: {', '.join(self.media_types)}.")
+        raise HttpError(406, "not_acceptable", f"There are: {', '.join(self.media_types)}.")
 
     def _by_preference(self, accept: str) -> list[str]:
         weights = parse_weights(accept)

@@ -179,7 +179,7 @@ class Connection(Output):
         if self._broken or request.abort_reason == "disconnect":
             return False
         if not response._finished:
-            response.problem(500, code="no-response", detail="The server did not answer this request.")
+            response.problem(500, code="no_response", detail="The server did not answer this request.")
         try:
             await response.send()
             await self.flush()
@@ -213,7 +213,7 @@ class Connection(Output):
         if not response.finished:
             scope = self.scope
             if request.abort_reason == "shutdown":
-                response.problem(503, code="shutting-down", detail="The server is shutting down.")
+                response.problem(503, code="shutting_down", detail="The server is shutting down.")
                 self.close_after_answer()
             elif scope is not None and scope.cancel_called:
                 response.problem(500, code="cancelled", detail="The request was cancelled.")
@@ -236,11 +236,11 @@ class Connection(Output):
             return
         self._report_crash(error)
         self.close_after_answer()
-        response.problem(500, code="internal-error", detail="The server failed to answer this request.")
+        response.problem(500, code="internal_error", detail="The server failed to answer this request.")
 
     def _report_crash(self, error: Exception) -> None:
         logger.error("the dispatch of %r raised", self.request, exc_info=error)
-        self.server.report(ConnectionEvent("crashed", 500, "internal-error", "", error))
+        self.server.report(ConnectionEvent("crashed", 500, "internal_error", "", error))
 
     async def _next_pipelined(self) -> Request[Any, Any, Any] | None:
         """Take the next request from bytes that are here already."""
@@ -292,7 +292,7 @@ class Connection(Output):
                 self._buffer = self._buffer[2:]
             if self._buffer[:1] == b"\r" and (stripped or len(self._buffer) > 1):
                 raise Refusal(
-                    400, "malformed-request-line", "The message begins with more than one line break."
+                    400, "malformed_request_line", "The message begins with more than one line break."
                 )
             request = self._take_head()
             if request is not None:
@@ -305,7 +305,7 @@ class Connection(Output):
                 data = await self.transport.receive(size)
             except Interrupted:
                 if self.state == HEAD and self.expired == "deadline":
-                    raise Refusal(408, "slow-request", "The request head took too long.") from None
+                    raise Refusal(408, "slow_request", "The request head took too long.") from None
                 raise
             if not data:
                 return None
@@ -387,7 +387,7 @@ class Connection(Output):
             data = await self.transport.receive(_BODY_PIECE)
         except Interrupted:
             self.close_after_answer()
-            raise HttpError(408, "slow-request", "The request body took too long.") from None
+            raise HttpError(408, "slow_request", "The request body took too long.") from None
         finally:
             self.state = RUN
         if not data:

@@ -19,7 +19,7 @@ class HttpError(IngressError):
 
     Args:
         status: An HTTP status from 400 to 599.
-        code: A short stable name for programs, such as ``"out-of-stock"``.
+        code: A short stable name for programs, such as ``"out_of_stock"``.
         detail: One sentence for people; it is shown to the client.
         headers: Extra response headers, such as ``Retry-After``.
         errors: One entry per problem, rendered into the ``errors`` member (RFC 9457, section 3).
@@ -27,12 +27,12 @@ class HttpError(IngressError):
     Raises:
         ValueError: The status is not an error status.
 
-    >>> error = HttpError(409, "out-of-stock", "Nothing left of this one.")
+    >>> error = HttpError(409, "out_of_stock", "Nothing left of this one.")
     >>> error.status, error.code
-    (409, 'out-of-stock')
+    (409, 'out_of_stock')
     """
 
-    code: str = "http-error"
+    code: str = "http_error"
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class HttpError(IngressError):
 class RequestInvalid(IngressError, ValueError):
     """The request fails the types its route declares; ``problems`` says where."""
 
-    code: str = "request-invalid"
+    code: str = "request_invalid"
     status = HTTPStatus.BAD_REQUEST.value
     detail = "The request does not have the declared shape."
     headers: Mapping[str, str] | None = None
@@ -80,7 +80,7 @@ class RequestInvalid(IngressError, ValueError):
 class ResponseInvalid(IngressError, ValueError):
     """The response fails the type its route declares for its status; a fault of the server."""
 
-    code: str = "response-invalid"
+    code: str = "response_invalid"
 
     def __init__(self, status: int, problems: Sequence[object]) -> None:
         super().__init__(f"the body for status {status} has {len(problems)} problem(s): {problems!r:.500}")
@@ -91,22 +91,22 @@ class ResponseInvalid(IngressError, ValueError):
 class RequestState(IngressError):
     """Something of a request was used before it is there, or after it is gone."""
 
-    code: str = "request-state"
+    code: str = "request_state"
 
 
 class ResponseState(IngressError):
     """A response was changed after its first byte, or sent before it was finished."""
 
-    code: str = "response-state"
+    code: str = "response_state"
 
 
 class InvalidHeader(IngressError, ValueError):
     """A header name or value that must not go on the wire (RFC 9110, section 5)."""
 
-    code: str = "invalid-header"
+    code: str = "invalid_header"
 
 
 class ClientGone(IngressError, trio.BrokenResourceError):
     """The client went away, or did not take its bytes in time, while the request still ran."""
 
-    code: str = "client-gone"
+    code: str = "client_gone"

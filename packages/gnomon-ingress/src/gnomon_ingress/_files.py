@@ -58,7 +58,7 @@ def find_inside(root: str | Path, path: str) -> FileBody:
         HttpError: 404 for everything that is not a regular file below the root.
     """
     base = Path(root).resolve()
-    missing = HttpError(404, "no-such-file", "There is no such file.")
+    missing = HttpError(404, "no_such_file", "There is no such file.")
     try:
         found = (base / path.lstrip("/")).resolve(strict=True)
         details = found.stat()

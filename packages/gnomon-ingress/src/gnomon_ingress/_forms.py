@@ -47,7 +47,7 @@ def parse_form(data: bytes) -> dict[str, str | list[str]]:
         return parse_query(data.decode("ascii"))
     except (UnicodeDecodeError, HttpError):
         raise HttpError(
-            400, "invalid-form", "The body is not a form of at most 1000 fields in UTF-8."
+            400, "invalid_form", "The body is not a form of at most 1000 fields in UTF-8."
         ) from None
 
 
@@ -78,7 +78,7 @@ def parse_multipart(data: bytes, boundary: str) -> Form:
                     part, pieces = event, []
     except (multipart.MultipartError, ValueError):
         raise HttpError(
-            400, "invalid-form", "The body is not a multipart form of at most 1000 parts in UTF-8."
+            400, "invalid_form", "The body is not a multipart form of at most 1000 parts in UTF-8."
         ) from None
     return Form(collect(pairs), tuple(files))
 

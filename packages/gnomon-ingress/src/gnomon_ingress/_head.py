@@ -204,7 +204,7 @@ class HeadParser:
         if len(fields) != len(pairs):
             fields = _join_repeated(pairs)
         if len(pairs) > limits.header_count:
-            raise Refusal(431, "too-many-headers", f"More than {limits.header_count} header fields.")
+            raise Refusal(431, "too_many_headers", f"More than {limits.header_count} header fields.")
         self.line = known = self._take_line(method, target, 1 if minor == b"1" else 0, fields)
         self.headers = Headers(pairs, fields=fields)
         connection = fields.get("connection")
@@ -232,18 +232,18 @@ class HeadParser:
     def _take_line(self, method: bytes, target: bytes, minor: int, fields: dict[str, bytes]) -> Line:
         limit = self._limits.target_length
         if len(target) > limit:
-            raise Refusal(414, "target-too-long", f"The target is longer than {limit} bytes.")
+            raise Refusal(414, "target_too_long", f"The target is longer than {limit} bytes.")
         known = METHODS.get(method)
         if known is None:
-            raise Refusal(501, "method-not-implemented", "This method is not for an origin server.")
+            raise Refusal(501, "method_not_implemented", "This method is not for an origin server.")
         try:
             path, query_string, authority = split_target(target, asterisk=known == "OPTIONS")
         except BadTarget as error:
-            raise Refusal(400, "invalid-target", f"In the request line, {error}.") from None
+            raise Refusal(400, "invalid_target", f"In the request line, {error}.") from None
         host = fields.get("host")
         if host is None:
             if minor:
-                raise Refusal(400, "missing-host", "An HTTP/1.1 request needs a Host field.")
+                raise Refusal(400, "missing_host", "An HTTP/1.1 request needs a Host field.")
         elif host not in _good_hosts:
             _check_host(host)
         if authority is not None:
@@ -268,21 +268,21 @@ class HeadParser:
         if (
             length is not None
         ):  # pragma: no cover — llhttp refuses it first; framing does not hang on one parser alone
-            raise Refusal(400, "ambiguous-length", "Content-Length and Transfer-Encoding in one message.")
+            raise Refusal(400, "ambiguous_length", "Content-Length and Transfer-Encoding in one message.")
         if not self.line.minor:
-            raise Refusal(400, "invalid-transfer-encoding", "HTTP/1.0 knows no Transfer-Encoding.")
+            raise Refusal(400, "invalid_transfer_encoding", "HTTP/1.0 knows no Transfer-Encoding.")
         lowered = coding.lower()
         if lowered != b"chunked":
             if lowered.rpartition(b",")[2].strip(b" \t") == b"chunked":
                 raise Refusal(
-                    501, "unknown-transfer-coding", "The only transfer coding known here is chunked."
+                    501, "unknown_transfer_coding", "The only transfer coding known here is chunked."
                 )
-            raise Refusal(400, "invalid-transfer-encoding", "A transfer coding must end in chunked, once.")
+            raise Refusal(400, "invalid_transfer_encoding", "A transfer coding must end in chunked, once.")
         self.content_length = -1
 
     def _expects(self, value: bytes) -> bool:
         if value.lower() != b"100-continue":
-            raise Refusal(417, "unknown-expectation", "The only expectation known here is 100-continue.")
+            raise Refusal(417, "unknown_expectation", "The only expectation known here is 100-continue.")
         # An HTTP/1.0 client would take the interim response for the final one (RFC 9110, section 10.1.1).
         return self.line.minor == 1 and self.content_length != 0
 
@@ -300,25 +300,25 @@ class HeadParser:
     def _too_long(self, data: bytes) -> NoReturn:
         if b"\r\n" not in data[: self._limits.head_size]:
             raise Refusal(
-                414, "target-too-long", f"The target is longer than {self._limits.target_length} bytes."
+                414, "target_too_long", f"The target is longer than {self._limits.target_length} bytes."
             )
-        raise Refusal(431, "head-too-large", f"The head is longer than {self._limits.head_size} bytes.")
+        raise Refusal(431, "head_too_large", f"The head is longer than {self._limits.head_size} bytes.")
 
 
 def _refuse(error: httptools.HttpParserError) -> NoReturn:
     message = str(error)
     if message == "Invalid HTTP version" or "PRI" in message:
-        raise Refusal(505, "unknown-version", "This server speaks HTTP/1.1 and HTTP/1.0.") from None
+        raise Refusal(505, "unknown_version", "This server speaks HTTP/1.1 and HTTP/1.0.") from None
     if isinstance(error, httptools.HttpParserInvalidMethodError):
-        raise Refusal(400, "unknown-method", "The message does not begin with a known method.") from None
+        raise Refusal(400, "unknown_method", "The message does not begin with a known method.") from None
     # llhttp's own words never quote the request, so they may be shown.
-    raise Refusal(400, "malformed-request", f"{message}.") from None
+    raise Refusal(400, "malformed_request", f"{message}.") from None
 
 
 def _bad_line(head: bytes) -> NoReturn:
     if _VERSION.match(head) is not None:
-        raise Refusal(505, "unknown-version", "This server speaks HTTP/1.1 and HTTP/1.0.")
-    raise Refusal(400, "malformed-request-line", "The request line is not METHOD SP target SP HTTP/1.1.")
+        raise Refusal(505, "unknown_version", "This server speaks HTTP/1.1 and HTTP/1.0.")
+    raise Refusal(400, "malformed_request_line", "The request line is not METHOD SP target SP HTTP/1.1.")
 
 
 def _join_repeated(pairs: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
@@ -326,7 +326,7 @@ def _join_repeated(pairs: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
     for raw, _ in pairs:
         name = _names[raw]
         if name in seen and name in _SINGLE:
-            raise Refusal(400, "repeated-header", f"The field {name} occurs twice.")
+            raise Refusal(400, "repeated_header", f"The field {name} occurs twice.")
         seen.add(name)
     return join_fields(pairs)
 
@@ -334,12 +334,12 @@ def _join_repeated(pairs: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
 def _check_host(host: bytes) -> None:
     match = _HOST.fullmatch(host)
     if match is None or (match[2] is not None and int(match[2]) > 65535):
-        raise Refusal(400, "invalid-host", "The Host field is not a host and an optional port.")
+        raise Refusal(400, "invalid_host", "The Host field is not a host and an optional port.")
     if match[1] is not None:
         try:
             IPv6Address(match[1].decode("ascii"))
         except ValueError:
-            raise Refusal(400, "invalid-host", "The Host field has a broken IPv6 address.") from None
+            raise Refusal(400, "invalid_host", "The Host field has a broken IPv6 address.") from None
     if len(_good_hosts) < _REMEMBERED:
         _good_hosts.add(host)
 
@@ -347,7 +347,7 @@ def _check_host(host: bytes) -> None:
 def _check_agreement(authority: bytes, host: bytes | None) -> None:
     if _HOST.fullmatch(authority) is None:
         raise Refusal(
-            400, "invalid-target", "In the request line, the authority is not a host and an optional port."
+            400, "invalid_target", "In the request line, the authority is not a host and an optional port."
         )
     if host is not None and authority.lower() != host.lower():
-        raise Refusal(400, "host-mismatch", "The target and the Host field name different hosts.")
+        raise Refusal(400, "host_mismatch", "The target and the Host field name different hosts.")

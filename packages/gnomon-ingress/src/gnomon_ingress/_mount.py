@@ -13,6 +13,7 @@ from ._errors import HttpError, IngressError
 from ._headers import check_name
 from ._request import Request
 from ._response import Response
+from ._target import decode_segment
 
 #: What the connection writes by itself.
 _OURS = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "date"})
@@ -37,7 +38,7 @@ def mount(prefix: str, app: AsgiApp) -> Dispatch:
 
     async def dispatch(req: Request[Any, Any, Any], res: Response[Any]) -> None:
         if req.path != root and not req.path.startswith(root + "/"):
-            raise HttpError(404, "not-found", "There is nothing at this path.")
+            raise HttpError(404, "not_found", "There is nothing at this path.")
         exchange = _Mounted(req, res)
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
@@ -79,7 +80,7 @@ class _Mounted:
             "http_version": "1.1",
             "method": req.method,
             "scheme": req.scheme,
-            "path": req.path,
+            "path": decode_segment(req.path),
             "raw_path": req.target.partition("?")[0].encode("ascii"),
             "query_string": req.query_string.encode("ascii"),
             "root_path": root,

@@ -45,8 +45,8 @@ def problem_document(
         detail: One sentence for people.
         errors: Mappings, taken as they are, or objects with any of ``source pointer location code message expected``.
 
-    >>> problem_document(404, code="no-such-order")
-    {'type': 'about:blank', 'title': 'Not Found', 'status': 404, 'code': 'no-such-order'}
+    >>> problem_document(404, code="no_such_order")
+    {'type': 'about:blank', 'title': 'Not Found', 'status': 404, 'code': 'no_such_order'}
     """
     document: dict[str, Any] = {
         "type": "about:blank",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn, Protocol, cast
+from typing import Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
 import trio
 
@@ -15,6 +15,8 @@ from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, parameters_of, parse_form, 
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
 from ._target import Line, parse_query
+
+AbortReason = Literal["disconnect", "shutdown"]
 
 _UNSET: Any = object()
 
@@ -59,8 +61,8 @@ class Request(ThreeParameters[Body, Query, Fields]):
     #: What the router found in the path.
     params: Mapping[str, Any] = MappingProxyType({})
     #: Why the connection gave the request up: ``None``, ``"disconnect"`` or ``"shutdown"``.
-    abort_reason: str | None = None
-    _abort: Callable[[str], object] | None = None
+    abort_reason: AbortReason | None = None
+    _abort: Callable[[AbortReason], object] | None = None
     _body: Any = _UNSET
     _query: Any = _UNSET
     _fields: Any = _UNSET
@@ -230,7 +232,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
             return parse_multipart(await self.read(), boundary)
         raise unsupported_media((FORM_TYPE, MULTIPART_TYPE))
 
-    def bind_abort(self, fn: Callable[[str], object]) -> None:
+    def bind_abort(self, fn: Callable[[AbortReason], object]) -> None:
         """Let ``abort`` call ``fn(reason)`` instead of cancelling ``scope``; a runtime binds its own cancellation.
 
         Bound after the fact, it is called at once.
@@ -239,7 +241,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
         if self.abort_reason is not None:
             fn(self.abort_reason)
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: AbortReason) -> None:
         """Tell whoever runs this request that it is over: the client left, or the server drains.
 
         Only the first call counts.
@@ -281,14 +283,14 @@ def _too_early(name: str, advice: str) -> NoReturn:
 
 def body_too_large(limit: int) -> HttpError:
     """The refusal of a body beyond its limit (RFC 9110, section 15.5.14)."""
-    return HttpError(413, "body-too-large", f"The body is larger than {limit} bytes.")
+    return HttpError(413, "body_too_large", f"The body is larger than {limit} bytes.")
 
 
 def unsupported_media(accepted: tuple[str, ...]) -> HttpError:
     """The refusal of a body nobody can read here (RFC 9110, section 15.5.16)."""
     return HttpError(
         415,
-        "unsupported-media-type",
+        "unsupported_media_type",
         f"The body must be {' or '.join(accepted)}.",
         headers={"accept": ", ".join(accepted)},
     )
@@ -312,9 +314,9 @@ def parse_json(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
-        raise HttpError(400, "invalid-json", "The body is nested too deeply.") from None
+        raise HttpError(400, "invalid_json", "The body is nested too deeply.") from None
     except ValueError as error:
-        raise HttpError(400, "invalid-json", f"The body is not JSON: {_where(error)}.") from None
+        raise HttpError(400, "invalid_json", f"The body is not JSON: {_where(error)}.") from None
 
 
 def _where(error: ValueError) -> str:

@@ -277,7 +277,7 @@ class Response(OneParameter[Body]):
         """Finish with a problem document (RFC 9457).
 
         >>> res = Response()
-        >>> res.problem(404, code="no-such-order")
+        >>> res.problem(404, code="no_such_order")
         >>> res.body["title"], res.headers["content-type"]
         ('Not Found', 'application/problem+json')
         """
@@ -372,7 +372,7 @@ class Response(OneParameter[Body]):
             return 0, body.size
         verdict = precondition(request.method, request.headers, etag=body.etag, modified=body.modified)
         if verdict == 412:
-            raise HttpError(412, "precondition-failed", "The file is not the one the request is about.")
+            raise HttpError(412, "precondition_failed", "The file is not the one the request is about.")
         if verdict == 304:
             self._status = 304
             return 0, 0
@@ -381,7 +381,7 @@ class Response(OneParameter[Body]):
         except ValueError:
             unsatisfied = {"content-range": f"bytes */{body.size}"}
             raise HttpError(
-                416, "range-not-satisfiable", "The range lies outside the file.", headers=unsatisfied
+                416, "range_not_satisfiable", "The range lies outside the file.", headers=unsatisfied
             ) from None
         if chosen is None:
             return 0, body.size

@@ -232,9 +232,9 @@ class Server:
         await connection.run()
 
     def _turn_away(self, sock: socket.socket) -> None:
-        self.report(ConnectionEvent("overload", 503, "too-many-connections"))
+        self.report(ConnectionEvent("overload", 503, "too_many_connections"))
         answer = canned(
-            503, code="too-many-connections", detail="The server has no connection to spare.",
+            503, code="too_many_connections", detail="The server has no connection to spare.",
             shared=self.heads.shared, extra=b"retry-after: 1\r\n",
         )  # fmt: skip
         try:
@@ -266,7 +266,7 @@ class Server:
         if request.path == self.config.live_path or (not self.draining and (is_ready is None or is_ready())):
             response.text("ok\n")
         else:
-            response.problem(503, code="not-ready", detail="This server takes no work at the moment.")
+            response.problem(503, code="not_ready", detail="This server takes no work at the moment.")
 
 
 def open_tcp_listeners(

@@ -33,11 +33,11 @@ def static(
     async def serve_file(req: Request[Any, Any, Any], res: Response[Any]) -> None:
         if req.method not in ("GET", "HEAD"):
             raise HttpError(
-                405, "method-not-allowed", "Files can be read only.", headers={"allow": "GET, HEAD"}
+                405, "method_not_allowed", "Files can be read only.", headers={"allow": "GET, HEAD"}
             )
         if not req.path.startswith(start):
-            raise HttpError(404, "no-such-file", "There is no such file.")
-        path = req.path[len(start) :]
+            raise HttpError(404, "no_such_file", "There is no such file.")
+        path = req.path[len(start) :].replace("%25", "%")
         try:
             await res.file(path + index if not path or path.endswith("/") else path, root=base)
         except HttpError as error:

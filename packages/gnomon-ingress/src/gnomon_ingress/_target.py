@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from ._errors import HttpError
 
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_SLASH = re.compile(r"%2[fF]")
+_KEPT = re.compile(r"(%2[fF]|%25)")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]+)((?:[/?#].*)?)", re.DOTALL)
 _UNRENDERED = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -41,8 +41,9 @@ class BadTarget(ValueError):
 def split_target(raw: bytes, *, asterisk: bool = False) -> Target:
     """Take an origin-form, absolute-form or (with ``asterisk``) asterisk-form target apart.
 
-    The path is percent-decoded exactly once, as UTF-8. An encoded slash stays ``%2F``: it is data inside a segment, and
-    must not become a separator.
+    The path is percent-decoded exactly once, as UTF-8, but for two escapes. An encoded slash stays ``%2F``: it is data
+    inside a segment, and must not become a separator. An encoded percent sign stays ``%25``, so that the two can be told
+    apart; ``decode_segment`` decodes both.
 
     Raises:
         BadTarget: Another form, a fragment, 8-bit bytes, a broken escape, or an escape that is no UTF-8 text.
@@ -70,8 +71,17 @@ def split_target(raw: bytes, *, asterisk: bool = False) -> Target:
     return Target(path, query, authority)
 
 
+def decode_segment(text: str) -> str:
+    """Decode what ``Request.path`` leaves encoded, in a part of it that is data: a path parameter, a file name.
+
+    >>> decode_segment("a%2Fb"), decode_segment("100%25"), decode_segment("%252F")
+    ('a/b', '100%', '%2F')
+    """
+    return text.replace("%2F", "/").replace("%25", "%") if "%" in text else text
+
+
 def decode_path(path: str) -> str:
-    """Percent-decode a path once, leaving encoded slashes encoded.
+    """Percent-decode a path once, leaving encoded slashes and percent signs encoded.
 
     Raises:
         BadTarget: A broken escape, an escaped control character, or bytes that are no UTF-8.
@@ -79,10 +89,13 @@ def decode_path(path: str) -> str:
     if _PERCENT.search(path):
         raise BadTarget("the path has a broken percent escape")
     try:
-        pieces = [unquote_to_bytes(piece).decode("utf-8") for piece in _SLASH.split(path)]
+        pieces = [
+            unquote_to_bytes(piece).decode("utf-8") if number % 2 == 0 else piece.upper()
+            for number, piece in enumerate(_KEPT.split(path))
+        ]
     except UnicodeDecodeError:
         raise BadTarget("the path is not UTF-8 after percent-decoding") from None
-    decoded = "%2F".join(pieces)
+    decoded = "".join(pieces)
     if _UNRENDERED.search(decoded):
         raise BadTarget("the path has an escaped control character")
     return decoded
@@ -101,7 +114,7 @@ def parse_query(query_string: str) -> dict[str, str | list[str]]:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise HttpError(
-            400, "invalid-query", "The query string is not form-encoded UTF-8 of at most 1000 fields."
+            400, "invalid_query", "The query string is not form-encoded UTF-8 of at most 1000 fields."
         ) from None
     return collect(pairs)
 

@@ -205,7 +205,7 @@ def _unknown_keys(given: Any, taken: Any, pointer: str) -> list[FieldProblem]:
             if key not in taken:
                 found.append(
                     FieldProblem(
-                        "response", here, "unknown-key", "the type does not know this key", "no such key"
+                        "response", here, "unknown_key", "the type does not know this key", "no such key"
                     )
                 )
             else:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import trio
+
 from gnomon_context import GlobalContext, LocalContext, open_global_context
-from gnomon_ingress import HttpError, Request, Response, Server, open_tcp_listeners
+from gnomon_ingress import HttpError, Request, Response, Server, decode_segment, open_tcp_listeners
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
@@ -142,6 +143,11 @@ class App:
             endpoint = self._not_found
         except MethodNotAllowed as refused:
             endpoint = self._not_allowed(tuple(refused.allowed))
+        if "%" in req.path:
+            req.params = {
+                name: decode_segment(value) if isinstance(value, str) else value
+                for name, value in req.params.items()
+            }
         if endpoint.body_limit is not None:
             req.body_limit = endpoint.body_limit
         lctx = LocalContext(

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon_gtype import Closed, DumpError, GType, Pattern, Problem, UniqueItems, ValidationError
+from gnomon_gtype import (
+    Closed,
+    DumpError,
+    GType,
+    MaxLength,
+    MinLength,
+    Pattern,
+    Problem,
+    SchemaError,
+    UniqueItems,
+    UnsupportedAnnotation,
+    ValidationError,
+)
 from gnomon_gtype import schema as n
 
 
@@ -226,3 +238,43 @@ def test_any_bytes_and_any_text(data):
             GType(annotation).validate_json(data)
         except ValidationError as error:
             check(error.problems)
+
+
+HUGE = 10**5_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GType(Annotated[str, MaxLength(HUGE)]),
+        lambda: GType(Annotated[list[int], MinLength(HUGE)]),
+        lambda: GType(Annotated[set[int], MaxLength(2**62 + 1)]),
+        lambda: n.String(max_length=HUGE),
+        lambda: n.Bytes(min_length=-HUGE),
+        lambda: n.Map(max_length=HUGE),
+        lambda: n.Record(min_length=HUGE),
+        lambda: n.Array(rest=n.Integer(), contains=((n.Integer(), HUGE, None),)),
+        lambda: n.Array(rest=n.Integer(), contains=((n.Integer(), 0, HUGE),)),
+        lambda: n.Array(prefix=(n.Integer(),), required=HUGE),
+        lambda: n.DecimalNumber(max_digits=-HUGE),
+        lambda: n.Integer(multiple_of=-HUGE),
+        lambda: n.Float(multiple_of=-HUGE),
+    ],
+)
+def test_a_length_that_nothing_has_is_refused_when_the_type_is_made(make: Any):
+    with pytest.raises((SchemaError, UnsupportedAnnotation), match="at most 2|0 to 1|0 or more|above 0"):
+        make()
+
+
+def test_the_largest_length_can_be_used():
+    longest = 2**62
+    for node in (n.String, n.Bytes, n.Map, n.Set, n.Array):
+        assert GType.from_schema(node(max_length=longest)).problems(None)
+        assert GType.from_schema(node(min_length=longest)).problems(None)
+    assert GType.from_json_schema({"type": "string", "maxLength": HUGE}).is_valid("a")
+
+
+@pytest.mark.parametrize("node", [n.Integer, n.Float, n.Number])
+def test_a_step_of_many_digits_is_said_in_words(node: Any):
+    (problem,) = GType.from_schema(node(multiple_of=HUGE)).problems(4)
+    assert problem.message == "Expected a multiple of a very large number."

@@ -261,11 +261,63 @@ def test_near_misses_come_near(annotation: Any, wanted: Any):
         t.Map(t.String(), t.String(), 2, 1),
         t.Set(t.String(), 2, 1),
         t.FilePath("WindowsPath" if sys.platform != "win32" else "PosixPath"),
+        t.Array(rest=t.Integer(), min_length=1, max_length=0),
+        t.Array(prefix=(t.Integer(),), rest=t.Integer(), min_length=3, max_length=2),
+        t.Array(prefix=(t.Integer(), t.Integer()), max_length=1),
+        t.Array(rest=t.literal(1), unique=True, min_length=2),
+        t.Array(prefix=(t.literal(1), t.literal(1.0)), unique=True),
+        t.Array(rest=t.Integer(minimum=1, maximum=3), unique=True, min_length=4),
+        t.Array(rest=t.Integer(), contains=((t.String(), 1, None),)),
+        t.Array(rest=t.Array(rest=t.Integer(), min_length=2, max_length=1), min_length=1),
+        t.Set(t.Array(rest=t.Integer()), 1),
+        t.Set(t.Map(), 1, frozen=True),
+        t.Set(t.Sensitive(t.Set(t.Integer())), 1),
+        t.Set(t.Array(prefix=(t.Array(rest=t.Integer()),), container="tuple"), 1),
+        t.Set(t.Boolean(), 3),
+        t.Map(t.Array(rest=t.Integer()), t.Integer(), 1),
+        t.Map(t.Boolean(), t.Integer(), 3),
+        t.Map(t.Integer(), t.Nothing(), 1),
+        t.Record(fields(a=t.Integer()), min_length=2, max_length=1),
+        t.Record(extra="keep", keys=t.literal("a"), min_length=2),
+        t.Record(fields(a=t.Array(rest=t.Integer(), min_length=1, max_length=0))),
+        t.Intersection((t.Integer(), t.String())),
+        t.Not(t.Anything()),
+        t.String(patterns=("^a$", "^b$")),
+        t.Definitions(t.Ref("x"), (("x", t.Record(fields(next=t.Ref("x")))),)),
+        t.Definitions(t.Set(t.Ref("x"), 1), (("x", t.Array(rest=t.Ref("x"))),)),
     ],
     ids=repr,
 )
 def test_a_type_without_values_gives_nothing(tree: t.Schema):
     assert values(GType.from_schema(tree)).is_empty
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        t.Array(rest=t.Nothing(), max_length=3),
+        t.Array(prefix=(t.Integer(),), rest=t.Nothing(), max_length=2),
+        t.Array(rest=t.Array(rest=t.Integer(), min_length=1, max_length=0), container="tuple"),
+        t.Array(rest=t.Integer(minimum=1, maximum=9), unique=True, min_length=9),
+        t.Set(t.Array(rest=t.Integer()), 0, 3),
+        t.Set(t.union(t.Array(rest=t.Integer()), t.literal(1)), 1),
+        t.Set(t.Boolean(), 2, 9, frozen=True),
+        t.Map(t.Nothing(), t.Integer(), 0, 2),
+        t.Map(t.Integer(), t.Nothing(), 0, 2),
+        t.Map(t.union(t.Array(rest=t.Integer()), t.Boolean()), t.Integer(), 1, 2),
+        t.union(t.Array(rest=t.Integer(), min_length=1, max_length=0), t.Integer()),
+        t.Record(extra="keep", rest=t.Nothing(), max_length=3),
+        t.Record(extra="keep", keys=t.Nothing()),
+        t.Record(patterns=(("^x", t.Nothing()),), extra="keep"),
+    ],
+    ids=repr,
+)
+def test_parts_without_values_are_left_out(tree: t.Schema):
+    gtype = GType.from_schema(tree)
+
+    @given_values(values(gtype))
+    def check(value: Any) -> None:
+        assert gtype.problems(value) == ()
 
 
 def test_a_type_that_accepts_everything_has_no_near_misses():

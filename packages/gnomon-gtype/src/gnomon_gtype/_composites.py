@@ -16,7 +16,8 @@ from typing import Literal as OneOf
 from gnomon_gtype._errors import SchemaError
 from gnomon_gtype._merge import merge
 from gnomon_gtype._patterns import check_pattern
-from gnomon_gtype._scalars import Anything, Float, Integer, Literal, Nothing, Number, _check_length
+from gnomon_gtype._problems import shown
+from gnomon_gtype._scalars import Anything, Float, Integer, Literal, Nothing, Number, check_length
 from gnomon_gtype._schema import UNSET, Form, Schema, canonical, layout_of
 
 
@@ -57,7 +58,9 @@ class Array(Schema):
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
+        for _, fewest, most in self.contains:
+            check_length(fewest, most, names=("the fewest of contains", "the most of contains"))
         if self.container not in ("list", "tuple", "sequence", "namedtuple"):
             raise SchemaError(f"container is list, tuple, sequence or namedtuple, not {self.container!r}")
         if (self.container == "namedtuple") != (self.cls is not None) or (
@@ -67,7 +70,7 @@ class Array(Schema):
         required = self.required
         if required is not None and not 0 <= required <= len(self.prefix):
             raise SchemaError(
-                f"required is 0 to {len(self.prefix)}, the length of the prefix, not {required!r}"
+                f"required is 0 to {len(self.prefix)}, the length of the prefix, not {shown(required)}"
             )
         if self.suffix and (self.rest is None or (required is not None and required < len(self.prefix))):
             raise SchemaError("a suffix needs a rest and a complete prefix")
@@ -205,7 +208,7 @@ class Record(Schema):
     cls: type | None = None
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
         if self.extra not in ("drop", "forbid", "keep"):
             raise SchemaError(f"extra is 'drop', 'forbid' or 'keep', not {self.extra!r}")
         names = [item.name for item in self.fields]
@@ -276,7 +279,7 @@ class Map(Schema):
     max_length: int | None = None
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
 
     def children(self) -> Iterator[tuple[str, Schema]]:
         yield "{~}", self.keys
@@ -300,7 +303,7 @@ class Set(Schema):
     frozen: bool = False
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
 
     def children(self) -> Iterator[tuple[str, Schema]]:
         yield "[]", self.items

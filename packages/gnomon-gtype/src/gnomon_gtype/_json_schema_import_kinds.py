@@ -34,9 +34,6 @@ BARE: dict[str, Schema] = {
 }
 """Every value of each kind, as imported types hold them: objects keep every key."""
 
-LARGEST = 2**62
-"""What larger lengths are read as: nothing is that long, and the engine counts in 64 bits."""
-
 KEYWORDS: dict[str, frozenset[str]] = {
     "null": frozenset(),
     "boolean": frozenset(),
@@ -144,7 +141,7 @@ def size_of(place: Place, body: dict[str, Any], keyword: str) -> int | None:
         raise UnsupportedSchema(
             keyword, place.pointer, f"it is a whole number, 0 or more, not {shown(value)}"
         )
-    return min(int(value), LARGEST)
+    return min(int(value), s.LONGEST)  # nothing is longer, so the meaning is the same
 
 
 def _string(place: Place, body: dict[str, Any], _child: Child) -> Schema:

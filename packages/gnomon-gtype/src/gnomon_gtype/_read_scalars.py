@@ -88,7 +88,7 @@ def _bounded(reading: Reading, node: s.Bounded, value: Any, path: Path) -> Any:
 def _stepped(reading: Reading, node: Any, value: Any, path: Path) -> Any:
     step = node.multiple_of
     if step is not None and not checks.is_multiple(value, step):
-        wanted = "a whole number" if step == 1 else f"a multiple of {step}"
+        wanted = "a whole number" if step == 1 else f"a multiple of {_limit(step)}"
         return reading.refuse(
             node, path, "not_multiple", f"Expected {wanted}.", value, expected=wanted, limit=step
         )

@@ -12,14 +12,21 @@ from typing import Literal as OneOf
 from gnomon_gtype._errors import SchemaError
 from gnomon_gtype._formats import FORMATS
 from gnomon_gtype._patterns import check_pattern
+from gnomon_gtype._problems import shown
 from gnomon_gtype._schema import Form, Schema, canonical, qualified_name
 
+LONGEST = 2**62
+"""The largest length: nothing is that long, and the engine counts in 64 bits."""
 
-def _check_length(minimum: int, maximum: int | None) -> None:
-    if type(minimum) is not int or minimum < 0:
-        raise SchemaError(f"min_length is a number of items, 0 or more, not {minimum!r}")
-    if maximum is not None and (type(maximum) is not int or maximum < 0):
-        raise SchemaError(f"max_length is a number of items, 0 or more, or None, not {maximum!r}")
+
+def check_length(
+    minimum: int, maximum: int | None, *, names: tuple[str, str] = ("min_length", "max_length")
+) -> None:
+    """Refuse, when a type is made, lengths that the engine would refuse at its first use."""
+    for name, value, also in ((names[0], minimum, ""), (names[1], maximum, ", or None")):
+        if (value is not None or not also) and (type(value) is not int or not 0 <= value <= LONGEST):
+            reason = f"{name} is a number of items, 0 or more and at most 2**62{also}, not {shown(value)}"
+            raise SchemaError(reason)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -65,7 +72,7 @@ class Integer(Schema):
             if value is not None and type(value) is not int:
                 raise SchemaError(f"{name} of an integer is an int, not {value!r}")
         if self.multiple_of is not None and self.multiple_of <= 0:
-            raise SchemaError(f"multiple_of is above 0, not {self.multiple_of!r}")
+            raise SchemaError(f"multiple_of is above 0, not {shown(self.multiple_of)}")
         if self.multiple_of == 1:
             object.__setattr__(self, "multiple_of", None)
 
@@ -114,7 +121,7 @@ class _Numeric(Bounded):
         Bounded.__post_init__(self)
         step = self.multiple_of
         if step is not None and (type(step) not in (int, float) or not 0 < step < float("inf")):
-            raise SchemaError(f"multiple_of is a finite number above 0, not {step!r}")
+            raise SchemaError(f"multiple_of is a finite number above 0, not {shown(step)}")
         for name in ("minimum", "maximum", "multiple_of"):
             object.__setattr__(self, name, _exact(getattr(self, name)))
 
@@ -156,7 +163,7 @@ class DecimalNumber(Bounded):
         for name in ("max_digits", "decimal_places"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 0):
-                raise SchemaError(f"{name} is 0 or more, not {value!r}")
+                raise SchemaError(f"{name} is 0 or more, not {shown(value)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -170,7 +177,7 @@ class String(Schema):
     format: str | None = None
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
         if isinstance(self.patterns, str):
             raise SchemaError(f"patterns is a tuple of regular expressions, not the string {self.patterns!r}")
         for pattern in self.patterns:
@@ -189,7 +196,7 @@ class Bytes(Schema):
     max_length: int | None = None
 
     def __post_init__(self) -> None:
-        _check_length(self.min_length, self.max_length)
+        check_length(self.min_length, self.max_length)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -212,7 +212,7 @@ class Breaking:
     def map(self, node: c.Map) -> list[Strategy]:
         """One key or one value broken, or the wrong number of them."""
         valid = self.making.values(node)
-        keys, values = self.making.values(node.keys), self.making.values(node.values)
+        keys, values = self.making.hashable(node.keys), self.making.values(node.values)
         hashable = self.misses(node.keys).filter(can_hash)
         found = [self._put(valid, hashable, values), self._put(valid, keys, self.misses(node.values))]
         if node.min_length or node.max_length is not None:

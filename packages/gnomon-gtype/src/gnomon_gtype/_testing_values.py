@@ -1,4 +1,7 @@
-"""Hypothesis strategies for the values of each node of a schema tree. Imported by `gnomon_gtype.testing` alone."""
+"""Hypothesis strategies for the values of each node of a schema tree. Imported by `gnomon_gtype.testing` alone.
+
+Longer than most modules: one short method per class of node, in the order of the table in `gnomon_gtype.schema`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import re
 import string
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -20,10 +24,13 @@ from hypothesis import strategies as st
 from gnomon_gtype import _checks as checks
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
+from gnomon_gtype._containment._decide import contains
 from gnomon_gtype._formats import FORMATS
+from gnomon_gtype._gtype import GType
 from gnomon_gtype._interpret import REFUSED, Reading
 from gnomon_gtype._json_schema_patterns import engine_to_python
 from gnomon_gtype._problems import Problem
+from gnomon_gtype._recursion import definitions
 from gnomon_gtype._schema import Schema
 from gnomon_gtype._testing_numbers import exact, floats, integers, quotient, times
 
@@ -43,6 +50,9 @@ JSON_VALUES: Strategy = st.recursive(
     max_leaves=8,
 )
 _NONE = object()
+_STEPS = 20_000
+"""How long it is searched for a reason why a type accepts nothing."""
+_MAYBE_EMPTY = (c.Array, c.Record, c.Map, c.Set, c.Intersection, c.Not, c.Refined, s.String, s.DecimalNumber)
 _OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda m: datetime.timezone(datetime.timedelta(minutes=m)))
 _ZONES = st.one_of(st.just(datetime.UTC), _OFFSETS)
 
@@ -59,6 +69,7 @@ class Making:
         self.known = known
         self.opaque_values = opaque
         self.made: dict[str, Strategy] = {}
+        self.emptiness: dict[Schema, bool] = {}
 
     def problems(self, node: Schema, value: Any) -> tuple[Problem, ...]:
         """What is wrong with a Python value."""
@@ -74,7 +85,21 @@ class Making:
 
     def values(self, node: Schema) -> Strategy:
         """Values that the node accepts."""
+        if isinstance(node, _MAYBE_EMPTY) and self.empty(node):
+            return st.nothing()
         return _MAKERS[type(node)](self, node)
+
+    def empty(self, node: Schema) -> bool:
+        """Whether it is certain that the node accepts nothing, which Hypothesis would take for a mistake or search in vain."""
+        if node not in self.emptiness:
+            tree: GType[Any] = GType.from_schema(definitions(node, self.known))
+            nothing: GType[Any] = GType.from_schema(s.Nothing())
+            self.emptiness[node] = contains(nothing, tree, budget=_STEPS).answer == "yes"
+        return self.emptiness[node]
+
+    def only_empty(self, node: c.Array | c.Map | c.Set) -> bool:
+        """Whether a collection without items is all that the node accepts, which itself accepts something."""
+        return not node.min_length and self.empty(replace(node, min_length=1))
 
     def reference(self, node: c.Ref) -> Strategy:
         if node.name not in self.made:
@@ -209,8 +234,12 @@ class Making:
     def array(self, node: c.Array) -> Strategy:
         if node.rest is not None and not (node.prefix or node.suffix or node.contains):
             key = checks.json_key if node.unique else None
-            items = st.lists(
-                self.values(node.rest), min_size=node.min_length, max_size=node.max_length, unique_by=key
+            items = (
+                st.builds(list)
+                if self.only_empty(node)
+                else st.lists(
+                    self.values(node.rest), min_size=node.min_length, max_size=node.max_length, unique_by=key
+                )
             )
             return items if node.container in ("list", "sequence") else items.map(tuple)
         return self.checked(node, self._composed_array(node))
@@ -220,7 +249,7 @@ class Making:
             [self.values(item) for item in node.prefix],
             [self.values(item) for item in node.suffix],
         )
-        rest = None if node.rest is None else self.values(node.rest)
+        rest = None if node.rest is None or self.empty(node.rest) else self.values(node.rest)
         wanted = [
             (self.values(c.intersection(node.rest or s.Anything(), part)), fewest)
             for part, fewest, _ in node.contains
@@ -268,35 +297,45 @@ class Making:
         return merged if plain else self.checked(node, merged)
 
     def _matching(self, pattern: str, part: Schema) -> Strategy:
-        keys = self.values(s.String(patterns=(pattern,)))
+        text = s.String(patterns=(pattern,))
+        if self.empty(text) or self.empty(part):
+            return st.builds(dict)
+        keys = self.values(text)
         return st.dictionaries(keys, self.values(part), max_size=2)
 
     def _others(self, node: c.Record) -> Strategy:
         names = {item.name for item in node.fields}
-        keys = (
-            st.text(max_size=8) if node.keys is None else self.values(c.intersection(s.String(), node.keys))
-        )
+        text = s.String() if node.keys is None else c.intersection(s.String(), node.keys)
+        rest = node.rest or s.Anything()
+        if self.empty(text) or self.empty(rest):
+            return st.builds(dict)
+        keys = st.text(max_size=8) if node.keys is None else self.values(text)
         fewest = max(0, node.min_length - len(names))
         return st.dictionaries(
             keys.filter(lambda key: key not in names),
-            self.values(node.rest or s.Anything()),
+            self.values(rest),
             min_size=fewest,
             max_size=fewest + 2,
         )
 
     def map(self, node: c.Map) -> Strategy:
         low, high = node.min_length, node.max_length
-        if high is not None and low > high:
-            return st.nothing()
-        pairs = st.dictionaries(self.values(node.keys), self.values(node.values), min_size=low, max_size=high)
+        if self.only_empty(node):
+            return st.builds(dict)
+        pairs = st.dictionaries(
+            self.hashable(node.keys), self.values(node.values), min_size=low, max_size=high
+        )
         return self.checked(node, pairs)
+
+    def hashable(self, node: Schema) -> Strategy:
+        """The values of a node that may be in a set, or be keys."""
+        return self.values(_hashable_part(node)).filter(can_hash)
 
     def set(self, node: c.Set) -> Strategy:
         low, high = node.min_length, node.max_length
-        if high is not None and low > high:
-            return st.nothing()
-        some = self.values(_hashable_part(node.items)).filter(can_hash)
-        items = st.lists(some, min_size=low, max_size=high, unique=True)
+        if self.only_empty(node):
+            return st.builds(frozenset if node.frozen else set)
+        items = st.lists(self.hashable(node.items), min_size=low, max_size=high, unique=True)
         return self.checked(node, items.map(frozenset if node.frozen else set))
 
     def union(self, node: c.Union) -> Strategy:

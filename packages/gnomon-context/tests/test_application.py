@@ -368,6 +368,17 @@ PROCESS = {"proc/self/statm": "1000 10 5 1 0 1 0", "proc/meminfo": "MemFree: 1 k
             },
             (5, 10, "cgroup"),
         ),
+        (
+            # The own group has no limit, the one above has: it is the one that binds.
+            {
+                "proc/self/cgroup": "0::/slice/app\n",
+                "sys/fs/cgroup/slice/app/memory.current": "700",
+                "sys/fs/cgroup/slice/app/memory.max": "max",
+                "sys/fs/cgroup/slice/memory.current": "800",
+                "sys/fs/cgroup/slice/memory.max": "1000",
+            },
+            (800, 1000, "cgroup"),
+        ),
         ({"sys/fs/cgroup/memory.current": "5", "sys/fs/cgroup/memory.max": "max\n", **PROCESS}, None),
         (
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import itertools
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +14,17 @@ from typing import Any
 import pytest
 import trio
 from hypothesis import given
+from trio.testing import trio_test
 
-from gnomon_context import Alert, Config, ConfigError, ConfigSources, ContextClosed, open_global_context
+from gnomon_context import (
+    Alert,
+    Config,
+    ConfigError,
+    ConfigSources,
+    ContextClosed,
+    GlobalContext,
+    open_global_context,
+)
 from gnomon_context.testing import global_context
 from gnomon_context.testing.strategies import configs
 
@@ -284,3 +294,20 @@ def test_a_reload_is_a_new_value(tmp_path: Path) -> None:
                 await gctx.reload_config()
 
     trio.run(main)
+
+
+@trio_test
+async def test_reloads_at_once_end_with_the_newest_value() -> None:
+    reads = itertools.count()
+
+    class Counting:
+        def validate(self, value: Any) -> Any:
+            return {"read": next(reads)}
+
+    seen: list[tuple[int, int]] = []
+    gctx: GlobalContext[Any] = GlobalContext(config=ConfigSources(validator=Counting(), environ={}))
+    gctx.on_config_reload(lambda new, old: seen.append((old.read, new.read)))
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(gctx.reload_config)
+    assert seen == [(0, 1), (1, 2), (2, 3)] and gctx.config.read == 3

@@ -493,3 +493,42 @@ async def test_an_interrupt_in_a_task_is_not_lost_behind_the_failure_it_causes(
                 finally:
                     raise OSError("in the way out")
     assert {type(each) for each in caught.value.exceptions} == {KeyboardInterrupt, OSError}
+
+
+@trio_test
+async def test_callbacks_may_register_more_but_not_without_end(autojump_clock: MockClock) -> None:
+    alerts: list[Alert] = []
+    ran: list[str] = []
+    async with open_global_context() as gctx:
+        gctx.on_alert(alerts.append)
+        with pytest.raises(ValueError, match="own"):
+            async with open_local_context(gctx) as lctx:
+
+                def fails(error: BaseException | None) -> None:
+                    ran.append("first")
+                    lctx.on_error(lambda error: ran.append(f"added for {error}"))
+
+                def again() -> None:
+                    lctx.on_cleanup(again, name="again")
+
+                lctx.on_error(fails)
+                lctx.on_error(lambda error: ran.append("second"))
+                lctx.on_cleanup(again)
+                raise ValueError("own")
+    assert ran == ["first", "second", "added for own"]
+    assert [(alert.kind, alert.detail["names"]) for alert in alerts] == [("cleanups_skipped", ["again"])]
+
+
+@pytest.mark.parametrize("point", ["after", "catch", "on_error", "on_timeout"])
+@trio_test
+async def test_what_would_never_run_is_refused_during_the_cleanup(point: str) -> None:
+    refused: list[IllegalPhase] = []
+
+    def late() -> None:
+        with pytest.raises(IllegalPhase, match="would never run") as caught:
+            getattr(lctx, point)(print)
+        refused.append(caught.value)
+
+    async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+        lctx.on_cleanup(late)
+    assert len(refused) == 1

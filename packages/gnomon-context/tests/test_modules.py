@@ -601,3 +601,17 @@ def test_start_up_cancelled_at_every_checkpoint() -> None:
                 assert stops.index(above) < stops.index(below)
 
     assert cancel_at_every_checkpoint(scenario).checkpoints > 10
+
+
+@trio_test
+async def test_a_view_starts_nothing_that_it_does_not_grant_or_that_it_replaces() -> None:
+    started: list[str] = []
+    lazy = Module(factory=lambda: started.append("a"), lazy=True)
+    async with open_global_context(modules={"a": lazy, "b": 1}) as gctx:
+        view = gctx.view(only=["b"])
+        for start in (view.start_module, view.restart_module):
+            with pytest.raises(CapabilityDenied):
+                await start("a")
+        view = gctx.view(modules={"a": 5})
+        assert await view.start_module("a") == await view.restart_module("a") == 5
+    assert started == []

@@ -580,3 +580,25 @@ def test_tasks_cancelled_at_every_checkpoint() -> None:
             assert log.count("detached ends") == 1
 
     assert cancel_at_every_checkpoint(scenario).checkpoints > 5
+
+
+@trio_test
+async def test_a_request_without_a_scope_does_not_wait_for_a_shield_beyond_its_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    async def stubborn() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(100)
+
+    alerts: list[Alert] = []
+    async with open_global_context() as gctx:
+        gctx.on_alert(alerts.append)
+        lctx = LocalContext(gctx, timeout=1)
+        begin(lctx)
+        lctx.start_soon(stubborn)
+        started = trio.current_time()
+        with pytest.raises(DeadlineExceeded):
+            await join_tasks(lctx, limit=2)
+        assert trio.current_time() - started == 3
+        end(lctx)
+    assert [alert.kind for alert in alerts] == ["task_outlived"]

@@ -82,6 +82,7 @@ class Application:
         self.opened = False
         self.config = Config()
         self.config_sources: ConfigSources | None = None
+        self.reloading = trio.Lock()
         self.config_watchers: list[Callable[[Config, Config], object]] = []
         self.state = SharedState()
         self.topics = Topics("the application")

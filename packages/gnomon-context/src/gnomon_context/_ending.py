@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import trio
 
 from ._errors import ContextError, DeadlineExceeded
-from ._extras import Extras, Step
+from ._extras import Extras, Step, abandon
 
 if TYPE_CHECKING:
     from ._local import LocalContext
 
 EXIT_LIMIT = 5.0
+# How many further callbacks those of the ending may register: one that registers itself would never end.
+MAX_ADDED = 1000
 
 StepKind: TypeAlias = Literal["on_error", "on_timeout", "compensation", "cleanup"]
 
@@ -79,9 +81,13 @@ async def _wait_within_deadline(lctx: LocalContext, extras: Extras, limit: float
     if lctx._watched < 2 and lctx._deadline != math.inf:
         lctx._arm()
     try:
-        # A failing task sets `idle` through the others, which it cancels. Tasks carry the deadline of the
-        # request on their own scopes, so this wait ends soon after it even where the request has no scope.
-        await extras.idle.wait()
+        # A failing task sets `idle` through the others, which it cancels. The scope of the request, where it
+        # has one, carries the deadline.
+        if lctx.scope is None:
+            with trio.move_on_at(lctx._deadline):
+                await extras.idle.wait()
+        else:
+            await extras.idle.wait()
     except trio.Cancelled:
         await _cancel_and_wait(lctx, extras, limit)
         raise
@@ -122,12 +128,11 @@ async def run_failure_callbacks(
         return
     timed_out = lctx.deadline_passed or (lctx._outcome is not None and lctx._outcome.kind == "timeout")
     kind: StepKind = "on_timeout" if timed_out else "on_error"
-    steps = extras.on_timeout if timed_out else extras.on_error
-    extras.on_timeout, extras.on_error = [], []
-    steps.reverse()
-    for step in steps:
-        step.args = (error,)
-    await _run_all(lctx, kind, steps, observe, limit)
+    steps, others = extras.on_error, extras.on_timeout
+    if timed_out:
+        steps, others = others, steps
+    others.clear()
+    await _run_all(lctx, kind, steps, observe, limit, failure=(error,))
 
 
 async def run_compensations(
@@ -179,13 +184,25 @@ def commit(lctx: LocalContext) -> None:
 
 
 async def _run_all(
-    lctx: LocalContext, kind: StepKind, steps: list[Step], observe: Observe | None, limit: float
+    lctx: LocalContext,
+    kind: StepKind,
+    steps: list[Step],
+    observe: Observe | None,
+    limit: float,
+    *,
+    failure: tuple[BaseException | None] | None = None,
 ) -> None:
-    """Run `steps` from the end, those included that a step adds; what is no Exception is raised at the end."""
+    """Run `steps`, those included that a step adds; what is no Exception is raised at the end.
+
+    With a `failure` they are called with it, the first first; else with their own arguments, the last first.
+    """
     end = trio.current_time() + limit
     fatal: BaseException | None = None
-    while steps:
-        step = steps.pop()
+    left = len(steps) + MAX_ADDED
+    while steps and left:
+        left -= 1
+        step = steps.pop() if failure is None else steps.pop(0)
+        step.args = step.args if failure is None else failure
         now = trio.current_time()
         # Half of what is left, so that a step that hangs leaves time for each that follows.
         share = max(0.0, end - now) / (2 if steps else 1)
@@ -193,6 +210,11 @@ async def _run_all(
         error = await _run_step(lctx, kind, step, now + allowed, observe)
         if error is not None and not isinstance(error, Exception) and fatal is None:
             fatal = error
+    if steps:
+        lctx.gctx.alert(
+            f"{kind}s_skipped", None, request_id=lctx.request_id, names=[each.name for each in steps]
+        )
+        abandon(steps)
     if fatal is not None:
         raise fatal
 

@@ -62,6 +62,14 @@ class Step:
     held: HeldManager | None = None
 
 
+def abandon(steps: list[Step]) -> None:
+    """Give up `steps` without running them; context managers among them are cancelled, not left open."""
+    for step in steps:
+        if step.held is not None:
+            step.held.abandon()
+    steps.clear()
+
+
 @final
 class Extras:
     """Hooks, tasks, callbacks, compensations, cleanups and topics of one request."""

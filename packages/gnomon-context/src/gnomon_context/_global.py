@@ -141,8 +141,12 @@ class GlobalContext(Generic[Modules]):
         Raises:
             ModuleNotFound: there is none under that key.
             ModuleStartFailed: it raised, took too long, or is not what its key promises.
+            CapabilityDenied: this is a view that does not grant it.
         """
-        await self._registry.start(self._registry.require(key), self._application)
+        # Asked of the view, so that it starts nothing that it does not grant, or that it replaces.
+        entry = self.modules._entry(key)  # type: ignore[attr-defined]
+        if entry is not None:
+            await self._registry.start(entry, self._application)
         value: T = self.modules[key]  # type: ignore[index]
         return value
 
@@ -152,7 +156,9 @@ class GlobalContext(Generic[Modules]):
         Modules that depend on it keep running, with the old value if they hold it; what asks `gctx.modules`
         gets the new one. Errors as for `start_module`.
         """
-        await self._registry.restart(self._registry.require(key), self._application)
+        entry = self.modules._entry(key)  # type: ignore[attr-defined]
+        if entry is not None:
+            await self._registry.restart(entry, self._application)
         value: T = self.modules[key]  # type: ignore[index]
         return value
 
@@ -173,8 +179,10 @@ class GlobalContext(Generic[Modules]):
         sources = self._application.config_sources
         if sources is None:
             raise ContextClosed("the configuration was given as values: give ConfigSources to reload from")
-        old = self._application.config
-        new = self._application.config = await trio.to_thread.run_sync(sources.load)
+        # One at a time: a slow reading of older sources must not overwrite that of newer ones.
+        async with self._application.reloading:
+            new = await trio.to_thread.run_sync(sources.load)
+            old, self._application.config = self._application.config, new
         for callback in tuple(self._application.config_watchers):
             try:
                 callback(new, old)

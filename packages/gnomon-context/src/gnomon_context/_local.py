@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, fi
 import trio
 
 from ._errors import ContextClosed, ContextError, IllegalPhase
-from ._extras import Extras, HookPoint, LocalHook, Step, name_of
+from ._extras import Extras, HookPoint, LocalHook, Step, abandon, name_of
 from ._held import HeldManager
 from ._keys import ContextKey
 from ._meta import RequestMeta, parse_traceparent
@@ -329,7 +329,9 @@ class LocalContext:
         isolated: bool = False,
     ) -> F:
         """Run `fn` when the answer of this request is made; arguments as for `before`."""
-        self._more().after.append(_local_hook(fn, name, timeout, retries, backoff, retry_on, isolated))
+        self._open_for_hooks("an after hook").after.append(
+            _local_hook(fn, name, timeout, retries, backoff, retry_on, isolated)
+        )
         return fn
 
     def catch(
@@ -344,8 +346,18 @@ class LocalContext:
         isolated: bool = False,
     ) -> F:
         """Run `fn` (which may also take `error`) if this request fails; arguments as for `before`."""
-        self._more().catch.append(_local_hook(fn, name, timeout, retries, backoff, retry_on, isolated))
+        self._open_for_hooks("a catch hook").catch.append(
+            _local_hook(fn, name, timeout, retries, backoff, retry_on, isolated)
+        )
         return fn
+
+    def _open_for_hooks(self, what: str) -> Extras:
+        extras = self._more()
+        if extras.cleaning:
+            raise IllegalPhase(
+                f"{what} registered while the request is cleaned up would never run: register it earlier"
+            )
+        return extras
 
     def on_cleanup(self, fn: F, *args: Any, name: str | None = None, timeout: float | None = None) -> F:
         """Call `fn(*args)` once when the request ends, however it ends; last registered, first called.
@@ -362,12 +374,12 @@ class LocalContext:
 
     def on_error(self, fn: F, *, name: str | None = None, timeout: float | None = None) -> F:
         """Call `fn(error)` if the request fails otherwise than by its deadline."""
-        self._more().on_error.append(_step(fn, (), name, timeout))
+        self._open_for_hooks("an on_error callback").on_error.append(_step(fn, (), name, timeout))
         return fn
 
     def on_timeout(self, fn: F, *, name: str | None = None, timeout: float | None = None) -> F:
         """Call `fn(error)` if the deadline of the request passes."""
-        self._more().on_timeout.append(_step(fn, (), name, timeout))
+        self._open_for_hooks("an on_timeout callback").on_timeout.append(_step(fn, (), name, timeout))
         return fn
 
     def compensate(self, fn: F, *args: Any, name: str | None = None, timeout: float | None = None) -> F:
@@ -689,11 +701,9 @@ class LocalContext:
         if extras.topics is not None:
             extras.topics.close()
         if extras.cleanups:
-            for step in extras.cleanups:
-                if step.held is not None:
-                    step.held.abandon()
             names = [step.name for step in extras.cleanups]
             self.gctx.alert("cleanups_skipped", None, request_id=self.request_id, names=names)
+            abandon(extras.cleanups)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._method} {self._path} {self._phase}>"

@@ -94,17 +94,21 @@ class ModuleAccess:
             return key
         return key.name if isinstance(key, ModuleKey) else self._registry.require(key).name
 
-    def _look_up(self, key: object) -> Any:
+    def _entry(self, key: object) -> Entry | None:
+        """The registered module under `key`, if it is granted here; None if another value stands in for it."""
         name = self._name_of(key)
         if name in self._replaced:
-            value = self._replaced[name]
-        else:
-            entry = self._registry.require(key)
-            if self._granted is not None and name not in self._granted:
-                raise CapabilityDenied(
-                    f"the module {name!r} is not granted here; granted are: {', '.join(sorted(self._granted)) or 'none'}"
-                )
-            value = self._registry.value_of(entry)
+            return None
+        entry = self._registry.require(key)
+        if self._granted is not None and name not in self._granted:
+            raise CapabilityDenied(
+                f"the module {name!r} is not granted here; granted are: {', '.join(sorted(self._granted)) or 'none'}"
+            )
+        return entry
+
+    def _look_up(self, key: object) -> Any:
+        name, entry = self._name_of(key), self._entry(key)
+        value = self._replaced[name] if entry is None else self._registry.value_of(entry)
         if isinstance(key, ModuleKey):
             check_promise(name, value, key.promises)
         self._show(key, value)

@@ -30,7 +30,8 @@ ReadMemory: TypeAlias = Callable[[], MemoryFigures | None]
 def read_memory(root: Path = Path("/")) -> MemoryFigures | None:
     """Read the figures of this process's control group (v2, then v1), else its resident size.
 
-    Pages that the kernel can drop at once (inactive files) do not count as used in a group.
+    Of groups within groups, the one nearest to its limit counts. Pages that the kernel can drop at once
+    (inactive files) do not count as used in a group.
 
     Args:
         root: where `/proc` and `/sys` are found.
@@ -71,13 +72,16 @@ def _reclaimable(folder: Path, key: str) -> int:
 
 
 def _group(base: Path, own: str, usage: str, limit: str, stat: str) -> MemoryFigures | None:
-    # In a container the own group is usually mounted as the root.
-    for folder in (base / own, base):
+    # The limit of any group above binds too; in a container the own group is usually mounted as the root.
+    parts = [part for part in own.split("/") if part not in ("", "..")]
+    found = []
+    for depth in range(len(parts), -1, -1):
+        folder = base.joinpath(*parts[:depth])
         used, most = _number(folder / usage), _number(folder / limit)
         # No limit is the word "max" in v2, and a number beyond any machine in v1.
         if used is not None and most is not None and 0 < most < 1 << 60:
-            return MemoryFigures(max(0, used - _reclaimable(folder, stat)), most, "cgroup")
-    return None
+            found.append(MemoryFigures(max(0, used - _reclaimable(folder, stat)), most, "cgroup"))
+    return max(found, key=lambda figures: figures.pressure, default=None)
 
 
 def _group_v2(root: Path) -> MemoryFigures | None:

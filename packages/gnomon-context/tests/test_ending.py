@@ -532,3 +532,13 @@ async def test_what_would_never_run_is_refused_during_the_cleanup(point: str) ->
     async with open_global_context() as gctx, open_local_context(gctx) as lctx:
         lctx.on_cleanup(late)
     assert len(refused) == 1
+
+
+@trio_test
+async def test_the_execution_of_an_ended_request_is_read_and_not_replaced() -> None:
+    async with open_global_context() as gctx:
+        async with open_local_context(gctx) as lctx:
+            assert lctx.execution is None
+        with pytest.raises(ContextClosed, match="execution"):
+            lctx.execution = None
+        assert lctx.execution is None

@@ -795,3 +795,5 @@ for _name in [
 ]:
     setattr(ClosedContext, _name, _refuse(_name))
 ClosedContext.random = property(_refuse("random"))  # type: ignore[method-assign, assignment]
+_execution: Any = LocalContext.__dict__["execution"]
+ClosedContext.execution = property(_execution.__get__, _refuse("execution"))  # type: ignore[misc, assignment]

@@ -89,6 +89,7 @@ TABLE = [
     (Point, "python", Point(1), Point(1)),
     (Point, "python", Point(1, 2), Point(1, 2.0)),
     (Point, "python", Point3(1, 2.0, 3), Point(1, 2.0)),
+    (Point3, "json", '{"x": 1, "z": 3}', Point3(1, 0.0, 3)),
     (Point, "python", Point("a"), no("wrong_type")),  # type: ignore[arg-type]
     (Point, "python", {"x": 1}, no("wrong_type")),
     (Point, "python", None, no("wrong_type")),

@@ -119,7 +119,7 @@ def compare(wider: Document, narrower: Document) -> str:
     return answer
 
 
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
 
 
 @relaxed

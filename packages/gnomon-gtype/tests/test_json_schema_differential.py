@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
-from hypothesis import given, note
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from gnomon_gtype import GType, UnsupportedSchema
@@ -147,6 +147,7 @@ def accepts(schema: Any, value: Any) -> bool:
     return interpret(schema, value, channel="json")[0] is not REFUSED
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(documents(), st.lists(VALUES, min_size=1, max_size=8))
 def test_imported_types_decide_as_the_standard_says(document: Any, values: list[Any]):
     try:
@@ -179,6 +180,7 @@ def accepts_json(gtype: GType[Any], text: str) -> bool:
     return True
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(documents())
 def test_import_emission_and_import_again_is_one_type(document: Any):
     try:

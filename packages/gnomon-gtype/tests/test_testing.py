@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import doctest
 import enum
 import ipaddress
 import pathlib
@@ -15,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from pydantic_core import core_schema
 
-from gnomon_gtype import Email, GType, Slug, Url, testing
+from gnomon_gtype import Email, GType, Slug, Url
 from gnomon_gtype import schema as t
 from gnomon_gtype._testing_values import can_hash
 from gnomon_gtype.testing import near_misses, values
@@ -127,6 +126,7 @@ TREES = [
     t.Float(finite=False),
     t.DecimalNumber(max_digits=4, decimal_places=2, minimum=decimal.Decimal("1.5"), exclusive_minimum=True),
     t.DecimalNumber(multiple_of=decimal.Decimal("0.25"), maximum=decimal.Decimal(3)),
+    t.DecimalNumber(minimum=decimal.Decimal("1.5"), maximum=decimal.Decimal("1.6")),
     t.String(min_length=3, max_length=5),
     t.String(patterns=("^[a-c]+$", "a")),
     t.String(patterns=(r"^(?i)a{1,3}$|\p{Greek}|^.{0,20}$",)),
@@ -236,7 +236,8 @@ def test_near_misses_come_near(annotation: Any, wanted: Any):
     found = find(
         near_misses(GType(annotation)),
         is_it,
-        settings=settings(max_examples=20_000, database=None, deadline=None),
+        # the first that is found will do: making it small takes most of the time
+        settings=settings(max_examples=20_000, database=None, deadline=None, phases=[Phase.generate]),
     )
     assert not GType(annotation).is_valid(found)
 
@@ -341,6 +342,5 @@ def test_opaque_parts():
     )
 
 
-def test_the_examples_in_the_documentation_run():
-    assert doctest.testmod(testing).failed == 0
+def test_the_public_names_say_where_they_are():
     assert values.__module__ == near_misses.__module__ == "gnomon_gtype.testing"

@@ -115,14 +115,8 @@ def tree_of(
         UnsupportedAnnotation: it cannot be served; says where in it and what to write instead.
     """
     reader = Annotations(namespace or {}, nearby or {})
-    start = (
-        name
-        if name is not None
-        else getattr(annotation, "__name__", "")
-        if isinstance(annotation, type)
-        else ""
-    )
-    return reader.whole(annotation, start or "")
+    own = getattr(annotation, "__name__", "") if isinstance(annotation, type) else ""
+    return reader.whole(annotation, own if name is None else name)
 
 
 class Annotations:

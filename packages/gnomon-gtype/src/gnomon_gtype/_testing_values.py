@@ -275,11 +275,13 @@ class Making:
         return build()
 
     def record(self, node: c.Record) -> Strategy:
-        fields = [item for item in node.fields if item.init and not isinstance(item.schema, s.Nothing)]
+        fields = [item for item in node.fields if item.init]
         required = {item.name: self.values(item.schema) for item in fields if item.required}
-        optional = {item.name: self.values(item.schema) for item in fields if not item.required}
-        if any(item.required and isinstance(item.schema, s.Nothing) for item in node.fields):
-            return st.nothing()
+        optional = {
+            item.name: self.values(item.schema)
+            for item in fields
+            if not (item.required or isinstance(item.schema, s.Nothing))
+        }
         named: Strategy = st.fixed_dictionaries(required, optional=optional)
         if node.cls is not None:
             cls = node.cls

@@ -271,7 +271,7 @@ async def _(bench):
     assert outcome.kind == "shutdown"
     assert bench.ran == [*IN, *CATCH, "compensation", *AFTER, "cleanup"]
     assert bench.res.sent[0] == 503
-    assert bench.res.headers == {"connection": "close"}
+    assert bench.res.headers == {}
 
 
 async def items(bench, *, error=None, delay=0.0):

@@ -114,3 +114,14 @@ def test_routes_are_listed_by_precedence():
                 router.add(method, pattern, pattern)
         assert [(route.pattern, route.method) for route in router.routes()] == expected
     assert router.routes()[4] == Route("GET", "/a/{id:int}", "/a/{id:int}", (Parameter("id", "int"),))
+
+
+def test_a_conflict_shows_what_endpoints_say_of_themselves():
+    class Spoken:
+        def __str__(self):
+            return "the spoken one"
+
+    router = Router[object]()
+    router.add("GET", "/a", Spoken())
+    with pytest.raises(RouteConflict, match="a object.*the spoken one"):
+        router.add("GET", "/a", object())

@@ -96,3 +96,12 @@ def test_any_text_is_a_pattern_or_is_refused_with_a_position(pattern, text, posi
             Router().add("GET", candidate, None)
         except RouterError as error:
             assert 0 <= error.position <= len(candidate)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("float", "1e999"), ("float", "1" * 65), ("int", "9" * 19), ("uuid", "no")]
+)
+def test_the_reference_refuses_what_is_out_of_range(kind, text):
+    from gnomon_router.testing import _value
+
+    assert _value(kind, text) is None

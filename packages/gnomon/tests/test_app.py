@@ -255,7 +255,7 @@ def test_two_handlers_of_one_route_are_refused():
     @get("/items/{count:int}/{other}")
     async def twin(req, res, lctx, gctx): ...
 
-    with pytest.raises(RouteConflict):
+    with pytest.raises(RouteConflict, match=r"twin \(.*test_app.py:\d+\).*read_item \(.*test_app.py:\d+\)"):
         App(read_item, twin)
 
 

@@ -46,6 +46,10 @@ def test_a_target_is_found(shop, target):
         ("shop.app:other", "shop.app:other is no App"),
         ("shop.app:missing", "shop.app:missing is no App"),
         ("json", "'json' declares no handler"),
+        ("./shop.py", "'./shop.py' is no dotted name of a module, nor module:attribute; write shop"),
+        ("", "'' is no dotted name"),
+        (":app", "':app' is no dotted name"),
+        ("shop.web:read", "shop.web:read is no App"),
     ],
 )
 def test_a_target_that_is_none_is_refused_in_a_line(shop, target, message):

@@ -26,9 +26,6 @@ async def first(req, res, lctx, gctx): ...
 @after
 def stamp(res): ...
 
-@after(level="route")
-def only_where_listed(res): ...
-
 def plain(): ...
 """
 
@@ -60,6 +57,18 @@ def test_a_package_gives_its_modules_by_name(write_package):
 def test_what_is_imported_counts_where_it_is_written_and_once(write_package):
     name = write_package("shop", a="from shop.web import first", web=HANDLERS)
     assert ids(collect([name, f"{name}.web"])) == ["shop.web.second", "shop.web.first"]
+
+
+def test_a_route_hook_in_no_route_is_refused():
+    @before(level="route")
+    def must_be_admin(req): ...
+
+    @get("/admin", before=[must_be_admin])
+    async def admin(req, res, lctx, gctx): ...
+
+    assert [function for function, _ in collect([admin, must_be_admin]).handlers] == [admin]
+    with pytest.raises(SourceUnusable, match=r"no route names it: write before=\[must_be_admin\]"):
+        collect([read_a, must_be_admin])
 
 
 def test_sources_keep_the_order_given():

@@ -86,7 +86,9 @@ class HeldManager:
                     # deadline.
                     self._hold.shield = held
                     await self._stop.wait()
-                    if self._error is not None:
+                    if (
+                        self._error is not None
+                    ):  # pragma: no branch - CPython 3.11 reports no way out of both blocks
                         raise self._error
         except BaseException as error:
             if not held:

@@ -157,11 +157,12 @@ class Output:
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
         """Write a response while it is produced; without a clean end if producing it fails."""
-        iterator = aiter(chunks)
-        commit = before_last_byte or _nothing
+        iterator: AsyncIterator[bytes] | None = None
         try:
-            await self._write_stream(response, iterator, commit)
+            iterator = aiter(chunks)
+            await self._write_stream(response, iterator, before_last_byte or _nothing)
         except BaseException:
+            # Even if nothing was written yet: the next answer must never be taken for this one.
             self._broken = True
             raise
         finally:

@@ -324,7 +324,8 @@ def _where(error: ValueError) -> str:
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 at byte {error.start}"
-    return str(error)
+    # What else the parser refuses are integers beyond the interpreter's limit of digits, and our own findings.
+    return "an integer has too many digits" if "digits" in str(error) else str(error)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -300,7 +300,18 @@ class Response(OneParameter[Body]):
             chunks: Any async iterable of bytes; it is closed once it is sent or has failed.
             media_type: The content type.
             length: The bytes there will be, if that is known; with more or fewer the answer is cut.
+
+        Raises:
+            TypeError: ``chunks`` is no async iterable.
+            ValueError: The length is negative.
         """
+        if not hasattr(chunks, "__aiter__"):
+            raise TypeError(
+                f"res.stream takes an async iterable, not {type(chunks).__name__}: "
+                "call an async generator function, or finish with res.bytes"
+            )
+        if length is not None and length < 0:
+            raise ValueError(f"the length of a body is not negative: {length!r}")
         self._finish(chunks, encode_bytes, media_type)
         self._stream = True
         self._length = length

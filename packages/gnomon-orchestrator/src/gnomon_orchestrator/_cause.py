@@ -98,9 +98,8 @@ class Default:
 LAST_RESORT = Default(500, "internal_error")
 _OF_KIND = {
     "timeout": Default(504, "deadline_exceeded", "The request took longer than it may."),
-    "shutdown": Default(
-        503, "shutting_down", "The server is shutting down.", headers={"connection": "close"}
-    ),
+    # That the connection closes is said by the server, which owns it.
+    "shutdown": Default(503, "shutting_down", "The server is shutting down."),
     "cancelled": Default(500, "request_cancelled", "The request was cancelled."),
 }
 

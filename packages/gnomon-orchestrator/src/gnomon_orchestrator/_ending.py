@@ -221,6 +221,8 @@ class Ending:
             if cause.kind == "disconnect":
                 await self._compensate()
             elif cut:
+                if cause.kind == "error":
+                    _log.error("%s failed while its answer was sent", self.plan.name, exc_info=cause.error)
                 await self._callbacks(cause.error)
                 await self._catch(cause.error, observing=True)
                 await self._compensate()
@@ -250,7 +252,12 @@ class Ending:
                 if default is LAST_RESORT:
                     # The client is told nothing about it, so somebody else has to be.
                     _log.error("%s failed, and no catch hook answered", self.plan.name, exc_info=error)
-                self._problem(default)
+                try:
+                    self._problem(default)
+                except Exception:
+                    # An answer that cannot be made must not keep what was done from being undone.
+                    _log.exception("the answer to a failure of %s could not be made", self.plan.name)
+                    self._last_resort()
             await self._compensate()
             try:
                 await self._after_hooks(failed=True)

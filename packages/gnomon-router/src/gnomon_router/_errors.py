@@ -114,4 +114,6 @@ def _endpoint(endpoint: object) -> str:
     name = getattr(endpoint, "__qualname__", None)
     if isinstance(name, str):
         return f"{getattr(endpoint, '__module__', '?')}.{name}"
+    if type(endpoint).__str__ is not object.__str__:
+        return str(endpoint)  # it has something to say of itself
     return f"a {type(endpoint).__qualname__}"

@@ -44,6 +44,11 @@ class _Endpoint:
     timeout: float
     body_limit: int | None
     version: str
+    where: str
+
+    def __str__(self) -> str:
+        # What a conflict of routes shows.
+        return self.where
 
 
 class App:
@@ -105,7 +110,9 @@ class App:
             name=declaration.id,
             version=declaration.version or "",
         )
-        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "")
+        code = handler.__code__
+        where = f"{declaration.id} ({code.co_filename}:{code.co_firstlineno})"
+        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where)
         routes = []
         for method in declaration.methods:
             self._router.add(method, declaration.path, endpoint)
@@ -114,7 +121,7 @@ class App:
 
     def _refusal(self, make_error: Callable[[], Exception]) -> _Endpoint:
         plan = self._orchestrator.refusal(make_error, name="refusal")
-        return _Endpoint(plan, self.config.timeout, None, "")
+        return _Endpoint(plan, self.config.timeout, None, "", "refusal")
 
     def _not_allowed(self, allowed: tuple[str, ...]) -> _Endpoint:
         """One plan for each set of methods: there are as many as there are shapes of path."""

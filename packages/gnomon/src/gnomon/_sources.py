@@ -32,7 +32,7 @@ def collect(sources: Iterable[Source]) -> Declared:
         sources: Decorated functions, modules, or names of modules; a package stands for all its modules.
 
     Raises:
-        SourceUnusable: A source that cannot be imported or that declares nothing.
+        SourceUnusable: A source that cannot be imported or that declares nothing, or a route's hook in no route.
     """
     functions: dict[int, Callable[..., Any]] = {}
     for source in sources:
@@ -42,13 +42,29 @@ def collect(sources: Iterable[Source]) -> Declared:
                 f"{_shown(source)} declares no handler and no hook: decorate a function, as in @get('/path')"
             )
         functions.update({id(function): function for function in found})
-    handlers, hooks = [], []
+    handlers: list[tuple[Callable[..., Any], HandlerDeclaration]] = []
+    hooks: list[tuple[Callable[..., Any], HookDeclaration]] = []
+    listed: list[tuple[Callable[..., Any], HookDeclaration]] = []
     for function in functions.values():
         if (declaration := declaration_of(function)) is not None:
             handlers.append((function, declaration))
-        elif (hook := hook_of(function)) is not None and hook.level == "global":
-            hooks.append((function, hook))
+        elif (hook := hook_of(function)) is not None:
+            (hooks if hook.level == "global" else listed).append((function, hook))
+    _refuse_unlisted(listed, [declaration for _, declaration in handlers])
     return Declared(tuple(handlers), tuple(hooks))
+
+
+def _refuse_unlisted(
+    hooks: Iterable[tuple[Callable[..., Any], HookDeclaration]], routes: Iterable[HandlerDeclaration]
+) -> None:
+    """A hook that somebody believes to run, and that runs nowhere, may be the one that keeps a route closed."""
+    named = {id(hook) for route in routes for hook in (*route.before, *route.after, *route.catch)}
+    for function, hook in hooks:
+        if id(function) not in named:
+            raise SourceUnusable(
+                f"{hook.name} is a hook of a route, and no route names it: write {hook.point}=[{function.__name__}] "
+                "in the decorator of one, or leave level='route' out"
+            )
 
 
 def _functions(source: Source) -> Iterator[Callable[..., Any]]:

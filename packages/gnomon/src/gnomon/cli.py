@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import re
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
+
+from gnomon_manifest.declare import declaration_of
 
 from ._app import App
 from ._errors import GnomonError, SourceUnusable
@@ -77,6 +80,9 @@ def routes(target: str, hooks: bool, as_json: bool) -> None:
             click.echo("".join(f"        {line}\n" for line in route.describe().splitlines()), nl=False)
 
 
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
+
+
 def load_app(target: str) -> App:
     """The application that a target on the command line names.
 
@@ -86,6 +92,9 @@ def load_app(target: str) -> App:
     Raises:
         SourceUnusable: There is no such module or attribute, or nothing in it can be served.
     """
+    if not _TARGET.fullmatch(target):
+        hint = f"; write {Path(target).stem}" if target.endswith(".py") else ""
+        raise SourceUnusable(f"{target!r} is no dotted name of a module, nor module:attribute{hint}")
     module, _, attribute = target.partition(":")
     if attribute:
         return _attribute(_module(module), attribute)
@@ -117,7 +126,7 @@ def _module(name: str) -> object:
 
 def _attribute(module: object, name: str) -> App:
     found = getattr(module, name, None)
-    if callable(found) and not isinstance(found, App):
+    if callable(found) and not isinstance(found, App) and declaration_of(found) is None:
         found = found()
     if isinstance(found, App):
         return found

@@ -50,9 +50,23 @@ def folder(package: str) -> str:
     return f"packages/{package}"
 
 
+def needed(package: str) -> list[str]:
+    """A package, the siblings it needs, and those that its tests need, lowest first."""
+    asked = {
+        package,
+        *(
+            name
+            for name in map(graph.requirement_name, PACKAGES[package].test_requirements)
+            if name in PACKAGES
+        ),
+    }
+    together = {name for each in asked for name in graph.closure(each, PACKAGES)}
+    return [name for name in PACKAGES if name in together]
+
+
 def editable(package: str) -> list[str]:
     """Install arguments for a package and the siblings it needs, all editable, for one resolver run."""
-    return [part for name in graph.closure(package, PACKAGES) for part in ("-e", folder(name))]
+    return [part for name in needed(package) for part in ("-e", folder(name))]
 
 
 def editable_all() -> list[str]:
@@ -61,13 +75,14 @@ def editable_all() -> list[str]:
 
 
 def test_requirements(package: str) -> list[str]:
-    """What the tests of a package need besides it."""
-    return list(PACKAGES[package].test_requirements)
+    """What the tests of a package need from the index."""
+    listed = PACKAGES[package].test_requirements
+    return [requirement for requirement in listed if graph.requirement_name(requirement) not in PACKAGES]
 
 
 def every_test_requirement() -> list[str]:
     """What the tests of all packages need together."""
-    return sorted({requirement for package in PACKAGES.values() for requirement in package.test_requirements})
+    return sorted({requirement for package in PACKAGES for requirement in test_requirements(package)})
 
 
 def pytest(package: str) -> list[str]:
@@ -112,7 +127,7 @@ def wheel(session: nox.Session, package: str) -> None:
     wheels, empty = scratch / "wheels", scratch / "alone"
     shutil.rmtree(wheels, ignore_errors=True)
     session.install("uv")
-    for name in graph.closure(package, PACKAGES):
+    for name in needed(package):
         session.run("uv", "build", "-q", "--wheel", "--out-dir", str(wheels), folder(name))
     built = [str(path) for path in sorted(wheels.glob("*.whl"))]
     shutil.rmtree(empty, ignore_errors=True)

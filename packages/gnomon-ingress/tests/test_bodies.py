@@ -315,7 +315,7 @@ DECODERS = {
 
 
 @trio_test
-async def test_compression(autojump_clock: MockClock) -> None:
+async def test_compression() -> None:
     text = "words and words " * 100
 
     async def dispatch(req: Request, res: Response) -> None:

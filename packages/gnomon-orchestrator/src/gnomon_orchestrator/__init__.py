@@ -28,6 +28,7 @@ from .protocols import (
     Listener,
     Problem,
     Question,
+    Socket,
     StatusError,
     Validator,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "RequestCancelled",
     "ScopeLeaked",
     "SinkStatistics",
+    "Socket",
     "StatusError",
     "Step",
     "StepDescription",

@@ -86,6 +86,40 @@ class Answer(Protocol):
         ...
 
 
+class Socket(Protocol):
+    """A WebSocket (RFC 6455), as far as a plan looks at it: the handler gets the object itself.
+
+    Until it is *accepted* its opening request can still be answered like any other: that is ``answer``.
+    """
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the opening handshake is over: from here on there are messages, and no HTTP answer."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more: one side has closed, or the connection is lost."""
+        ...
+
+    @property
+    def answer(self) -> Answer:
+        """What is sent if the WebSocket is not accepted."""
+        ...
+
+    def bind_accept(self, fn: Callable[[], object], /) -> None:
+        """Have ``fn`` called once, when the WebSocket is accepted: the request deadline ends there."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with a status code (RFC 6455, section 7.4); does nothing if ``closed``.
+
+        Raises:
+            trio.BrokenResourceError: The client is gone.
+        """
+        ...
+
+
 class Problem(Protocol):
     """One thing that is wrong with a value."""
 

@@ -22,6 +22,7 @@ import peers  # noqa: E402
 
 nox.needs_version = ">=2025.5"  # default_venv_backend, tags on parameters, uv
 nox.options.default_venv_backend = "uv"
+os.environ["PATH"] = interpreters.path(os.environ["PATH"])
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "layers", "types", "tests", "deps", "repo", "integration", "docs"]
 

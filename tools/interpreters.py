@@ -47,6 +47,13 @@ def interpreters() -> dict[str, str]:
     return {f"{major}.{minor}": found[major, minor] for major, minor in sorted(found)}
 
 
+def path(search: str) -> str:
+    """A search path with the folders of all interpreters at its end, where nox looks for them by version."""
+    folders = dict.fromkeys(str(Path(executable).parent) for executable in interpreters().values())
+    known = search.split(os.pathsep)
+    return os.pathsep.join([*known, *(folder for folder in folders if folder not in known)])
+
+
 if __name__ == "__main__":
     for version, executable in interpreters().items():
         print(version, executable)

@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import change
 import interpreters
 import peers
@@ -42,6 +45,13 @@ def test_the_running_interpreter_is_among_those_found():
     found = interpreters.interpreters()
     assert interpreters.running() in found
     assert all(tuple(map(int, version.split("."))) >= interpreters.OLDEST for version in found)
+
+
+def test_every_interpreter_is_found_on_the_path_by_its_version():
+    path = interpreters.path("/nowhere")
+    assert path.startswith("/nowhere" + os.pathsep)
+    assert interpreters.path(path) == path
+    assert all(shutil.which(f"python{version}", path=path) for version in interpreters.interpreters())
 
 
 def test_every_benchmark_declares_its_peers():

@@ -5,12 +5,12 @@ import json
 
 import jsonpatch
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gnomon_context import GlobalContext, LocalContext
 from gnomon_snapshot import Operation, PatchError, Snapshot, apply, capture, diff
-from gnomon_snapshot._patch import _form
+from gnomon_snapshot._patch import form
 from gnomon_snapshot.testing import make_snapshot
 from gnomon_snapshot.testing.strategies import TYPES, graphs, values
 
@@ -33,6 +33,15 @@ def snapshots():
     return st.dictionaries(st.text(), json_like | values() | graphs(), max_size=3).map(
         lambda state: make_snapshot(1, state=state)
     )
+
+
+@FEWER
+@given(st.dictionaries(st.text(max_size=3), values() | graphs(), max_size=3))
+@example({"\ud800": 1})
+@example({"a": ["\ud800", {"\ud801": "é"}, {1: "\ud800"}]})
+def test_what_was_read_differs_in_nothing_from_what_was_captured(state):
+    snapshot = make_snapshot(1, state=state)
+    assert diff(snapshot, Snapshot.from_bytes(snapshot.to_bytes(), types=TYPES)) == ()
 
 
 @FEWER
@@ -59,7 +68,7 @@ def test_nothing_differs_from_itself(a):
 def test_the_patch_is_json_patch(a, b):
     """Another implementation of RFC 6902 makes the same of it, order of keys aside."""
     patch = [operation.to_json() for operation in diff(a, b) if operation.op != "order"]
-    assert jsonpatch.apply_patch(_form(a), copy.deepcopy(patch)) == _form(b)
+    assert jsonpatch.apply_patch(form(a), copy.deepcopy(patch)) == form(b)
 
 
 def steps(before, after):

@@ -23,12 +23,14 @@ from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._sqlite import SqliteStore
 from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
 from gnomon_snapshot._timeline import Timeline
+from gnomon_snapshot._travel import EventLike, StepLike, TimeTravel
 from gnomon_snapshot._types import Types
 from gnomon_snapshot._views import PendingCompensation, RequestState, ResponseState, TaskState
 
 __all__ = [
     "CREDENTIAL_HEADERS",
     "BackgroundWriter",
+    "EventLike",
     "Limits",
     "Loss",
     "Lost",
@@ -54,9 +56,11 @@ __all__ = [
     "SnapshotStore",
     "SnapshotTooNew",
     "SqliteStore",
+    "StepLike",
     "StoreError",
     "Summary",
     "TaskState",
+    "TimeTravel",
     "Timeline",
     "Types",
     "TypesError",

@@ -29,7 +29,7 @@ def pack(body: dict[str, Any], *, magic: bytes = MAGIC) -> bytes:
     try:
         encoded = cbor2.dumps(body)
     except UnicodeEncodeError:
-        encoded = cbor2.dumps(_without_surrogates(body))
+        encoded = cbor2.dumps(without_surrogates(body))
     version = bytes((VERSION,))
     return magic + version + hashlib.sha256(version + encoded).digest() + encoded
 
@@ -64,7 +64,7 @@ def digest_of(data: bytes) -> str:
     return data[5:_START].hex()
 
 
-def _without_surrogates(node: Any) -> Any:
+def without_surrogates(node: Any) -> Any:
     """A tree in which text that UTF-8 cannot hold is written as bytes; rare, so that the usual way has no check."""
     cls = type(node)
     if cls is str:
@@ -74,11 +74,11 @@ def _without_surrogates(node: Any) -> Any:
             return CBORTag(tag.TEXT, node.encode("utf-8", "surrogatepass"))
         return node
     if cls is list:
-        return [_without_surrogates(item) for item in node]
+        return [without_surrogates(item) for item in node]
     if cls is CBORTag:
-        return CBORTag(node.tag, _without_surrogates(node.value))
+        return CBORTag(node.tag, without_surrogates(node.value))
     if cls is dict:
-        pairs = [[_without_surrogates(key), _without_surrogates(item)] for key, item in node.items()]
+        pairs = [[without_surrogates(key), without_surrogates(item)] for key, item in node.items()]
         if all(type(key) is str for key, _ in pairs):
             return dict(pairs)
         return CBORTag(tag.PAIRS, pairs)

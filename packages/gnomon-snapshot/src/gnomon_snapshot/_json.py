@@ -11,6 +11,7 @@ from cbor2 import CBORTag
 
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._errors import PatchError
+from gnomon_snapshot._format import without_surrogates
 
 _NAMES: Final = {
     getattr(tag, name): "$" + name.lower()
@@ -23,7 +24,11 @@ _NUMBERS: Final = {name: number for number, name in _NAMES.items()}
 def to_json(node: Any) -> Any:
     """The JSON form of a node; keys of users that begin with `$` get one more."""
     cls = type(node)
+    if cls is str:
+        return node if node.isascii() or _encodable(node) else to_json(without_surrogates(node))
     if cls is dict:
+        if not ((names := "".join(node)).isascii() or _encodable(names)):
+            return to_json(without_surrogates(node))
         return {f"${key}" if key.startswith("$") else key: to_json(item) for key, item in node.items()}
     if cls is list:
         return [to_json(item) for item in node]
@@ -34,6 +39,14 @@ def to_json(node: Any) -> Any:
     if cls is float and not math.isfinite(node):
         return {"$float": repr(node)}
     return node
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def from_json(value: Any) -> Any:

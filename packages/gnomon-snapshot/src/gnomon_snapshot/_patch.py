@@ -9,15 +9,15 @@ import copy
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-from gnomon_snapshot._decode import raw
 from gnomon_snapshot._errors import PatchError, SnapshotError
-from gnomon_snapshot._format import pack, unpack
+from gnomon_snapshot._format import pack
 from gnomon_snapshot._json import from_json, to_json
 from gnomon_snapshot._losses import escaped
 from gnomon_snapshot._snapshot import Snapshot
 
 Verb: TypeAlias = Literal["add", "remove", "replace", "move", "copy", "test", "order"]
 _VERBS: Final = get_args(Verb)
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
 class Operation(NamedTuple):
@@ -84,7 +84,7 @@ def diff(a: Snapshot, b: Snapshot) -> tuple[Operation, ...]:
     >>> apply(diff(before, after), before) == after
     True
     """
-    return tuple(_differences(_form(a), _form(b), ""))
+    return tuple(differences(form(a), form(b)))
 
 
 def apply(patch: Iterable[Operation], snapshot: Snapshot) -> Snapshot:
@@ -93,7 +93,7 @@ def apply(patch: Iterable[Operation], snapshot: Snapshot) -> Snapshot:
     Raises:
         PatchError: An operation does not fit, a `test` fails, or the result is no snapshot.
     """
-    document = _form(snapshot)
+    document = form(snapshot)
     for operation in patch:
         document = _apply(operation, document)
     try:
@@ -102,11 +102,12 @@ def apply(patch: Iterable[Operation], snapshot: Snapshot) -> Snapshot:
         raise PatchError(f"the patched document is no snapshot: {error}") from error
 
 
-def _form(snapshot: Snapshot) -> Any:
-    return to_json(raw(unpack(snapshot.to_bytes())))
+def form(snapshot: Snapshot) -> Any:
+    """The JSON form of a snapshot, which patches are about."""
+    return to_json(snapshot.tree)
 
 
-def _differences(a: Any, b: Any, path: str) -> Iterator[Operation]:
+def differences(a: Any, b: Any, path: str = "") -> Iterator[Operation]:
     if type(a) is dict and type(b) is dict:
         yield from _object_differences(a, b, path)
     elif type(a) is list and type(b) is list:
@@ -123,11 +124,14 @@ def _object_differences(a: dict[str, Any], b: dict[str, Any], path: str) -> Iter
         if key not in b:
             yield Operation("remove", f"{path}/{escaped(key)}")
     for key, item in b.items():
-        step = f"{path}/{escaped(key)}"
-        if key in a:
-            yield from _differences(a[key], item, step)
-        else:
-            yield Operation("add", step, item)
+        if key not in a:
+            yield Operation("add", f"{path}/{escaped(key)}", item)
+            continue
+        was = a[key]
+        # most of a snapshot is as it was: no path is made for that
+        if type(item) in _PLAIN and type(was) is type(item) and was == item:
+            continue
+        yield from differences(was, item, f"{path}/{escaped(key)}")
     patched = [*(key for key in a if key in b), *(key for key in b if key not in a)]
     if patched != list(b):
         yield Operation("order", path, list(b))
@@ -140,7 +144,7 @@ def _array_differences(a: list[Any], b: list[Any], path: str) -> Iterator[Operat
     left = shorter - start
     end = next((index for index in range(left) if not _same(a[-1 - index], b[-1 - index])), left)
     for index in range(start, shorter - end):
-        yield from _differences(a[index], b[index], f"{path}/{index}")
+        yield from differences(a[index], b[index], f"{path}/{index}")
     for index in reversed(range(shorter - end, len(a) - end)):
         yield Operation("remove", f"{path}/{index}")
     for index in range(shorter - end, len(b) - end):

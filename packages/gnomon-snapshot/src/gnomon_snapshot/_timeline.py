@@ -8,7 +8,7 @@ from typing import Any, Final, final
 from gnomon_snapshot._decode import raw
 from gnomon_snapshot._errors import PatchError, SnapshotCorrupt
 from gnomon_snapshot._format import pack, unpack
-from gnomon_snapshot._patch import Operation, apply, diff
+from gnomon_snapshot._patch import Operation, apply, differences, form
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._types import NO_TYPES, Types
 
@@ -22,6 +22,10 @@ class Timeline:
 
     Args:
         types: The classes that come back as themselves.
+
+    Attributes:
+        missed: How many further steps there were, for which there was no room.
+        size: How many bytes the kept steps have.
 
     >>> from gnomon_context import GlobalContext, LocalContext
     >>> from gnomon_snapshot import capture
@@ -39,7 +43,9 @@ class Timeline:
         self._names: list[str] = []
         # whole snapshots at every sixteenth step, patches in between
         self._steps: list[bytes] = []
-        self._last: Snapshot | None = None
+        self._last: Any = None  # the form of the last snapshot
+        self.missed = 0
+        self.size = 0
 
     def add(self, name: str, snapshot: Snapshot) -> int:
         """Keep the snapshot of the next step.
@@ -51,13 +57,16 @@ class Timeline:
         Returns:
             The number of the step, from 0.
         """
-        if self._last is None or len(self._steps) % _WHOLE_EVERY == 0:
-            self._steps.append(snapshot.to_bytes())
+        now = form(snapshot)
+        if len(self._steps) % _WHOLE_EVERY == 0:
+            step = snapshot.to_bytes()
         else:
-            patch = [operation.to_json() for operation in diff(self._last, snapshot)]
-            self._steps.append(json.dumps(patch, separators=(",", ":")).encode())
-        self._last = snapshot
+            patch = [operation.to_json() for operation in differences(self._last, now)]
+            step = json.dumps(patch, separators=(",", ":")).encode()
+        self._steps.append(step)
+        self._last = now
         self._names.append(name)
+        self.size += len(step)
         return len(self._names) - 1
 
     @property
@@ -92,6 +101,8 @@ class Timeline:
     def to_bytes(self) -> bytes:
         """Encode: as a snapshot is, but for the magic `GNTL`."""
         body: dict[str, Any] = {"names": list(self._names), "steps": list(self._steps)}
+        if self.missed:
+            body["missed"] = self.missed
         return pack(body, magic=MAGIC)
 
     @classmethod
@@ -103,16 +114,18 @@ class Timeline:
             SnapshotTooNew: A later release wrote it.
         """
         body = raw(unpack(bytes(data), magic=MAGIC))
-        names, steps = body.get("names"), body.get("steps")
+        names, steps, missed = body.get("names"), body.get("steps"), body.get("missed", 0)
         if (
             type(names) is not list
             or type(steps) is not list
             or len(names) != len(steps)
             or any(type(name) is not str for name in names)
             or any(type(step) is not bytes for step in steps)
+            or type(missed) is not int
         ):
             raise SnapshotCorrupt("the body of a timeline has names and steps")
         made = cls(types=types)
-        made._names, made._steps = names, steps
-        made._last = made.at(-1) if steps else None
+        made._names, made._steps, made.missed = names, steps, missed
+        made.size = sum(map(len, steps))
+        made._last = form(made.at(-1)) if steps else None
         return made

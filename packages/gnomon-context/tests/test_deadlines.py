@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import trio
@@ -10,8 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
 
-from gnomon_context import DeadlineExceeded, LocalContext, open_global_context, open_local_context
-from gnomon_context.runtime import begin, cancel_live, end, move_deadline, wait_idle
+from gnomon_context import (
+    ContextClosed,
+    DeadlineExceeded,
+    GlobalContext,
+    LocalContext,
+    open_global_context,
+    open_local_context,
+)
+from gnomon_context.runtime import begin, cancel_live, end, move_deadline, stop_clock, wait_idle
 from gnomon_context.testing import local_context, virtual_clock
 
 
@@ -219,3 +227,22 @@ async def test_what_a_scope_meets_after_the_request_does_not_change_its_reason(
             # The next request of the same connection is cancelled.
             scope.cancel()
     assert lctx.cancel_reason is None
+
+
+@trio_test
+async def test_a_stopped_clock_keeps_what_is_left_until_the_application_is_opened(
+    autojump_clock: MockClock,
+) -> None:
+    gctx: GlobalContext[Any] = GlobalContext()
+    stop_clock(gctx, at=7.0)
+    lctx = local_context(gctx, timeout=2.5)
+    await trio.sleep(100)
+    assert (lctx.deadline, lctx.remaining()) == (9.5, 2.5)
+    async with open_global_context(gctx):
+        with pytest.raises(ContextClosed, match="the clock of an application that was opened"):
+            stop_clock(gctx)
+        later = local_context(gctx, timeout=2.5)
+        await trio.sleep(2)
+        assert (later.deadline, later.remaining()) == (102.5, 0.5)
+    with pytest.raises(ContextClosed):
+        stop_clock(gctx)

@@ -112,6 +112,15 @@ class Application:
         for watch in self.memory_watches:
             nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
 
+    def stop_clock(self, at: float) -> None:
+        """Let the clock stand at `at` seconds until the application is opened."""
+        if self.opened:
+            raise ContextClosed(
+                "the clock of an application that was opened is trio's: stop that of one which is not, "
+                "or run it under a virtual clock"
+            )
+        self.clock = lambda: at
+
     def stop(self) -> None:
         self.open_nursery().cancel_scope.cancel(reason="the application is shut down")
         self.nursery = None

@@ -135,6 +135,66 @@ async def run_failure_callbacks(
     await _run_all(lctx, kind, steps, observe, limit, failure=(error,))
 
 
+async def leave_entered(
+    lctx: LocalContext,
+    error: BaseException | None,
+    *,
+    observe: Observe | None = None,
+    limit: float = EXIT_LIMIT,
+) -> None:
+    """Leave the context managers that `lctx.enter` entered, last in first out; each is left once.
+
+    On success this belongs just before the answer goes out, so that an answer never promises what a commit
+    then refuses. Each exit runs alone, shielded and for a share of `limit`. What is entered later is left
+    by the next call, or by `run_cleanups`.
+
+    Args:
+        lctx: the request.
+        error: what each manager is told; None leaves it as after a block that ended well, unless the
+            request is cancelled, or settled as a failure.
+        observe: told of the start and the end of each exit, as a `cleanup`.
+        limit: seconds for all of them together.
+
+    Raises:
+        BaseException: after a success, the first failure of an exit (`TimeoutError` if it overran); the
+            managers that are left after it are told of it, as in an `AsyncExitStack`. After a failure only
+            what is no Exception; the rest is the alert `cleanup_failed`.
+        Cancelled: the request is cancelled already, and there is something to be left with success.
+    """
+    extras = lctx._extras
+    if extras is None or not any(step.held for step in extras.cleanups):
+        return
+    settled = lctx._outcome
+    if error is None and (settled is None or settled.ok):
+        # While nothing has been left yet, so that whoever runs the request has it undone as a whole.
+        await trio.lowlevel.checkpoint_if_cancelled()
+    told = _told_of(lctx, error)
+    refused: BaseException | None = None
+    fatal: BaseException | None = None
+    end = trio.current_time() + limit
+    while (step := _take_entered(extras)) is not None:
+        now = trio.current_time()
+        share = max(0.0, end - now) / (2 if any(other.held for other in extras.cleanups) else 1)
+        raises = told is None
+        failure = await _run_step(lctx, "cleanup", step, now + share, observe, told=told, alert=not raises)
+        if failure is not None and raises:
+            refused, told = failure, _told_of(lctx, failure)
+        if failure is not None and not isinstance(failure, Exception):
+            fatal = fatal or failure
+    if fatal is not None:
+        raise fatal
+    if refused is not None:
+        raise refused
+
+
+def _take_entered(extras: Extras) -> Step | None:
+    """Take the context manager that was entered last out of the cleanups."""
+    for index in range(len(extras.cleanups) - 1, -1, -1):
+        if extras.cleanups[index].held is not None:
+            return extras.cleanups.pop(index)
+    return None
+
+
 async def run_compensations(
     lctx: LocalContext, *, observe: Observe | None = None, limit: float = EXIT_LIMIT
 ) -> None:
@@ -157,7 +217,7 @@ async def run_compensations(
 async def run_cleanups(
     lctx: LocalContext, *, observe: Observe | None = None, limit: float = EXIT_LIMIT
 ) -> None:
-    """Leave the entered context managers and call the cleanups, last registered first.
+    """Call the cleanups, last registered first; context managers that were not left yet are among them.
 
     Tasks that were started after the join are cancelled and awaited before.
 
@@ -207,7 +267,8 @@ async def _run_all(
         # Half of what is left, so that a step that hangs leaves time for each that follows.
         share = max(0.0, end - now) / (2 if steps else 1)
         allowed = share if step.timeout is None else min(step.timeout, max(0.0, end - now))
-        error = await _run_step(lctx, kind, step, now + allowed, observe)
+        told = None if step.held is None else _failure_of(lctx)
+        error = await _run_step(lctx, kind, step, now + allowed, observe, told=told)
         if error is not None and not isinstance(error, Exception) and fatal is None:
             fatal = error
     if steps:
@@ -220,7 +281,14 @@ async def _run_all(
 
 
 async def _run_step(
-    lctx: LocalContext, kind: StepKind, step: Step, deadline: float, observe: Observe | None
+    lctx: LocalContext,
+    kind: StepKind,
+    step: Step,
+    deadline: float,
+    observe: Observe | None,
+    *,
+    told: BaseException | None = None,
+    alert: bool = True,
 ) -> BaseException | None:
     started_ns = time.monotonic_ns()
     _tell(lctx, observe, StepReport(kind, step.name, "start", started_ns, None, None))
@@ -231,7 +299,7 @@ async def _run_step(
         # Inside the `try`, so that the scope takes its own cancellation out of a group that it is raised in.
         with scope:
             if step.held is not None:
-                error = await step.held.stop(_failure_of(lctx), deadline)
+                error = await step.held.stop(told, deadline)
             else:
                 result: Any = step.fn(*step.args)
                 if inspect.isawaitable(result):
@@ -243,7 +311,7 @@ async def _run_step(
     if scope.cancelled_caught or overran or (isinstance(error, TimeoutError) and step.held is not None):
         status = "timeout"
     _tell(lctx, observe, StepReport(kind, step.name, status, started_ns, time.monotonic_ns(), error))
-    if status != "end":
+    if status != "end" and alert:
         lctx.gctx.alert(f"{kind}_failed", error, name=step.name, status=status, request_id=lctx.request_id)
     return error
 
@@ -256,10 +324,25 @@ def _tell(lctx: LocalContext, observe: Observe | None, report: StepReport) -> No
             lctx.gctx.alert("observer_failed", error, name=report.name)
 
 
-def _failure_of(lctx: LocalContext) -> BaseException | None:
+def _failure_of(lctx: LocalContext) -> Exception | None:
+    """What a context manager is told that is left with the outcome of the request."""
     outcome = lctx._outcome
-    if outcome is None or outcome.kind == "ok":
+    if outcome is None:
+        reason = lctx.cancel_reason
+        return None if reason is None else ContextError(f"the request was cancelled ({reason})")
+    if outcome.kind == "ok":
         return None
+    # A cancellation or an interrupt is not raised again in another task.
     if isinstance(outcome.error, Exception):
         return outcome.error
     return ContextError(f"the request ended as {outcome.kind}")
+
+
+def _told_of(lctx: LocalContext, error: BaseException | None) -> Exception | None:
+    """What a context manager is told that is left with `error`."""
+    if isinstance(error, Exception):
+        return error
+    known = _failure_of(lctx)
+    if known is not None or error is None:
+        return known
+    return ContextError(f"the request ended with {type(error).__name__}")

@@ -13,6 +13,7 @@ from typing import Any, final
 
 import trio
 
+from ._errors import ContextError
 from ._tasks import without_cancelled
 
 
@@ -54,6 +55,9 @@ class HeldManager:
             error: what the manager's `__aexit__` is told; None leaves it as after a success.
             deadline: trio clock; then the exit is cancelled.
         """
+        if self._over.is_set() and not self._stop.is_set():
+            # It fell over before: not what anybody who is about to leave it counts on.
+            return self.failure or ContextError("the context manager ended before it was left")
         self._error = error
         self._traceback = None if error is None else error.__traceback__
         self._hold.deadline = deadline
@@ -62,7 +66,8 @@ class HeldManager:
         until = max(deadline, trio.current_time()) + 1.0
         with trio.CancelScope(shield=True, deadline=until) as patience:
             await self._over.wait()
-        if patience.cancelled_caught or self._hold.cancelled_caught:
+        cancelled = self._hold.cancelled_caught or (self._hold.cancel_called and self.failure is None)
+        if patience.cancelled_caught or cancelled:
             return TimeoutError("the exit of the context manager overran its deadline and was cancelled")
         return self.failure
 
@@ -71,6 +76,11 @@ class HeldManager:
         self._stop.set()
         self._hold.shield = False
         self._hold.cancel(reason="the owner of the context manager ended without leaving it")
+
+    async def _until_stopped(self) -> None:
+        await self._stop.wait()
+        if self._error is not None:
+            raise self._error
 
     async def _run(self, *, task_status: trio.TaskStatus[Any]) -> None:
         held = False
@@ -85,11 +95,7 @@ class HeldManager:
                     # is being cancelled; `stop`, which the owner always calls, gives this shield its
                     # deadline.
                     self._hold.shield = held
-                    await self._stop.wait()
-                    if (
-                        self._error is not None
-                    ):  # pragma: no branch - CPython 3.11 reports no way out of both blocks
-                        raise self._error
+                    await self._until_stopped()
         except BaseException as error:
             if not held:
                 raise

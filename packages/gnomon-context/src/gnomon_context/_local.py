@@ -405,9 +405,9 @@ class LocalContext:
     async def enter(self, manager: AbstractAsyncContextManager[T], *, name: str | None = None) -> T:
         """Enter `manager` and tie it to this request: it is left with the outcome of the request.
 
-        It is held open in a task of its own and left at the cleanups, in their order: after a success as
-        after a block that ended well, else with the error of the request. That is after the answer was
-        sent; a transaction whose commit the answer depends on belongs in an `async with` of the handler.
+        It is held open in a task of its own. After a success it is left as after a block that ended well,
+        before the answer goes out and before the cleanups; if its exit fails then, the request has failed.
+        Else it is left with the error of the request. Several are left last in, first out.
 
         Returns:
             what the manager's `__aenter__` returned.

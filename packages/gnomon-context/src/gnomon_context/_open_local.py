@@ -10,7 +10,7 @@ from typing import Any, final
 import trio
 
 from ._current import current
-from ._ending import commit, join_tasks, run_cleanups, run_compensations, run_failure_callbacks
+from ._ending import commit, join_tasks, leave_entered, run_cleanups, run_compensations, run_failure_callbacks
 from ._errors import DeadlineExceeded
 from ._global import GlobalContext
 from ._local import LocalContext
@@ -81,6 +81,11 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
                 await join_tasks(lctx, failed=error is not None)
             except BaseException as raised:
                 leaving = _combine(error, raised)
+            if leaving is None:
+                try:
+                    await leave_entered(lctx, None)
+                except BaseException as raised:
+                    leaving = raised
             fatal = await _finish(lctx, leaving)
         finally:
             end(lctx)
@@ -136,7 +141,11 @@ async def _finish(lctx: LocalContext, leaving: BaseException | None) -> BaseExce
     if outcome.ok:
         commit(lctx)
     else:
-        steps[:0] = [lambda: run_failure_callbacks(lctx, outcome.error), lambda: run_compensations(lctx)]
+        steps[:0] = [
+            lambda: run_failure_callbacks(lctx, outcome.error),
+            lambda: leave_entered(lctx, failure or leaving),
+            lambda: run_compensations(lctx),
+        ]
     for step in steps:
         try:
             await step()

@@ -1,14 +1,15 @@
 """For whoever runs requests: begin and end a context, and the steps of its ending.
 
 `open_local_context` is built on these functions alone; a runtime with a plan of its own calls them in the
-order of the lifecycle: `begin`, the handler, `join_tasks`, on failure `run_failure_callbacks` and
-`run_compensations`, else `commit`, then `run_cleanups` and `end`.
+order of the lifecycle: `begin`, the handler, `join_tasks`, on failure `run_failure_callbacks`, `leave_entered`
+with the error and `run_compensations`, else `leave_entered` with None and `commit`, then `run_cleanups` and `end`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from ._current import current
 from ._ending import (
@@ -17,6 +18,7 @@ from ._ending import (
     StepReport,
     commit,
     join_tasks,
+    leave_entered,
     run_cleanups,
     run_compensations,
     run_failure_callbacks,
@@ -39,12 +41,14 @@ __all__ = [
     "commit",
     "end",
     "join_tasks",
+    "leave_entered",
     "move_deadline",
     "pass_through",
     "rebuild",
     "run_cleanups",
     "run_compensations",
     "run_failure_callbacks",
+    "stop_clock",
     "wait_idle",
 ]
 
@@ -133,6 +137,27 @@ def rebuild(
         lctx._more().tasks.append(task)
     for step in compensations:
         lctx._more().compensations.append(step)
+
+
+def stop_clock(gctx: GlobalContext[Any], *, at: float = 0.0) -> None:
+    """Let time stand still for the deadlines of an application that is not opened, as in a stored request.
+
+    What is left until the deadline of its contexts stays. When it is opened after all, trio's clock counts.
+
+    Args:
+        gctx: a global context that was not opened yet.
+        at: what the clock shows, in seconds.
+
+    Raises:
+        ContextClosed: the application runs or has run: the deadlines of its requests are on trio's clock.
+
+    >>> from gnomon_context.testing import local_context
+    >>> gctx = GlobalContext()
+    >>> stop_clock(gctx)
+    >>> local_context(gctx, timeout=2.5).remaining()
+    2.5
+    """
+    gctx._application.stop_clock(at)
 
 
 def move_deadline(lctx: LocalContext, deadline: float) -> None:

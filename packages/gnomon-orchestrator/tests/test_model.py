@@ -52,6 +52,8 @@ RICH = Scenario(
                 Callback("cleanup", "clean", Act(0.1)),
                 Callback("on_error", "report", Act(0.1)),
                 Callback("on_timeout", "late", Act(0.1)),
+                Callback("entered", "outer", Act(0.1)),
+                Callback("entered", "inner", Act(0.1)),
             ),
             hooks=(Part("mine", "after", "local", acts=(Act(3.0),), timeout=1.05, isolated=True),),
             children=(Child("child", 0.251),),
@@ -79,6 +81,14 @@ CALLED_BACK = (
     Part("close", "after", requires="open"),
 )
 FAILING = tuple(Part(f"after{n}", "after", acts=(Act(0.0, "raise"),)) for n in range(3))
+REFUSES_TO_COMMIT = replace(
+    ANSWERS,
+    registers=(
+        Callback("compensation", "undo"),
+        Callback("entered", "outer", Act(3.0)),
+        Callback("entered", "inner", Act(0.5, "raise")),
+    ),
+)
 LATE = Part("late", "after", acts=(Act(0.0, cancels=True),))
 LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 
@@ -91,6 +101,9 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((Part("early", "before", acts=(Act(0.0, "answer"),), received=True), ANSWERS)))
 @example(scenario=Scenario((*FAILING, ANSWERS)))
 @example(scenario=Scenario((*FAILING, FAILS)))
+@example(scenario=Scenario((FAILS,), send_delay=0.2, interruption=Interruption(0.113, "outside")))
+@example(scenario=Scenario((REFUSES_TO_COMMIT,)))
+@example(scenario=Scenario((REFUSES_TO_COMMIT, *FAILING), interruption=Interruption(0.113, "disconnect")))
 @example(scenario=Scenario((FAILS, *CALLED_BACK)))
 @example(scenario=Scenario((ANSWERS,), send_delay=0.2, interruption=Interruption(0.113, "shutdown")))
 def test_plans_do_what_the_model_says(scenario):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -281,6 +282,26 @@ async def items(bench, *, error=None, delay=0.0):
     if error is not None:
         raise error
     yield 2
+
+
+@row("what the request entered cannot be left (a commit fails)")
+async def _(bench):
+    error = RuntimeError("conflict")
+
+    @asynccontextmanager
+    async def transaction():
+        yield
+        raise error
+
+    async def enter(req, res, lctx):
+        await lctx.enter(transaction())
+        res.status(201).json("made")
+
+    outcome = await bench(undoing(bench, enter), everything(bench))
+    assert (outcome.kind, outcome.error) == ("error", error)
+    # The after hooks have seen the answer that was not to be; they run once.
+    assert bench.ran == [*IN, *AFTER, *CATCH, "compensation", "cleanup"]
+    assert bench.res.sent[0] == 500
 
 
 @row("failure after the first byte")

@@ -16,7 +16,7 @@ from ._errors import (
 from ._events import EVENT_KINDS, EventKind, LifecycleEvent
 from ._hook import Hook
 from ._listen import Listening, listen
-from ._orchestrator import Orchestrator, Plan
+from ._orchestrator import Orchestrator, Plan, WebSocketPlan
 from ._sink import BoundedSink, SinkStatistics
 from ._steps import Step
 from ._threads import ThreadStatistics
@@ -67,6 +67,7 @@ __all__ = [
     "UnexpectedReturn",
     "UnknownHook",
     "Validator",
+    "WebSocketPlan",
     "listen",
 ]
 

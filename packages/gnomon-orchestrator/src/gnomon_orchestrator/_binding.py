@@ -12,10 +12,15 @@ from typing import Any
 from ._errors import BindingError
 
 ARGUMENTS = ("req", "res", "lctx", "gctx")
+SOCKET_ARGUMENTS = ("req", "ws", "lctx", "gctx")
 # What people write who come from elsewhere.
 _MEANT = {
     "request": ["req"],
     "response": ["res"],
+    "res": ["ws"],
+    "socket": ["ws"],
+    "websocket": ["ws"],
+    "ws": ["res"],
     "ctx": ["lctx"],
     "context": ["lctx"],
     "exc": ["error"],
@@ -33,15 +38,15 @@ class Binding:
     arguments: str
     is_async: bool
 
-    def adapter(self) -> Callable[[Any, Any, Any, Any, Any], Any]:
-        """A function of all five names that makes the call; for places that are not compiled."""
+    def adapter(self) -> Callable[..., Any]:
+        """A function of all names that makes the call; for places that are not compiled."""
         return _adapter(self.arguments)(self.function)
 
 
 @functools.cache
-def _adapter(arguments: str) -> Callable[..., Callable[[Any, Any, Any, Any, Any], Any]]:
-    # The text is made of the five known names only, see bind().
-    source = f"lambda function: lambda req, res, lctx, gctx, error: function({arguments})"
+def _adapter(arguments: str) -> Callable[..., Callable[..., Any]]:
+    # The text is made of the six known names only, see bind().
+    source = f"lambda function: lambda req, res, lctx, gctx, error, ws=None: function({arguments})"
     return eval(source, {})  # type: ignore[no-any-return]  # noqa: S307
 
 
@@ -108,7 +113,8 @@ def _check(
         if p.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             wrong.append(f"{p} hides which names it takes")
         elif p.name not in allowed:
-            near = [*_MEANT.get(p.name, ()), *difflib.get_close_matches(p.name, allowed, n=1, cutoff=0.5)]
+            meant = [name for name in _MEANT.get(p.name, ()) if name in allowed]
+            near = [*meant, *difflib.get_close_matches(p.name, allowed, n=1, cutoff=0.5)]
             wrong.append(f"unknown name {p.name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
     names = {p.name for p in parameters}
     missing = [name for name in allowed if name not in names] if exactly else []

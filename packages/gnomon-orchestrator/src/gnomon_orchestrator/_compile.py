@@ -7,6 +7,7 @@ end; everything else leaves it for ``conclude``, with the number of the step it 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import linecache
 import math
@@ -20,18 +21,17 @@ from gnomon_context import RequestOutcome, RequestPhase
 from gnomon_context.runtime import begin, end, move_deadline, pass_through
 
 from ._cause import Overdue
-from ._ending import conclude
+from ._ending import Ending, conclude
 from ._errors import HookTimeout
 from ._events import LifecycleEvent
 from ._leaks import LEAKS_SHOW, leaked
 from ._observer import direct, give_up
 from ._run import Run, settle_result
-from ._streams import validated_items
-from .protocols import ItemValidator
+from ._sockets import SocketEnding
 
 if TYPE_CHECKING:
     from ._entries import Entry
-    from ._orchestrator import Plan
+    from ._orchestrator import Plan, WebSocketPlan
 
 Runner = Callable[[Any, Any, Any, Any], Awaitable[RequestOutcome]]
 
@@ -51,16 +51,16 @@ _NAMES: dict[str, Any] = {
     "move_deadline": move_deadline,
     "move_on_after": trio.move_on_after,
     "new": tuple.__new__,
+    "partial": functools.partial,
     "pass_through": pass_through,
     "now": trio.current_time,
     "settle_result": settle_result,
     "time": time.time,
-    "validated_items": validated_items,
     **{phase.name: phase for phase in RequestPhase},
 }
 
 
-def compile_plan(plan: Plan) -> Runner:
+def compile_plan(plan: Plan | WebSocketPlan) -> Runner:
     """Write the code of ``plan`` and return the function that runs one request."""
     writer = _Writer(plan)
     source = "\n".join(writer.lines()) + "\n"
@@ -76,10 +76,15 @@ def compile_plan(plan: Plan) -> Runner:
 class _Writer:
     """Writes the code of one plan, for requests that are observed or for ones that nobody hears of."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan | WebSocketPlan) -> None:
         self.plan = plan
         self.observed = bool(plan.table)
-        self.constants: dict[str, Any] = {"plan": plan, "clock": plan.clock_ns, "watch": plan.watch}
+        self.constants: dict[str, Any] = {
+            "plan": plan,
+            "clock": plan.clock_ns,
+            "watch": plan.watch,
+            "Ending": SocketEnding if plan.websocket else Ending,
+        }
         self.hears = [f"hear{position}" for position in range(len(plan.listeners))] if self.observed else []
         self.constants |= {
             f"{hear}_": direct(listener) for hear, listener in zip(self.hears, plan.listeners, strict=False)
@@ -94,7 +99,11 @@ class _Writer:
     def lines(self) -> Iterator[str]:
         """The text of the whole function."""
         plan = self.plan
-        yield "async def run(req, res, lctx, gctx):"
+        if plan.websocket:
+            yield "async def run(req, ws, lctx, gctx):"
+            yield "    res = ws.answer"
+        else:
+            yield "async def run(req, res, lctx, gctx):"
         if plan.timeout is not None:
             yield f"    if lctx.deadline == inf: move_deadline(lctx, now() + {float(plan.timeout)!r})"
         yield "    begin(lctx)"
@@ -122,7 +131,8 @@ class _Writer:
         yield from _indent(1, self._leave("None"))
 
     def _make_run(self) -> Iterator[str]:
-        yield f"request = Run(plan, req, res, lctx, gctx, {'status' if LEAKS_SHOW else 'None'})"
+        status, ws = "status" if LEAKS_SHOW else "None", ", ws" if self.plan.websocket else ""
+        yield f"request = Run(plan, req, res, lctx, gctx, {status}{ws})"
         if self.observed:
             yield f"request.observe(({', '.join(self.hears)},), id_, epoch, began)"
 
@@ -130,7 +140,7 @@ class _Writer:
         if not self.keeps_run:
             yield from self._make_run()
         yield "request.done |= done"
-        yield f"return await conclude(request, step, t, {failure})"
+        yield f"return await conclude(Ending(request, step), t, {failure})"
 
     # Every step is one of these two.
 
@@ -187,9 +197,10 @@ class _Writer:
         self.fresh = True
 
     def _call(self, entry: Entry, call: str) -> Iterator[str]:
+        subject = "ws" if self.plan.websocket and entry.kind == "handler" else "res"
         lines = [
             f"r = {call}",
-            f"if r is not None and r is not res: await settle_result(r, res, {entry.name!r})",
+            f"if r is not None and r is not {subject}: await settle_result(r, res, {entry.name!r})",
         ]
         if entry.timeout is None:
             yield from lines
@@ -250,7 +261,7 @@ class _Writer:
         yield "while True:"
         yield from _indent(1, self._way_in())
         yield "    break"
-        if self.plan.refusal_entry is None:
+        if self.plan.refusal_entry is None and not self.plan.websocket:
             yield "while lctx.extras is None and res.finished:"
             yield from _indent(1, self._way_out())
 
@@ -286,6 +297,9 @@ class _Writer:
             yield from self._arrive()
             yield "if lctx.extras is not None:"
             yield from _indent(1, self._local_before())
+        if plan.websocket:
+            # With the handshake the answer is given: the messages have no deadline.
+            yield "if lctx.deadline != inf: ws.bind_accept(partial(move_deadline, lctx, inf))"
         yield from self._step(plan.handler_entry)
 
     def _local_before(self) -> Iterator[str]:
@@ -315,11 +329,10 @@ class _Writer:
             # These need what only the interpreter has.
             yield "break"
             return
+        # User code runs while a stream is sent, and may ask for anything.
+        yield "if hasattr(res.body, '__aiter__'): break"
         if plan.response_entry is not None:
             yield from self._step(plan.response_entry)
-            if isinstance(plan.response, ItemValidator):
-                validator = self._constant("v", 0, plan.response)
-                yield f"if hasattr(res.body, '__aiter__'): res.body = validated_items(res.body, {validator})"
         if plan.after or plan.response_entry is not None:
             yield "if lctx.cancel_reason is not None: raise Overdue"
         if LEAKS_SHOW:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ._hook import Hook
 
 if TYPE_CHECKING:
     from ._entries import Entry
-    from ._orchestrator import Plan
+    from ._orchestrator import Plan, WebSocketPlan
+
+
+Way: TypeAlias = Literal["in", "out", "http", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +21,17 @@ class StepDescription:
     """One step that will run.
 
     Args:
-        way: ``in``, ``out``, or ``fail`` for what runs on failure only.
-        what: ``received``, ``guard``, ``body``, ``validation``, ``before``, ``handler``, ``refusal``,
-            ``after``, ``first_byte``, ``send``, ``last_byte`` or ``catch``.
+        way: ``in``, ``out``, or ``fail`` for what runs on failure only; ``http`` for what runs if a WebSocket is
+            answered instead of accepted.
+        what: ``received``, ``guard``, ``body``, ``validation``, ``before``, ``handler``, ``websocket``,
+            ``refusal``, ``after``, ``first_byte``, ``send``, ``last_byte``, ``close`` or ``catch``.
         name: Its name.
         level: ``global`` or ``route`` for a hook. Hooks of level ``local`` exist only while a request runs:
             the innermost, after the others on the way in and before them on the way out.
         options: What differs from the defaults: ``timeout``, ``retries``, ``isolated``, ….
     """
 
-    way: Literal["in", "out", "fail"]
+    way: Way
     what: str
     name: str
     level: str | None = None
@@ -61,7 +65,7 @@ class PlanDescription:
         return "\n".join([head, *(f"  {step}" for step in self.steps)])
 
 
-def describe(plan: Plan) -> PlanDescription:
+def describe(plan: Plan | WebSocketPlan) -> PlanDescription:
     """Read a plan out loud."""
     steps = [_one("in", "received", entry) for entry in plan.received]
     steps += [_one("in", "guard", entry) for entry in plan.guards]
@@ -70,18 +74,21 @@ def describe(plan: Plan) -> PlanDescription:
     if plan.request_entry is not None:
         steps.append(StepDescription("in", "validation", "request"))
     steps += [_one("in", "before", entry) for entry in plan.before if plan.refusal_entry is None]
-    steps.append(_one("in", plan.handler_entry.kind, plan.handler_entry))
-    steps += [_one("out", "after", entry) for entry in plan.after]
+    steps.append(_one("in", "websocket" if plan.websocket else plan.handler_entry.kind, plan.handler_entry))
+    out: Way = "http" if plan.websocket else "out"
+    if plan.websocket:
+        steps.append(StepDescription("out", "close", ""))
+    steps += [_one(out, "after", entry) for entry in plan.after]
     if plan.response_entry is not None:
         steps.append(StepDescription("out", "validation", "response"))
-    steps += [_one("out", "first_byte", entry) for entry in plan.first_byte]
-    steps.append(StepDescription("out", "send", ""))
-    steps += [_one("out", "last_byte", entry) for entry in plan.last_byte]
+    steps += [_one(out, "first_byte", entry) for entry in plan.first_byte]
+    steps.append(StepDescription(out, "send", ""))
+    steps += [_one(out, "last_byte", entry) for entry in plan.last_byte]
     steps += [_one("fail", "catch", entry) for entry in plan.catch]
     return PlanDescription(plan.name, tuple(steps), plan.timeout)
 
 
-def _one(way: Literal["in", "out", "fail"], what: str, entry: Entry) -> StepDescription:
+def _one(way: Way, what: str, entry: Entry) -> StepDescription:
     options: Mapping[str, object] = entry.hook.options if isinstance(entry.hook, Hook) else {}
     if entry.in_thread and not options:
         options = {"in_thread": True}

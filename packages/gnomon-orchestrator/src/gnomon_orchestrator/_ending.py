@@ -19,6 +19,7 @@ from gnomon_context.runtime import (
     commit,
     end,
     join_tasks,
+    leave_entered,
     move_deadline,
     run_cleanups,
     run_compensations,
@@ -28,11 +29,12 @@ from gnomon_context.runtime import (
 from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
 from ._errors import NoAnswer
 from ._leaks import close_leaks, innermost, leaked
-from ._streams import validated_items
+from ._streams import ending_with, validated_items
 from .protocols import ItemValidator
 
 if TYPE_CHECKING:
     from gnomon_context import LocalHook
+    from gnomon_context.runtime import Observe
 
     from ._entries import Entry
     from ._run import Run
@@ -52,12 +54,11 @@ def check_in_time(run: Run) -> None:
         raise Overdue
 
 
-async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | None) -> RequestOutcome:
+async def conclude(ending: Ending, since_ns: int, failure: BaseException | None) -> RequestOutcome:
     """Take a request from where compiled code left it to its end.
 
     Args:
-        run: The request.
-        step: The number of the step that was entered last.
+        ending: Of the request.
         since_ns: When that step began, if it still has to be reported as failed; else -1.
         failure: What came out of it, or ``None`` if it left because the request uses more than a call.
 
@@ -65,7 +66,7 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
         BaseException: What is no failure of the request (KeyboardInterrupt, SystemExit, a cancellation from
             outside), when everything else is done.
     """
-    ending = Ending(run, step)
+    run = ending.run
     try:
         if isinstance(failure, GeneratorExit):
             # The event loop is gone: nothing can be awaited any more.
@@ -94,7 +95,14 @@ async def conclude(run: Run, step: int, since_ns: int, failure: BaseException | 
 
 
 class Ending:
-    """What of the ending of one request is over, and what is to come."""
+    """What of the ending of one request is over, and what is to come.
+
+    Args:
+        run: The request.
+        step: The number of the step that was entered last.
+    """
+
+    CUT_OFF = "%s failed while its answer was sent"
 
     __slots__ = (
         "after_at",
@@ -104,6 +112,7 @@ class Ending:
         "entry",
         "fatal",
         "first_at",
+        "items",
         "local_after",
         "local_catch",
         "plan",
@@ -128,6 +137,8 @@ class Ending:
         self.first_at = 0
         self.local_after: set[int] = set()
         self.local_catch: set[int] = set()
+        # The stream that is sent.
+        self.items: ending_with | None = None
         # Whether the one return to step 2 was made.
         self.returned = False
         # Whether the answer is that of a catch hook.
@@ -137,45 +148,71 @@ class Ending:
 
     async def succeed(self) -> BaseException | None:
         """Steps 1, 4, 5 and 6 under the deadline of the request; returns what failed."""
-        run = self.run
         self.entry = None
         try:
             if self.stage == IN:
-                await join_tasks(run.lctx)
-                check_in_time(run)
-                if not run.res.finished:
-                    raise NoAnswer(
-                        f"{self.plan.name} returned without finishing the response: call res.json(...)"
-                    )
-            self.stage = AFTER
-            await self._after_hooks()
-            await self._validate_response()
-            check_in_time(run)
-            if innermost() is not run.status:
-                raise leaked(self.plan.name)
-            self.stage = SENDING
-            await self._send()
+                await self._join_well()
+                check_in_time(self.run)
+            await self._answer_well()
         except GeneratorExit:
             raise
         except BaseException as failure:
             return failure
         return None
 
+    async def _join_well(self) -> None:
+        await join_tasks(self.run.lctx)
+
+    async def _answer_well(self) -> None:
+        """Steps 4 to 6."""
+        run = self.run
+        if not run.res.finished:
+            raise NoAnswer(self._no_answer())
+        self.stage = AFTER
+        await self._after_hooks()
+        await self._validate_response()
+        check_in_time(run)
+        self._check_leaks()
+        # The request deadline ends here; what is sent, and what is left before that, has limits of its own.
+        if run.lctx.deadline != math.inf:
+            move_deadline(run.lctx, math.inf)
+        if not hasattr(run.res.body, "__aiter__"):
+            await self._leave_well()
+        self.stage = SENDING
+        await self._send()
+
+    def _no_answer(self) -> str:
+        return f"{self.plan.name} returned without finishing the response: call res.json(...)"
+
+    def _check_leaks(self) -> None:
+        if innermost() is not self.run.status:
+            raise leaked(self.plan.name)
+
     async def _send(self) -> None:
         run = self.run
         run.advance(RequestPhase.RESPONDING)
         await self._first_byte()
         lctx = run.lctx
-        limit = self.plan.stream_timeout
-        # The request deadline ends at the first byte; sending has limits of its own.
-        if limit is not None and hasattr(run.res.body, "__aiter__"):
-            move_deadline(lctx, trio.current_time() + limit)
-        elif lctx.deadline != math.inf:
-            move_deadline(lctx, math.inf)
+        if hasattr(run.res.body, "__aiter__"):
+            if self.plan.stream_timeout is not None:
+                move_deadline(lctx, trio.current_time() + self.plan.stream_timeout)
+            run.res.body = self.items = ending_with(run.res.body, self._leave_well)
         await run.res.send(self._commit)
+        if self.items is not None:
+            # The answer to HEAD has no items.
+            await self._leave_well()
         # The client has everything: whatever happens from here on changes nothing for it.
         lctx.settle("ok")
         await self._last_byte()
+
+    async def _leave_well(self) -> None:
+        """Leave what the request has entered as after a success; raises what a commit raises."""
+        lctx = self.run.lctx
+        extras = lctx.extras
+        if extras is not None and any(step.held is not None for step in extras.cleanups):
+            await leave_entered(lctx, None, observe=self._observe(), limit=self.plan.exit_timeout)
+            # A transaction is committed, so the rest of the work stays, too, whether or not the client does.
+            commit(lctx)
 
     def _commit(self) -> None:
         commit(self.run.lctx)
@@ -199,12 +236,12 @@ class Ending:
                 # It is the forgotten scope that was cancelled.
                 failure = leaked(self.plan.name)
             await close_leaks(run.status, limit=self.plan.exit_timeout)
-        cut = run.res.started
+        cut = self._is_cut()
         with trio.CancelScope(shield=True) as exit_scope:
             exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
             child = await self._join()
-            if self.stage == SENDING and isinstance(without_cancelled(failure), trio.BrokenResourceError):
-                # A write failed: the client is gone, and ingress may not have noticed before us.
+            if self._says_that_the_client_is_gone(failure):
+                # Ingress may not have noticed before us.
                 lctx.cancel("disconnect")
             cause = classify(failure, lctx, child)
             outcome = lctx.settle(cause.kind, cause.error)
@@ -217,20 +254,37 @@ class Ending:
                 move_deadline(lctx, math.inf)
             run.advance(RequestPhase.FAILED)
             if cut:
-                lctx.truncated()
+                self._mark_cut()
             if cause.kind == "disconnect":
-                await self._compensate()
+                await self._undo(cause.error)
             elif cut:
                 if cause.kind == "error":
-                    _log.error("%s failed while its answer was sent", self.plan.name, exc_info=cause.error)
+                    _log.error(self.CUT_OFF, self.plan.name, exc_info=cause.error)
                 await self._callbacks(cause.error)
                 await self._catch(cause.error, observing=True)
-                await self._compensate()
+                await self._undo(cause.error)
             else:
                 await self._answer(cause)
-        settled = lctx.outcome
-        if settled is not None and settled.kind != "disconnect" and not cut:
+        if cut:
+            await self._end_cut(outcome.kind)
+        elif outcome.kind != "disconnect":
             await self._send_failure(cut_short=exit_scope.cancelled_caught)
+
+    def _is_cut(self) -> bool:
+        """Whether it is too late for another answer."""
+        return bool(self.run.res.started)
+
+    def _mark_cut(self) -> None:
+        self.run.lctx.truncated()
+
+    async def _end_cut(self, kind: str) -> None:
+        """Say that it ends here, where there is a way to say so."""
+
+    def _says_that_the_client_is_gone(self, failure: BaseException) -> bool:
+        if self.stage != SENDING or (self.items is not None and self.items.failure is failure):
+            # What broke is a connection of the handler, or one that the stream reads from.
+            return False
+        return isinstance(without_cancelled(failure), trio.BrokenResourceError)
 
     async def _join(self) -> BaseException | None:
         try:
@@ -258,7 +312,7 @@ class Ending:
                     # An answer that cannot be made must not keep what was done from being undone.
                     _log.exception("the answer to a failure of %s could not be made", self.plan.name)
                     self._last_resort()
-            await self._compensate()
+            await self._undo(error)
             try:
                 await self._after_hooks(failed=True)
                 await self._validate_response()
@@ -270,13 +324,13 @@ class Ending:
                     self.fatal = self.fatal or own
                 if self.returned:
                     self._last_resort()
-                    return
+                    break
                 self.returned = True
                 kind, error = "error", own
             else:
-                # What after hooks of a request without compensations so far have registered.
-                await self._compensate()
-                return
+                break
+        # What after hooks have entered and, where nothing was undone so far, registered.
+        await self._undo(error)
 
     async def _callbacks(self, error: BaseException) -> None:
         if not self.callbacks_run:
@@ -305,7 +359,9 @@ class Ending:
                 return entry
         return local
 
-    async def _compensate(self) -> None:
+    async def _undo(self, error: BaseException) -> None:
+        """Step 3: leave what was entered, as after a failure, and run the compensations."""
+        await self._bounded(leave_entered, error)
         await self._bounded(run_compensations)
 
     async def _bounded(self, callbacks: Callable[..., Awaitable[None]], *arguments: object) -> None:
@@ -313,9 +369,8 @@ class Ending:
         run = self.run
         if run.lctx.extras is None:
             return
-        observe = None if run.observer is None else run.observer.report
         try:
-            await callbacks(run.lctx, *arguments, observe=observe, limit=self._share())
+            await callbacks(run.lctx, *arguments, observe=self._observe(), limit=self._share())
         except BaseException as raised:
             self._keep(raised, "callback")
 
@@ -396,9 +451,8 @@ class Ending:
         run = self.run
         lctx = run.lctx
         if lctx.extras is not None:
-            observe = None if run.observer is None else run.observer.report
             try:
-                await run_cleanups(lctx, observe=observe, limit=self.plan.exit_timeout)
+                await run_cleanups(lctx, observe=self._observe(), limit=self.plan.exit_timeout)
             except BaseException as raised:
                 self._keep(raised, "cleanup")
         if lctx.phase is not RequestPhase.FAILED:
@@ -414,6 +468,10 @@ class Ending:
         return outcome
 
     # The steps that success and failure have in common.
+
+    def _observe(self) -> Observe | None:
+        observer = self.run.observer
+        return None if observer is None else observer.report
 
     async def _after_hooks(self, *, failed: bool = False) -> None:
         run = self.run

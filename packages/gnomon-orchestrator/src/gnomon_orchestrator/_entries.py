@@ -9,18 +9,18 @@ from typing import Any
 
 from gnomon_context import Execution, LocalHook
 
-from ._binding import ARGUMENTS, CATCH_ARGUMENTS, Binding, bind, is_async, name_of
+from ._binding import ARGUMENTS, CATCH_ARGUMENTS, SOCKET_ARGUMENTS, Binding, bind, is_async, name_of
 from ._hook import Hook
 from ._steps import Level, Step, StepKind
 from .protocols import Guard, Validator
 
-Call = Callable[[Any, Any, Any, Any, Any], Any]
+Call = Callable[..., Any]
 
 
 class Entry:
     """One step of one plan.
 
-    ``call`` takes ``(req, res, lctx, gctx, error)``; ``provides`` is the bit that a completed step sets for
+    ``call`` takes ``(req, res, lctx, gctx, error)``, and ``ws`` if there is one; ``provides`` is the bit that a completed step sets for
     those that require it, ``needs`` the bit that has to be set for this one to run. A step that is not
     ``plain`` (options, a thread) cannot be inlined into compiled code.
     """
@@ -90,13 +90,16 @@ class Entry:
         )
 
 
-def handler_entry(handler: Callable[..., object], name: str, *, in_thread: bool = False) -> Entry:
+def handler_entry(
+    handler: Callable[..., object], name: str, *, in_thread: bool = False, websocket: bool = False
+) -> Entry:
     """The entry of a handler.
 
     Raises:
-        BindingError: It does not take exactly ``req``, ``res``, ``lctx`` and ``gctx``.
+        BindingError: It does not take exactly ``req``, ``res`` (or ``ws``), ``lctx`` and ``gctx``.
     """
-    binding = bind(handler, allowed=ARGUMENTS, exactly=True, role="handler")
+    names, role = (SOCKET_ARGUMENTS, "WebSocket handler") if websocket else (ARGUMENTS, "handler")
+    binding = bind(handler, allowed=names, exactly=True, role=role)
     return Entry("handler", name, binding, id="handler", plain=not in_thread, in_thread=in_thread)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from gnomon_context import GlobalContext, LocalContext, LocalHook, RequestOutcome
 
-from ._binding import ARGUMENTS, Binding, name_of
+from ._binding import Binding, name_of
 from ._blocking import LoopWatch
 from ._compile import compile_plan
 from ._describe import PlanDescription, describe
@@ -27,7 +27,7 @@ from ._observer import listening_table
 from ._threads import Threads, ThreadStatistics
 
 if TYPE_CHECKING:
-    from .protocols import Answer, Boundary, Guard, Listener, Question, Validator
+    from .protocols import Answer, Boundary, Guard, Listener, Question, Socket, Validator
 
 
 @final
@@ -126,11 +126,9 @@ class Orchestrator:
             DuplicateHook: A hook name exists already at its point.
             UnknownHook: A hook requires one that is not part of this plan.
         """
-        for option, value in (("timeout", timeout), ("stream_timeout", stream_timeout)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InvalidHook(f"{option} is a number of seconds above 0, not {value!r}")
+        _check_seconds(timeout=timeout, stream_timeout=stream_timeout)
         shown = name or name_of(handler)
-        entry = handler_entry(handler, shown if name is None else name_of(handler), in_thread=in_thread)
+        entry = handler_entry(handler, name_of(handler), in_thread=in_thread)
         if in_thread and entry.is_async:
             raise InvalidHook(f"{shown}: in_thread=True is for sync functions; an async one runs on the loop")
         route = resolve(tuple(hooks), level="route", taken=self._hooks)
@@ -146,6 +144,52 @@ class Orchestrator:
             response=response,
             timeout=timeout,
             stream_timeout=stream_timeout,
+        )
+
+    def websocket_plan(
+        self,
+        handler: Callable[..., object],
+        *,
+        hooks: Iterable[Hook] = (),
+        request: Validator | None = None,
+        timeout: float | None = None,
+        guards: Iterable[Guard] = (),
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - the word of the design
+        version: str = "",
+    ) -> WebSocketPlan:
+        """Compile one WebSocket handler and what runs around it.
+
+        Args:
+            handler: Takes exactly ``req``, ``ws``, ``lctx`` and ``gctx``, in any order.
+            hooks: The hooks of this route, run inside the global ones; their ``res`` is ``ws.answer``.
+            request: Checks the opening request before the ``before`` hooks.
+            timeout: Seconds until the WebSocket has to be accepted or answered, for requests whose context was
+                made without a deadline; messages have none.
+            guards: Enforce the policies of this route, after the global ones.
+            name: What people know the route by; the name of the handler if not given.
+            id: What identifies the handler; the name if not given.
+            version: The version of the handler.
+
+        Raises:
+            BindingError: The handler takes other names.
+            InvalidHook: An option is out of range.
+            DuplicateHook: A hook name exists already at its point.
+            UnknownHook: A hook requires one that is not part of this plan.
+        """
+        _check_seconds(timeout=timeout)
+        shown = name or name_of(handler)
+        route = resolve(tuple(hooks), level="route", taken=self._hooks)
+        return WebSocketPlan(
+            self,
+            name=shown,
+            id=id or shown,
+            version=version,
+            handler=handler_entry(handler, name_of(handler), websocket=True),
+            hooks=(*self._hooks, *route),
+            guards=(*self._guards, *guards),
+            request=request,
+            timeout=timeout,
         )
 
     def refusal(self, make_error: Callable[[], Exception], *, name: str) -> Plan:
@@ -167,9 +211,10 @@ class Orchestrator:
         return self._threads.statistics()
 
 
-@final
-class Plan:
-    """Everything that runs for the requests of one route, in order, compiled; made by an ``Orchestrator``."""
+class _Compiled:
+    """Everything that runs for the requests of one route, in order."""
+
+    websocket = False
 
     def __init__(
         self,
@@ -230,7 +275,23 @@ class Plan:
             entry.place(index, id, version)
         _require([*self.received, *self.before], [*self.after, *others])
         # The compiled function takes the place of the method, whose frame would cost each request 0.1 µs.
-        self.run = compile_plan(self)  # type: ignore[method-assign, assignment]
+        self.run = compile_plan(self)  # type: ignore[arg-type]
+
+    def describe(self) -> PlanDescription:
+        """Everything that will run, in its effective order: as data, and as text with ``str()``."""
+        return describe(self)  # type: ignore[arg-type]
+
+    def local_entry(self, hook: LocalHook, point: str, number: int) -> Entry:
+        """The entry of a hook that a request has registered on itself."""
+        return local_entry(hook, point, number, self.id, self.version)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+@final
+class Plan(_Compiled):
+    """Everything that runs for the requests of one route, in order, compiled; made by an ``Orchestrator``."""
 
     async def run(
         self, req: Question, res: Answer, lctx: LocalContext, gctx: GlobalContext[Any]
@@ -251,18 +312,46 @@ class Plan:
             BaseException: KeyboardInterrupt, SystemExit (and whatever else is no ``Exception``), and a
                 cancellation from outside of the request's scope, when the ending has run.
         """
-        raise NotImplementedError  # pragma: no cover - see __init__
+        raise NotImplementedError  # pragma: no cover - see _Compiled
 
-    def describe(self) -> PlanDescription:
-        """Everything that will run, in its effective order: as data, and as text with ``str()``."""
-        return describe(self)
 
-    def local_entry(self, hook: LocalHook, point: str, number: int) -> Entry:
-        """The entry of a hook that a request has registered on itself."""
-        return local_entry(hook, point, number, self.id, self.version)
+@final
+class WebSocketPlan(_Compiled):
+    """Everything that runs for a WebSocket, from its opening request to its close; made by an ``Orchestrator``."""
 
-    def __repr__(self) -> str:
-        return f"<Plan {self.name}>"
+    websocket = True
+
+    async def run(
+        self, req: Question, ws: Socket, lctx: LocalContext, gctx: GlobalContext[Any]
+    ) -> RequestOutcome:
+        """Run one WebSocket through the lifecycle, to its end.
+
+        Until it is accepted it is a request like any other: what fails is answered through ``ws.answer``, with
+        catch and ``after`` hooks. Once it is, there are messages until the handler returns; then tasks are
+        joined, on failure callbacks, catch hooks (which can only look on) and compensations run, the WebSocket
+        is closed (1000, 1011 for a failure, 1001 for a drain), and cleanups run.
+
+        Args:
+            req: The opening request, handed to handler and hooks as it is.
+            ws: The WebSocket.
+            lctx: A fresh local context; it is closed afterwards. Its ``scope`` is the cancel scope in which
+                this is awaited.
+            gctx: The global context.
+
+        Returns:
+            How it ended; a failing WebSocket does not raise.
+
+        Raises:
+            BaseException: KeyboardInterrupt, SystemExit (and whatever else is no ``Exception``), and a
+                cancellation from outside of the request's scope, when the ending has run.
+        """
+        raise NotImplementedError  # pragma: no cover - see _Compiled
+
+
+def _check_seconds(**options: float | None) -> None:
+    for option, value in options.items():
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise InvalidHook(f"{option} is a number of seconds above 0, not {value!r}")
 
 
 def _ways(hooks: Sequence[Hook]) -> tuple[list[Entry], list[Entry]]:
@@ -299,4 +388,4 @@ def _require(providers: Sequence[Entry], others: Sequence[Entry]) -> None:
             )
 
 
-__all__ = ["ARGUMENTS", "Orchestrator", "Plan"]
+__all__ = ["Orchestrator", "Plan", "WebSocketPlan"]

@@ -20,7 +20,7 @@ from ._threads import run_in_thread
 if TYPE_CHECKING:
     from ._entries import Entry
     from ._hook import Hook
-    from ._orchestrator import Plan
+    from ._orchestrator import Plan, WebSocketPlan
     from .protocols import Boundary
 
 _log = logging.getLogger("gnomon_orchestrator")
@@ -43,21 +43,25 @@ class Run:
         "req",
         "res",
         "status",
+        "ws",
     )
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Plan | WebSocketPlan,
         req: Any,
         res: Any,
         lctx: LocalContext,
         gctx: GlobalContext[Any],
         status: object,
+        ws: Any = None,
     ) -> None:
         self.plan = plan
         # The innermost cancel scope of the task at the start; see _leaks.
         self.status = status
         self.req = req
+        # The WebSocket of a request that opens one; `res` is then what is answered instead.
+        self.ws = ws
         self.res = res
         self.lctx = lctx
         self.gctx = gctx
@@ -167,10 +171,10 @@ class Run:
             await self._attempts(entry, error, since)
 
     async def _call(self, entry: Entry, error: BaseException | None) -> None:
-        result = entry.call(self.req, self.res, self.lctx, self.gctx, error)
+        result = entry.call(self.req, self.res, self.lctx, self.gctx, error, self.ws)
         if entry.is_async:
             result = await result
-        if result is not None and result is not self.res:
+        if result is not None and result is not self.res and result is not self.ws:
             await settle_result(result, self.res, entry.name)
 
     async def _attempts(self, entry: Entry, error: BaseException | None, since: int) -> None:

@@ -4,7 +4,7 @@
 """
 
 from ._bench import Bench, FakeGuard, FakeValidator, Invalid, Refused
-from ._fakes import EventLog, FakeRequest, FakeResponse
+from ._fakes import EventLog, FakeRequest, FakeResponse, FakeSocket
 from ._model import expected
 from ._perform import Performance, performed
 from ._scenario import Act, Callback, Child, Interruption, Part, Scenario, Trace
@@ -18,6 +18,7 @@ __all__ = [
     "FakeGuard",
     "FakeRequest",
     "FakeResponse",
+    "FakeSocket",
     "FakeValidator",
     "Interruption",
     "Invalid",

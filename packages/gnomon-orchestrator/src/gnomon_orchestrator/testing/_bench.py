@@ -9,9 +9,9 @@ from typing import Any
 import trio
 
 from gnomon_context import Alert, LocalContext, RequestOutcome, open_global_context
-from gnomon_orchestrator import Hook, Orchestrator
+from gnomon_orchestrator import Hook, Orchestrator, Plan, WebSocketPlan
 
-from ._fakes import EventLog, FakeRequest, FakeResponse
+from ._fakes import EventLog, FakeRequest, FakeResponse, FakeSocket
 
 _GENERAL = ("boundaries", "exit_timeout", "threads", "clock_ns", "blocking")
 
@@ -94,6 +94,7 @@ class Bench:
         self.log = EventLog()
         self.req = FakeRequest()
         self.res = FakeResponse()
+        self.ws = FakeSocket(answer=self.res)
         self.alerts: list[Alert] = []
         self.ran: list[str] = []
 
@@ -114,6 +115,7 @@ class Bench:
         timeout: float = math.inf,
         during: Callable[[Bench], Awaitable[object]] | None = None,
         refusal: Callable[[], Exception] | None = None,
+        websocket: bool = False,
         **options: Any,
     ) -> RequestOutcome:
         """Run ``handler``.
@@ -124,6 +126,7 @@ class Bench:
             timeout: Seconds until the request deadline.
             during: An async function of this bench that runs beside the request.
             refusal: Makes the error where there is no handler.
+            websocket: Whether ``handler`` is one of WebSockets: it gets ``ws``, whose ``answer`` is ``res``.
             options: Those of an orchestrator and those of a plan.
         """
         general = {name: options.pop(name) for name in _GENERAL if name in options}
@@ -132,10 +135,11 @@ class Bench:
         self.orchestrator = Orchestrator(everywhere, listeners, **general)
         if handler is None:
             assert refusal is not None
-            self.plan = self.orchestrator.refusal(refusal, name="nowhere")
+            self.plan: Plan | WebSocketPlan = self.orchestrator.refusal(refusal, name="nowhere")
         else:
             route = [hook for hook in hooks if hook.level == "route"]
-            self.plan = self.orchestrator.plan(handler, hooks=route, **{"name": "here", **options})
+            make = self.orchestrator.websocket_plan if websocket else self.orchestrator.plan
+            self.plan = make(handler, hooks=route, **{"name": "here", **options})
         async with open_global_context() as self.gctx:
             self.gctx.on_alert(self.alerts.append)
             async with trio.open_nursery() as nursery:
@@ -143,6 +147,7 @@ class Bench:
                     self.lctx = LocalContext(self.gctx, scope=self.scope, timeout=timeout)
                     if during is not None:
                         nursery.start_soon(during, self)
-                    self.outcome = await self.plan.run(self.req, self.res, self.lctx, self.gctx)
+                    subject: Any = self.ws if websocket else self.res
+                    self.outcome = await self.plan.run(self.req, subject, self.lctx, self.gctx)
                 nursery.cancel_scope.cancel()
         return self.outcome

@@ -155,6 +155,96 @@ class FakeResponse:
         self.sent.append(self.END)
 
 
+class FakeSocket:
+    """A WebSocket whose client is a list of messages.
+
+    ``sent`` is what the client received: ``accepted``, messages, and ``closed`` with the code.
+
+    Args:
+        incoming: What the client sends; then it closes.
+        answer: What is sent if the WebSocket is not accepted.
+        delay: Seconds that accepting takes, and closing.
+        fail: Raised by ``close``.
+    """
+
+    def __init__(
+        self,
+        incoming: Sequence[Any] = (),
+        *,
+        answer: FakeResponse | None = None,
+        delay: float = 0.0,
+        fail: BaseException | None = None,
+    ) -> None:
+        self.incoming = list(incoming)
+        self.answer = FakeResponse() if answer is None else answer
+        self.delay = delay
+        self.fail = fail
+        self.accepted = False
+        self.closed = False
+        self.sent: list[Any] = []
+        self._on_accept: Callable[[], object] | None = None
+
+    def bind_accept(self, fn: Callable[[], object], /) -> None:
+        """Have ``fn`` called when it is accepted."""
+        self._on_accept = fn
+
+    async def accept(self) -> None:
+        """Accept, once."""
+        if self.accepted:
+            return
+        await trio.sleep(self.delay)
+        self.accepted = True
+        self.sent.append("accepted")
+        if self._on_accept is not None:
+            self._on_accept()
+
+    async def send(self, message: Any) -> None:
+        """Send one message.
+
+        Raises:
+            trio.ClosedResourceError: It was closed from this side.
+            trio.BrokenResourceError: The client has closed.
+        """
+        await self.accept()
+        await trio.lowlevel.checkpoint()
+        if self.closed:
+            ours = str(self.sent[-1]).startswith("closed")
+            raise (trio.ClosedResourceError if ours else trio.BrokenResourceError)("the WebSocket is closed")
+        self.sent.append(message)
+
+    async def receive(self) -> Any:
+        """Receive one message.
+
+        Raises:
+            trio.EndOfChannel: The client has closed.
+        """
+        await self.accept()
+        await trio.lowlevel.checkpoint()
+        if self.incoming:
+            return self.incoming.pop(0)
+        self.closed = True
+        raise trio.EndOfChannel
+
+    def __aiter__(self) -> FakeSocket:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:  # noqa: ARG002 - as a WebSocket has it
+        """Close."""
+        if self.closed:
+            return
+        if self.fail is not None:
+            raise self.fail
+        await trio.sleep(self.delay)
+        self.closed = True
+        self.sent.append(f"closed {code}")
+
+
 class EventLog:
     """A listener that keeps what it hears.
 

@@ -52,6 +52,7 @@ class Model:
         self.started = False
         self.sent: list[object] = []
         self.compensations: list[Callback] = []
+        # With what was entered and not left yet among them.
         self.cleanups: list[Callback] = []
         self.on_error: list[Callback] = []
         self.on_timeout: list[Callback] = []
@@ -140,15 +141,20 @@ class Model:
             for callback in part.registers:
                 if callback.kind == "compensation" and self.sealed:
                     raise Failed("IllegalPhase")
-                {
-                    "compensation": self.compensations,
-                    "cleanup": self.cleanups,
-                    "on_error": self.on_error,
-                    "on_timeout": self.on_timeout,
-                }[callback.kind].append(callback)
+                if callback.kind != "entered":
+                    {
+                        "compensation": self.compensations,
+                        "cleanup": self.cleanups,
+                        "on_error": self.on_error,
+                        "on_timeout": self.on_timeout,
+                    }[callback.kind].append(callback)
             for hook in part.hooks:
                 self.locals[hook.point].append(hook)
             self.children += [(self.now, child) for child in part.children]
+            for callback in part.registers:
+                if callback.kind == "entered":
+                    self.sleep(0.0)
+                    self.cleanups.append(callback)
         self.do(act)
 
     def do(self, act: Act) -> None:
@@ -300,6 +306,28 @@ class Model:
             raise Failed("Invalid")
         self.tell("validation.end", "response")
 
+    def leave(self, total: float) -> str | None:
+        """Leave what was entered, last in first out; returns the first error of an exit."""
+        end = self.now + total
+        first = None
+        while entered := [callback for callback in self.cleanups if callback.kind == "entered"]:
+            callback = entered.pop()
+            self.cleanups.remove(callback)
+            error = self.bounded("cleanup", callback, end, more=bool(entered))
+            first = first or error
+        return first
+
+    def leave_well(self) -> None:
+        """Just before the first byte: a commit that fails makes another answer of it."""
+        if any(callback.kind == "entered" for callback in self.cleanups):
+            self.shielded = True
+            error = self.leave(EXIT)
+            self.shielded = False
+            if error is not None:
+                raise Failed(error)
+            self.compensations.clear()
+            self.sealed = True
+
     def send(self) -> None:
         self.sleep(0.0)
         self.sent.append(self.status)
@@ -311,25 +339,30 @@ class Model:
     def callbacks(self, kind: str, callbacks: list[Callback], total: float) -> None:
         """Compensations, cleanups, callbacks: each isolated, each with half of the time that is left."""
         end = self.now + total
-        family = "hook" if kind == "callback" else kind
         while callbacks:
             callback = callbacks.pop()
-            self.tell(f"{family}.start", callback.name, timed=False)
-            left = max(0.0, end - self.now)
-            error = None
-            try:
-                with self.limit(left / 2 if callbacks else left):
-                    self.do(callback.act)
-            except TimeoutError:
-                error = "HookTimeout"
-                if family == "hook":
-                    self.tell("hook.timeout", callback.name, 1, error, timed=False)
-            except Failed as failed:
-                error = failed.error
-            result = "end" if error is None else "error"
-            self.tell(f"{family}.{result}", callback.name, 1, error, timed=False)
-            if kind == "compensation" and error is not None:
-                self.tell("compensation.alert", callback.name, 1, error, timed=False)
+            self.bounded(kind, callback, end, more=bool(callbacks))
+
+    def bounded(self, kind: str, callback: Callback, end: float, *, more: bool) -> str | None:
+        """One of them, isolated and told; returns its error."""
+        family = "hook" if kind == "callback" else kind
+        self.tell(f"{family}.start", callback.name, timed=False)
+        left = max(0.0, end - self.now)
+        error = None
+        try:
+            with self.limit(left / 2 if more else left):
+                self.do(callback.act)
+        except TimeoutError:
+            error = "TimeoutError" if callback.kind == "entered" else "HookTimeout"
+            if family == "hook":
+                self.tell("hook.timeout", callback.name, 1, error, timed=False)
+        except Failed as failed:
+            error = failed.error
+        result = "end" if error is None else "error"
+        self.tell(f"{family}.{result}", callback.name, 1, error, timed=False)
+        if kind == "compensation" and error is not None:
+            self.tell("compensation.alert", callback.name, 1, error, timed=False)
+        return error
 
     def run(self) -> Trace:
         """The whole request."""
@@ -348,9 +381,10 @@ class Model:
             self.validate_response()
             if self.cancelled_by() is not None:
                 raise Cut
+            self.deadline = math.inf
+            self.leave_well()
             stage = "sending"
             self.move("responding")
-            self.deadline = math.inf
             self.compensations.clear()
             self.sealed = self.extras
             self.send()
@@ -417,6 +451,7 @@ class Model:
                 self.validate_response()
             except Failed as failed:
                 if returned:
+                    self.undo()
                     self.status = 500
                     return False
                 returned, kind, status = True, "error", failed.status if failed.error == "Refused" else 500
@@ -440,6 +475,7 @@ class Model:
                 pass
 
     def undo(self) -> None:
+        self.leave((self.exit_at - self.now) / 2)
         self.sealed = self.extras
         self.callbacks("compensation", self.compensations, (self.exit_at - self.now) / 2)
 

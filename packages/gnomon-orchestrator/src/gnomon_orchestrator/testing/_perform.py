@@ -109,19 +109,25 @@ class Performance:
             self.calls[part.name] = number + 1
             if number == 0:
                 self._register(part, lctx)
-            act = part.act(number)
-            if act.cancels:
-                lctx.cancel()
-            return act
+            return part.act(number)
 
         async def run_async(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
             act = begin(lctx)
+            if self.calls[part.name] == 1:
+                for callback in part.registers:
+                    if callback.kind == "entered":
+                        await lctx.enter(_Manager(callback), name=callback.name)
+            if act.cancels:
+                lctx.cancel()
             if act.delay:
                 await trio.sleep(act.delay)
             _end(act, res)
 
         def run_sync(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
-            _end(begin(lctx), res)
+            act = begin(lctx)
+            if act.cancels:
+                lctx.cancel()
+            _end(act, res)
 
         function = run_sync if part.sync else run_async
         function.__qualname__ = part.name
@@ -135,7 +141,7 @@ class Performance:
                 lctx.on_cleanup(_callback(callback), name=callback.name)
             elif callback.kind == "on_error":
                 lctx.on_error(_callback(callback, takes_error=True), name=callback.name)
-            else:
+            elif callback.kind == "on_timeout":
                 lctx.on_timeout(_callback(callback, takes_error=True), name=callback.name)
         for hook in part.hooks:
             options = {
@@ -209,6 +215,19 @@ def _end(act: Act, res: Any) -> None:
         raise Broken
     elif act.then == "refuse":
         raise Refused(act.status)
+
+
+class _Manager:
+    """Something to enter; its exit is the act of the callback."""
+
+    def __init__(self, callback: Callback) -> None:
+        self._exit = _callback(callback)
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *args: object) -> None:
+        await self._exit()
 
 
 def _callback(callback: Callback, *, takes_error: bool = False) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from typing import Literal
 EXIT = 4.097
 
 Ending = Literal["return", "answer", "raise", "refuse"]
-CallbackKind = Literal["compensation", "cleanup", "on_error", "on_timeout"]
+CallbackKind = Literal["compensation", "cleanup", "on_error", "on_timeout", "entered"]
 
 
 def milliseconds(seconds: float) -> int:
@@ -39,7 +39,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A compensation, cleanup or failure callback that a step registers."""
+    """A compensation, cleanup or failure callback that a step registers, or the exit of what it enters."""
 
     kind: CallbackKind
     name: str
@@ -66,7 +66,7 @@ class Part:
         level: ``global``, ``route`` or ``local``.
         acts: What its calls do, the last one again for every further call.
         sync: Whether it is a sync function; it can then not sleep.
-        registers: Callbacks that its first call registers.
+        registers: Callbacks that its first call registers; a sync function can enter nothing.
         hooks: Local hooks that its first call registers.
         children: Tasks that its first call starts.
         timeout: As for ``Hook``; so are the others.

@@ -30,10 +30,11 @@ def acts(draw: st.DrawFn, *, sync: bool = False, calm: bool = False) -> Act:
 
 
 @st.composite
-def _callbacks(draw: st.DrawFn, numbers: Iterator[int]) -> tuple[Callback, ...]:
+def _callbacks(draw: st.DrawFn, numbers: Iterator[int], *, sync: bool) -> tuple[Callback, ...]:
     made = []
+    kinds = [kind for kind in get_args(CallbackKind) if not (sync and kind == "entered")]
     for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
-        kind: CallbackKind = draw(st.sampled_from(get_args(CallbackKind)))
+        kind: CallbackKind = draw(st.sampled_from(kinds))
         act = Act(draw(_DELAYS), draw(st.sampled_from(["return", "return", "raise"])))
         made.append(Callback(kind, f"{kind}{next(numbers)}", act))
     return tuple(made)
@@ -58,7 +59,7 @@ def _part(draw: st.DrawFn, point: Any, level: Any, numbers: Iterator[int], *, de
         level,
         acts=tuple(draw(acts(sync=sync, calm=calm)) for _ in range(1 + min(retries, 1))),
         sync=sync,
-        registers=draw(_callbacks(numbers)) if point != "guard" else (),
+        registers=draw(_callbacks(numbers, sync=sync)) if point != "guard" else (),
         hooks=hooks,
         timeout=draw(_TIMEOUTS) if is_hook and not sync else None,
         retries=retries,

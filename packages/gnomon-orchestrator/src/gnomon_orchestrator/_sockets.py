@@ -1,0 +1,91 @@
+"""The way out of a WebSocket: like that of a request until it is accepted, and shorter from then on."""
+
+from __future__ import annotations
+
+import trio
+
+from gnomon_context import RequestPhase
+from gnomon_context.runtime import commit, join_tasks
+
+from ._cause import without_cancelled
+from ._ending import Ending
+
+# RFC 6455, section 7.4.1.
+NORMAL, GOING_AWAY, INTERNAL_ERROR = 1000, 1001, 1011
+
+
+class SocketEnding(Ending):
+    """The ending of a request that opens a WebSocket."""
+
+    __slots__ = ()
+
+    CUT_OFF = "%s failed after it had accepted a WebSocket"
+
+    # A WebSocket that has not failed.
+
+    async def _join_well(self) -> None:
+        lctx = self.run.lctx
+        if self.run.ws.accepted:
+            # There is no deadline any more, and nobody to talk to: tasks have the time of an exit, and no more.
+            with trio.move_on_after(self.plan.exit_timeout):
+                await join_tasks(lctx)
+        await join_tasks(lctx)
+
+    async def _answer_well(self) -> None:
+        run = self.run
+        if not run.ws.accepted:
+            await super()._answer_well()
+            return
+        self._check_leaks()
+        await self._leave_well()
+        commit(run.lctx)
+        # A cancellation that came while this was left is the first cause, but changes nothing any more.
+        kind = run.lctx.settle("ok").kind
+        run.advance(RequestPhase.RESPONDING)
+        if kind == "disconnect":
+            run.lctx.truncated()
+        else:
+            await self._close(GOING_AWAY if kind == "shutdown" else NORMAL)
+
+    def _no_answer(self) -> str:
+        return (
+            f"{self.plan.name} returned without accepting the WebSocket or finishing ws.answer: "
+            "call await ws.accept()"
+        )
+
+    # One that has.
+
+    def _is_cut(self) -> bool:
+        return bool(self.run.ws.accepted)
+
+    def _mark_cut(self) -> None:
+        # Its close says how it ended, if it can be sent.
+        pass
+
+    async def _end_cut(self, kind: str) -> None:
+        gone = kind == "disconnect"
+        if gone or not await self._close(GOING_AWAY if kind == "shutdown" else INTERNAL_ERROR):
+            self.run.lctx.truncated()
+
+    def _says_that_the_client_is_gone(self, failure: BaseException) -> bool:
+        ws = self.run.ws
+        if not ws.accepted:
+            return super()._says_that_the_client_is_gone(failure)
+        # What else breaks in a handler is a connection of its own.
+        own = without_cancelled(failure)
+        return bool(ws.closed) and isinstance(own, (trio.BrokenResourceError, trio.EndOfChannel))
+
+    async def _close(self, code: int) -> bool:
+        """Close, cancelled or not; returns whether the client has been told."""
+        ws = self.run.ws
+        if ws.closed:
+            return True
+        try:
+            with trio.move_on_after(self.plan.exit_timeout, shield=True) as scope:
+                await ws.close(code)
+        except trio.BrokenResourceError:
+            return False
+        except BaseException as raised:
+            self._keep(raised, "close")
+            return False
+        return not scope.cancelled_caught

@@ -539,6 +539,7 @@ async def test_the_execution_of_an_ended_request_is_read_and_not_replaced() -> N
     async with open_global_context() as gctx:
         async with open_local_context(gctx) as lctx:
             assert lctx.execution is None
-        with pytest.raises(ContextClosed, match="execution"):
-            lctx.execution = None
-        assert lctx.execution is None
+        for name in ("execution", "scope", "gctx"):
+            with pytest.raises(ContextClosed, match=f"setting {name} on its context came too late"):
+                setattr(lctx, name, None)
+        assert lctx.execution is None and lctx.gctx is gctx and lctx.scope is not None

@@ -51,9 +51,21 @@ def test_metadata_is_complete_and_never_changes(fields: dict[str, Any], seconds:
 def test_flags_given_as_a_list_cannot_be_changed_later() -> None:
     flags: Any = ["canary"]
     lctx = local_context(flags=flags)
-    meta = lctx.meta
+    # Before anybody has asked for the metadata.
     flags.append("late")
-    assert meta.flags == ("canary",)
+    assert lctx.meta.flags == ("canary",)
+    assert local_context(flags=(flag for flag in ("a", "b"))).meta.flags == ("a", "b")
+
+
+@pytest.mark.parametrize("flags", ["canary", ["canary", 1]])
+def test_what_are_no_flags_is_refused(flags: Any) -> None:
+    with pytest.raises(TypeError, match="flags are a sequence of strings"):
+        local_context(flags=flags)
+
+
+def test_a_timeout_is_a_number() -> None:
+    with pytest.raises(ValueError, match="a number of seconds, not nan"):
+        local_context(timeout=float("nan"))
 
 
 def test_ids_are_unique_and_sort_by_time() -> None:
@@ -71,11 +83,27 @@ def test_ids_are_unique_and_sort_by_time() -> None:
 
 def test_an_id_made_late_still_sorts_by_the_time_of_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
     early = local_context()
-    monkeypatch.setattr(_request_id.time, "monotonic_ns", lambda: early._received_ns + 10**9)
-    wall = time.time_ns()
-    monkeypatch.setattr(_request_id.time, "time_ns", lambda: wall)
-    monkeypatch.setattr(_request_id.ids, "millisecond", (0, 0, ""))
-    assert int(early.request_id[:12], 16) == (wall - 10**9) // 10**6
+    monkeypatch.setattr(_request_id.time, "monotonic", lambda: early._received + 1.0)
+    wall = 1_900_000_000.0005
+    monkeypatch.setattr(_request_id.time, "time", lambda: wall)
+    monkeypatch.setattr(_request_id.ids, "millisecond", (0.0, 0.0, ""))
+    assert int(early.request_id[:12], 16) == 1_899_999_999_000
+
+
+def test_a_pause_between_the_clocks_does_not_put_an_id_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    early = local_context()
+    # The process was stopped for three seconds between the first reading of the one and of the other.
+    readings = iter([1.0, 4.0, 5.0, 5.00001])
+    walls = iter([1_900_000_003.0, 1_900_000_004.0])
+    monkeypatch.setattr(early, "_received", 0.5)
+    monkeypatch.setattr(_request_id.time, "monotonic", lambda: next(readings))
+    monkeypatch.setattr(_request_id.time, "time", lambda: next(walls))
+    monkeypatch.setattr(_request_id.ids, "millisecond", (0.0, 0.0, ""))
+    assert int(early.request_id[:12], 16) == 1_899_999_999_500
+    # One that is paused at every reading takes the last.
+    monkeypatch.setattr(_request_id.time, "monotonic", iter(range(1000)).__next__)
+    monkeypatch.setattr(_request_id.time, "time", lambda: 1_900_000_000.0)
+    assert int(_request_id.make_request_id(7.0)[:12], 16) > 0
 
 
 def test_a_forked_child_makes_other_ids() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import random
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from time import monotonic_ns
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 
 import trio
@@ -40,6 +40,7 @@ NOTHING: dict[str, Any] = {}
 
 RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
+_INF = math.inf
 _RECEIVED = RequestPhase.RECEIVED
 # A before hook registered from here on would never run.
 _ANSWERED = (RequestPhase.RESPONDING, RequestPhase.COMPLETED, RequestPhase.FAILED)
@@ -67,6 +68,10 @@ class LocalContext:
         timeout: seconds until the request deadline.
         request_id: an id to keep (a restored request); by default one is made when first asked for.
         sources: where time, randomness and ids come from; those of `gctx` by default.
+
+    Raises:
+        TypeError: `flags` is one string, or holds what is none.
+        ValueError: `timeout` is not a number.
     """
 
     __slots__ = (
@@ -82,7 +87,7 @@ class LocalContext:
         "_outcome",
         "_path",
         "_phase",
-        "_received_ns",
+        "_received",
         "_request_id",
         "_route",
         "_sources",
@@ -103,11 +108,11 @@ class LocalContext:
         path: str = "",
         route: str = "",
         version: str = "",
-        flags: tuple[str, ...] = (),
+        flags: Iterable[str] = (),
         client_id: str | None = None,
         traceparent: str | None = None,
         scope: trio.CancelScope | None = None,
-        timeout: float = math.inf,
+        timeout: float = _INF,
         request_id: str | None = None,
         sources: Sources | None = None,
     ) -> None:
@@ -118,7 +123,7 @@ class LocalContext:
         self._path = path
         self._route = route
         self._version = version
-        self._flags = flags
+        self._flags = _frozen(flags) if flags else ()
         self._client_id = client_id
         self._traceparent = traceparent
         self._request_id = request_id
@@ -132,8 +137,9 @@ class LocalContext:
         self._outcome: RequestOutcome | None = None
         # How often the watchdog met this request; 2 when its deadline is armed.
         self._watched = 0
-        self._deadline = math.inf if timeout == math.inf else gctx._application.clock() + timeout
-        self._received_ns = monotonic_ns() if source is None else int(source.monotonic() * 1e9)
+        self._deadline = _INF if timeout == _INF else _deadline_in(timeout, gctx)
+        # Seconds of the monotonic clock: the comparisons in `request_id` are cheap for floats.
+        self._received = monotonic() if source is None else source.monotonic()
 
     # The mapping.
 
@@ -195,12 +201,12 @@ class LocalContext:
                 # As in make_request_id, written out: this is asked for in every request.
                 since, until, prefix = ids.millisecond
                 try:
-                    fresh = since <= self._received_ns < until
-                    made = prefix + ids.pool.pop() if fresh else make_request_id(self._received_ns)
+                    fresh = since <= self._received < until
+                    made = prefix + ids.pool.pop() if fresh else make_request_id(self._received)
                 except IndexError:
-                    made = make_request_id(self._received_ns)
+                    made = make_request_id(self._received)
             else:
-                made = request_id_at(int(self._received_at().timestamp() * 1e3) * 1_000_000)
+                made = request_id_at(self._received_at().timestamp())
             self._request_id = made
         return made
 
@@ -220,9 +226,9 @@ class LocalContext:
                 self._path,
                 self._route,
                 self._version,
-                tuple(self._flags),
+                self._flags,
                 self._received_at(),
-                self._received_ns,
+                round(self._received * 1e9),
                 self._source().monotonic,
             )
         return made
@@ -230,7 +236,7 @@ class LocalContext:
     def _received_at(self) -> datetime:
         # Reckoned back from now, so that a request whose metadata nobody reads pays for one clock only.
         source = self._source()
-        waited = source.monotonic() - self._received_ns / 1e9
+        waited = source.monotonic() - self._received
         return source.now() - timedelta(seconds=waited)
 
     @property
@@ -709,6 +715,19 @@ class LocalContext:
         return f"<{type(self).__name__} {self._method} {self._path} {self._phase}>"
 
 
+def _frozen(flags: Iterable[str]) -> tuple[str, ...]:
+    frozen = tuple(flags)
+    if isinstance(flags, str) or not all(isinstance(flag, str) for flag in frozen):
+        raise TypeError(f"flags are a sequence of strings, such as ('canary',), not {flags!r}")
+    return frozen
+
+
+def _deadline_in(timeout: float, gctx: GlobalContext[Any]) -> float:
+    if timeout != timeout:
+        raise ValueError("the timeout of a request is a number of seconds, not nan")
+    return gctx._application.clock() + timeout
+
+
 def _local_hook(
     fn: Callable[..., Any],
     name: str | None,
@@ -795,5 +814,7 @@ for _name in [
 ]:
     setattr(ClosedContext, _name, _refuse(_name))
 ClosedContext.random = property(_refuse("random"))  # type: ignore[method-assign, assignment]
-_execution: Any = LocalContext.__dict__["execution"]
-ClosedContext.execution = property(_execution.__get__, _refuse("execution"))  # type: ignore[misc, assignment]
+# Read after the end, and no longer set.
+for _name in ["execution", "gctx", "scope"]:
+    _slot = LocalContext.__dict__[_name]
+    setattr(ClosedContext, _name, property(_slot.__get__, _refuse(f"setting {_name}")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, final
 
@@ -42,7 +42,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         path: str = "",
         route: str = "",
         version: str = "",
-        flags: tuple[str, ...] = (),
+        flags: Iterable[str] = (),
         client_id: str | None = None,
         traceparent: str | None = None,
         timeout: float = math.inf,

@@ -129,7 +129,7 @@ def rebuild(
     <RequestPhase.PROCESSING: 'processing'>
     """
     if meta is not None:
-        lctx._meta, lctx._request_id, lctx._received_ns = meta, meta.request_id, meta.received_ns
+        lctx._meta, lctx._request_id, lctx._received = meta, meta.request_id, meta.received_ns / 1e9
     lctx._phase = phase or lctx._phase
     lctx._cancel_reason = cancel_reason
     lctx._outcome = outcome

@@ -11,10 +11,12 @@ from ._errors import (
     HttpError,
     IngressError,
     InvalidHeader,
+    MessageInvalid,
     RequestInvalid,
     RequestState,
     ResponseInvalid,
     ResponseState,
+    WebSocketClosed,
 )
 from ._events import Event
 from ._forms import Form, Upload
@@ -28,6 +30,7 @@ from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_lis
 from ._static import static
 from ._target import decode_segment
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator
+from ._websocket import Link, MessageType, OutgoingType, WebSocket
 from ._workers import run_workers
 
 __all__ = [
@@ -51,8 +54,12 @@ __all__ = [
     "InvalidHeader",
     "JsonCodec",
     "Limits",
+    "Link",
+    "MessageInvalid",
+    "MessageType",
     "MultipartCodec",
     "MutableHeaders",
+    "OutgoingType",
     "Request",
     "RequestInvalid",
     "RequestState",
@@ -68,6 +75,8 @@ __all__ = [
     "Sink",
     "TextCodec",
     "Upload",
+    "WebSocket",
+    "WebSocketClosed",
     "asgi",
     "decode_segment",
     "mount",

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, HttpError, RequestInvalid
+from ._errors import ClientGone, HttpError, RequestInvalid, WebSocketClosed
+from ._handshake import check_opening, check_origin, offered_subprotocols
 from ._head import HeadParser, Refusal
 from ._headers import Headers
 from ._limits import ConnectionEvent
-from ._output import BODY, HEAD, IDLE, LAST, RUN, Output
+from ._output import BODY, HEAD, IDLE, LAST, RUN, SOCKET, Output
 from ._proxy import seen_through_proxies
 from ._request import Client, Request
 from ._response import Response
 from ._transport import Interrupted, Transport
+from ._websocket import WebSocket
+from ._websocket_wire import LOST, WireLink
 from ._wire import canned
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class Connection(Output):
         "body_age",
         "body_limit",
         "expired",
+        "link",
         "received",
         "response",
         "scope",
@@ -66,6 +70,8 @@ class Connection(Output):
         self.sequence = 0
         self.scope: trio.CancelScope | None = None
         self.response: Response[Any] | None = None
+        #: What carries the frames, once the request under way asked for a WebSocket.
+        self.link: WireLink | None = None
         #: Set by the watchdog before it interrupts: ``"deadline"`` or ``"shutdown"``.
         self.expired: str | None = None
         #: Bytes of the current body that came in waits of their own, for the body deadline.
@@ -89,7 +95,7 @@ class Connection(Output):
             pass
         except Exception as error:
             # A fault of this module must not reach the connections of others.
-            self._report_crash(error)
+            self.report_crash(error)
         finally:
             self._parser.close()
             self.transport.close()
@@ -176,6 +182,9 @@ class Connection(Output):
 
     async def _finish(self, request: Request[Any, Any, Any], response: Response[Any]) -> bool:
         """Send what is unsent and get ready for the next request; return whether there may be one."""
+        if self.link is not None and request.websocket is not None and request.websocket.accepted:
+            await self._end_socket(self.link, 1000)
+            return False
         if self._broken or request.abort_reason == "disconnect":
             return False
         if not response._finished:
@@ -187,7 +196,7 @@ class Connection(Output):
             raise
         except Exception as error:
             if self._broken:
-                self._report_crash(error)
+                self.report_crash(error)
                 return False
             self._answer_exception(response, error)
             await response.send()
@@ -208,6 +217,9 @@ class Connection(Output):
         request, response = self.request, self.response
         assert request is not None
         assert response is not None
+        if self.link is not None and request.websocket is not None and request.websocket.accepted:
+            await self._end_socket(self.link, 1001 if request.abort_reason == "shutdown" else 1011)
+            return False
         if self._broken or request.abort_reason == "disconnect" or (response.started and not response.sent):
             return False
         if not response.finished:
@@ -220,13 +232,18 @@ class Connection(Output):
         return await self._finish(request, response)
 
     def _answer_exception(self, response: Response[Any], error: Exception) -> None:
+        if self.link is not None and response._status == 101 and response._started:
+            if not isinstance(error, (ClientGone, WebSocketClosed)):
+                self.link.failure_code = getattr(error, "close_code", 1011)
+                self.report_crash(error)
+            return
         if isinstance(error, ClientGone):
             self._broken = True
             return
         if response.started or self._broken:
             # Whatever is on the wire cannot be taken back; without a clean end the client can tell.
             self._broken = True
-            self._report_crash(error)
+            self.report_crash(error)
             return
         response.reset()
         if isinstance(error, (HttpError, RequestInvalid)):
@@ -234,11 +251,12 @@ class Connection(Output):
                 error.status, code=error.code, detail=error.detail, errors=error.errors, headers=error.headers
             )
             return
-        self._report_crash(error)
+        self.report_crash(error)
         self.close_after_answer()
         response.problem(500, code="internal_error", detail="The server failed to answer this request.")
 
-    def _report_crash(self, error: Exception) -> None:
+    def report_crash(self, error: Exception) -> None:
+        """Log a fault and tell the listener of events."""
         logger.error("the dispatch of %r raised", self.request, exc_info=error)
         self.server.report(ConnectionEvent("crashed", 500, "internal_error", "", error))
 
@@ -336,17 +354,65 @@ class Connection(Output):
                 request._raw = None
                 self.received = 0
                 request._source = reader = self._reader = BodyReader(self, length, expects=parser.expects)
+        if parser.opens_socket:
+            self._offer_socket(request, length)
         server = self.server
         self._close = close = (
-            not parser.keep_alive or server.draining or self.sequence >= server.requests_per_connection
+            # Whatever comes behind an opening request is no request, even if the opening is declined.
+            parser.opens_socket
+            or not parser.keep_alive
+            or server.draining
+            or self.sequence >= server.requests_per_connection
         )
         self._special = close or reader is not None or not parser.line.minor or request.method == "HEAD"
+
+    def _offer_socket(self, request: Request[Any, Any, Any], length: int) -> None:
+        headers = request.headers
+        check_opening(request.method, headers, body=length != 0)
+        check_origin(headers, self.server.config.websocket_origins)
+        subprotocols = offered_subprotocols(headers)
+        self.link = WireLink(self, headers["sec-websocket-key"], subprotocols)
+        request.websocket = WebSocket(self.link)
+
+    async def _end_socket(self, link: WireLink, code: int) -> None:
+        await link.finish(link.failure_code or code)
+        self.request = None
+        if not self._broken and link.close_code != LOST:
+            await self._linger()
+
+    async def switch_protocols(self, head: bytes) -> None:
+        """Accept the WebSocket; from here on the connection carries frames."""
+        self.state = SOCKET
+        await self.send_frames(head + self.server.heads.shared + b"\r\n")
+
+    async def receive_frames(self, size: int) -> bytes:
+        """Return more bytes of the WebSocket, none at the end."""
+        return await self.transport.receive(size)
+
+    async def send_frames(self, data: bytes | bytearray) -> None:
+        """Write frames; each has the whole send deadline."""
+        if self._broken:
+            raise ClientGone("the client left before it had its message")
+        self.send_age = 0.0
+        self.transport.sent = 0
+        await self._write(bytes(data))
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._broken
 
     async def _refuse(self, refusal: Refusal) -> None:
         server = self.server
         server.report(ConnectionEvent("refused", refusal.status, refusal.code, refusal.detail))
         self.state = LAST
-        answer = canned(refusal.status, code=refusal.code, detail=refusal.detail, shared=server.heads.shared)
+        answer = canned(
+            refusal.status,
+            code=refusal.code,
+            detail=refusal.detail,
+            shared=server.heads.shared,
+            extra=refusal.extra,
+        )
         try:
             await self._write(answer)
         except ClientGone:

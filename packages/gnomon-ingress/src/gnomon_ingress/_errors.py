@@ -110,3 +110,31 @@ class ClientGone(IngressError, trio.BrokenResourceError):
     """The client went away, or did not take its bytes in time, while the request still ran."""
 
     code: str = "client_gone"
+
+
+class WebSocketClosed(IngressError, trio.BrokenResourceError):
+    """A WebSocket is closed: ``close_code`` and ``close_reason`` say why (RFC 6455, section 7.4), 1006 that it was lost."""
+
+    code: str = "websocket_closed"
+
+    def __init__(self, close_code: int, close_reason: str = "") -> None:
+        super().__init__(
+            f"the WebSocket was closed with {close_code}" + (close_reason and f": {close_reason}")
+        )
+        self.close_code: int = close_code
+        self.close_reason: str = close_reason
+
+
+class MessageInvalid(IngressError, ValueError):
+    """A message of a WebSocket fails the type its route declares; ``problems`` says where.
+
+    Nobody catching it, the WebSocket is closed with ``close_code``: 1007 for one that was received, 1011 for one to send.
+    """
+
+    code: str = "message_invalid"
+
+    def __init__(self, direction: str, problems: Sequence[object]) -> None:
+        # No values: they are the user's data, and messages of exceptions end up in logs.
+        super().__init__(f"a {direction} message has {len(problems)} problem(s)")
+        self.problems: tuple[object, ...] = tuple(problems)
+        self.close_code: int = 1007 if direction == "received" else 1011

@@ -21,6 +21,7 @@ _VERSION = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n")
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{1,5}))?"
 )
+_WEBSOCKET = re.compile(rb"(?:^|,)[ \t]*websocket[ \t]*(?:,|$)", re.IGNORECASE)
 
 #: What an origin server can be asked to do. CONNECT makes a proxy of it and TRACE reflects credentials; the rest of
 #: what llhttp knows belongs to other protocols.
@@ -70,11 +71,13 @@ _REMEMBERED = 2048
 class Refusal(Exception):
     """The bytes are no request we answer: status and code of the answer, after which the connection closes."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, extra: bytes = b"") -> None:
         super().__init__(status, code, detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
+        self.status: int = status
+        self.code: str = code
+        self.detail: str = detail
+        #: Further fields, as they go on the wire.
+        self.extra: bytes = extra
 
 
 class _Names(dict[bytes, str]):
@@ -107,7 +110,7 @@ class HeadParser:
 
     __slots__ = (
         "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_upgraded",
-        "content_length", "expects", "headers", "keep_alive", "line", "plain",
+        "content_length", "expects", "headers", "keep_alive", "line", "opens_socket", "plain",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, lines: dict[bytes, Line]) -> None:
@@ -127,6 +130,8 @@ class HeadParser:
         self.expects = False
         #: Bytes of the body; -1 if it is chunked.
         self.content_length = 0
+        #: Whether the request asks for a WebSocket.
+        self.opens_socket = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by llhttp with each field; the blanks before a value are gone, those after it are not."""
@@ -217,7 +222,13 @@ class HeadParser:
         if self._upgraded:
             self._upgraded = False
             self._parser = None
-        self.plain = known.minor == 1 and self.keep_alive and self.content_length == 0
+        # HTTP/1.0 knows no upgrade (RFC 9110, section 7.8), and other protocols than this one are not for us.
+        self.opens_socket = (
+            "upgrade" in fields and known.minor == 1 and _WEBSOCKET.search(fields["upgrade"]) is not None
+        )
+        self.plain = (
+            known.minor == 1 and self.keep_alive and self.content_length == 0 and not self.opens_socket
+        )
         self._remember(head, cut, target)
 
     def _remember(self, head: bytes, cut: int, target: bytes) -> None:

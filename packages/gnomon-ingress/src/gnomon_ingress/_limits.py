@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
@@ -27,6 +27,11 @@ class Limits:
         requests_per_connection: Requests on one connection; the last answer says ``Connection: close``.
         pipeline_depth: Requests answered in a row from bytes already here, before other tasks get a turn.
         discard_size: Unread bytes of a body that are read and dropped to keep a connection; more closes it.
+        message_size: Bytes of one WebSocket message, unless the route sets ``ws.message_limit``; more is 1009.
+        message_fragments: Frames of one WebSocket message; more is 1008.
+        ping_interval: Seconds of silence after which a WebSocket's client is pinged.
+        pong_timeout: Seconds it then has to show that it lives; else the connection is lost (1006).
+        close_timeout: Seconds a client has to answer a close, and a handler has to end after its client has closed.
 
     Raises:
         ValueError: A limit is not positive.
@@ -49,6 +54,11 @@ class Limits:
     requests_per_connection: int = 1_000_000
     pipeline_depth: int = 16
     discard_size: int = 64 * 1024
+    message_size: int = 1024 * 1024
+    message_fragments: int = 1024
+    ping_interval: float = 20.0
+    pong_timeout: float = 20.0
+    close_timeout: float = 10.0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -60,7 +70,8 @@ class Limits:
 class ConnectionEvent:
     """Something that happened on a connection and is not a request's own business.
 
-    ``refused``: the parser or the policy refused bytes, with ``status`` and ``code`` of the answer. ``crashed``: the
+    ``refused``: the parser or the policy refused bytes, with ``status`` and ``code`` of the answer; a WebSocket's status is
+    its close code. ``crashed``: the
     dispatch raised ``error``. ``timeout``: a deadline of ``Limits`` passed. ``overload``: no connection to spare.
     ``accept``: accepting failed with ``error`` and is retried.
     """
@@ -87,6 +98,9 @@ class Config:
         live_path: Where the server says that it runs; ``None`` leaves the path to the application.
         ready_path: Where it says whether it takes work: 503 while draining or while ``is_ready`` says no.
         is_ready: Asked for each readiness check, beyond the server's own state.
+        websocket_origins: Whose pages may open WebSockets, beside the server's own: exact origins such as
+            ``"https://app.example"``, a predicate that is given an origin, or ``"*"`` for every page. A page that may speaks
+            with the cookies of its user (cross-site WebSocket hijacking), so none is let in by default: 403.
         server_header: The ``Server`` field of responses, none by default.
         compress_from: Bytes from which buffered text-like bodies are compressed as the client accepts (br and zstd if their
             libraries are installed, gzip). Off by default: compressing secrets together with what a client chose leaks
@@ -106,6 +120,7 @@ class Config:
     live_path: str | None = "/livez"
     ready_path: str | None = "/readyz"
     is_ready: Callable[[], bool] | None = None
+    websocket_origins: Collection[str] | Callable[[str], bool] = ()
     server_header: str | None = None
     compress_from: int | None = None
     on_event: Callable[[ConnectionEvent], object] | None = None

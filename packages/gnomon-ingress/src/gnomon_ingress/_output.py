@@ -28,6 +28,7 @@ RUN: Final = 2
 BODY: Final = 3
 SEND: Final = 4
 LAST: Final = 5
+SOCKET: Final = 6
 
 _JOIN_BELOW = 64 * 1024
 _COMPRESS_HERE = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
 import trio
 
@@ -15,6 +15,9 @@ from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, parameters_of, parse_form, 
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
 from ._target import Line, parse_query
+
+if TYPE_CHECKING:
+    from ._websocket import WebSocket
 
 AbortReason = Literal["disconnect", "shutdown"]
 
@@ -62,6 +65,8 @@ class Request(ThreeParameters[Body, Query, Fields]):
     params: Mapping[str, Any] = MappingProxyType({})
     #: Why the connection gave the request up: ``None``, ``"disconnect"`` or ``"shutdown"``.
     abort_reason: AbortReason | None = None
+    #: The WebSocket that a valid opening request asks for; ``None`` for every other request.
+    websocket: WebSocket[Any, Any] | None = None
     _abort: Callable[[AbortReason], object] | None = None
     _body: Any = _UNSET
     _query: Any = _UNSET

@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +198,11 @@ class Server:
         connection = Connection(self, transport, client=client)
         self.connections.add(connection)
         self._nursery.start_soon(connection.run)
+
+    def start_reader(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Run the reading task of a WebSocket beside its connection, which waits for its end."""
+        assert self._nursery is not None
+        self._nursery.start_soon(read)
 
     def forget(self, connection: Connection) -> None:
         """Take note of the end of a connection; the last one ends a drain."""

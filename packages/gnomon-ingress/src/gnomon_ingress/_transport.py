@@ -147,14 +147,16 @@ class StreamTransport:
         sock: The socket under the stream, so that poll can see a disconnect.
     """
 
-    __slots__ = ("_scope", "_sock", "_stream", "ready", "sent")
+    __slots__ = ("_receiving", "_sending", "_sock", "_stream", "ready", "sent")
 
     sock: socket.socket | None = None
 
     def __init__(self, stream: trio.abc.Stream, *, sock: socket.socket | None = None) -> None:
         self._stream = stream
         self._sock = sock
-        self._scope: trio.CancelScope | None = None
+        # One for each direction: a WebSocket reads while it writes.
+        self._receiving: trio.CancelScope | None = None
+        self._sending: trio.CancelScope | None = None
         #: Whether the handshake is done.
         self.ready = False
         self.sent = 0
@@ -167,14 +169,14 @@ class StreamTransport:
             trio.BrokenResourceError: The other end speaks no TLS, or left.
         """
         assert isinstance(self._stream, trio.SSLStream)
-        with trio.CancelScope() as self._scope:
+        with trio.CancelScope() as self._receiving:
             await self._stream.do_handshake()
             self.ready = True
             return
         raise Interrupted
 
     async def receive(self, size: int) -> bytes:
-        with trio.CancelScope() as self._scope:
+        with trio.CancelScope() as self._receiving:
             try:
                 return bytes(await self._stream.receive_some(size))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -187,17 +189,18 @@ class StreamTransport:
     async def send_rest(self, data: memoryview) -> None:
         position = 0
         while position < len(data):
-            with trio.CancelScope() as self._scope:
+            with trio.CancelScope() as self._sending:
                 piece = data[position : position + _PIECE]
                 await self._stream.send_all(piece)
                 position += len(piece)
                 self.sent += len(piece)
-            if self._scope.cancelled_caught:
+            if self._sending.cancelled_caught:
                 raise Interrupted
 
     def interrupt(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
+        for scope in (self._receiving, self._sending):
+            if scope is not None:
+                scope.cancel()
 
     async def send_eof(self) -> None:
         stream = self._stream

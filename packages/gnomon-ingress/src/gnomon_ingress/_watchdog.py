@@ -11,7 +11,7 @@ import trio
 
 from ._connection import Connection
 from ._limits import ConnectionEvent
-from ._output import BODY, HEAD, IDLE, LAST, RUN, SEND
+from ._output import BODY, HEAD, IDLE, LAST, RUN, SEND, SOCKET
 
 if TYPE_CHECKING:
     from ._server import Server
@@ -61,6 +61,9 @@ class Watchdog:
                 self._age_body(connection, passed)
             elif state == SEND:
                 self._age_send(connection, passed)
+            elif state == SOCKET:
+                # A task reads there and sees a FIN in its turn, unless the handler has more messages than it takes.
+                self._look_for_client(connection, running)
             else:
                 assert state == LAST
         if running:
@@ -102,13 +105,13 @@ class Watchdog:
         descriptor = connection.transport.fileno()
         if descriptor >= 0:
             running[descriptor] = connection
-        elif self._mask and connection.transport.peer_gone():
+        elif self._mask and connection.state == RUN and connection.transport.peer_gone():
             connection.disconnect()
 
     def _poll(self, running: dict[int, Connection]) -> None:
         poll = select.poll()
-        for descriptor in running:
-            poll.register(descriptor, self._mask)
+        for descriptor, connection in running.items():
+            poll.register(descriptor, 0 if connection.state == SOCKET else self._mask)
         # Errors and hang-ups are always reported; nothing else is, because nothing else is asked for.
         for descriptor, _ in poll.poll(0):
             running[descriptor].disconnect()

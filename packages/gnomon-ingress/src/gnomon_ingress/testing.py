@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json as _json
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,9 +24,19 @@ from ._request import Client as _Address
 from ._request import Request
 from ._server import Server
 from ._target import Line, split_target
+from ._testing_socket import ClientSocket, Opened, SocketRefused
 from ._transport import StreamTransport
 
-__all__ = ["Answer", "Client", "MemoryStream", "StreamedAnswer", "make_request", "memory_pair"]
+__all__ = [
+    "Answer",
+    "Client",
+    "ClientSocket",
+    "MemoryStream",
+    "SocketRefused",
+    "StreamedAnswer",
+    "make_request",
+    "memory_pair",
+]
 
 
 class _Pipe:
@@ -352,6 +362,32 @@ class Client:
     ) -> AbstractAsyncContextManager[StreamedAnswer]:
         """Send a request and receive the response piece by piece: ``async with client.stream(…) as answer``."""
         return _Streaming(self, method, *self._prepare(target, headers, params, body, json, None))
+
+    def websocket(
+        self,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
+        behind: bytes = b"",
+        capacity: float = math.inf,
+    ) -> AbstractAsyncContextManager[ClientSocket]:
+        """Open a WebSocket: ``async with client.websocket("/chat") as socket``.
+
+        Args:
+            target: Path and query, sent as they are.
+            headers: Added to the base headers.
+            subprotocols: What is offered, the preferred one first.
+            behind: Raw bytes sent right behind the opening request.
+            capacity: Bytes that may be unread in each direction before a sender waits.
+
+        Raises:
+            SocketRefused: On entering: the server answered with something else.
+        """
+        fields = {**self._base, **{name.lower(): value for name, value in (headers or {}).items()}}
+        if subprotocols:
+            fields["sec-websocket-protocol"] = ", ".join(subprotocols)
+        return Opened(self.connect(capacity=capacity), target, fields, behind)
 
     async def get(self, target: str, **options: Any) -> Answer:
         """Send a GET; options as for ``request``."""

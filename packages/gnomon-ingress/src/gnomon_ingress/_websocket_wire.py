@@ -1,0 +1,386 @@
+"""A WebSocket over an HTTP/1.1 connection: frames by wsproto, limits and deadlines by us (RFC 6455).
+
+One task per WebSocket reads, so that pings are answered and a lost client is noticed whatever the handler does. It runs
+in the server's nursery under a scope of its own and ends before the connection does.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+from wsproto.connection import Connection as FrameConnection
+from wsproto.connection import ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, Pong, TextMessage
+
+from ._errors import ClientGone, WebSocketClosed
+from ._handshake import accept_token
+from ._headers import MutableHeaders
+from ._limits import ConnectionEvent
+from ._transport import Interrupted
+
+if TYPE_CHECKING:
+    from ._response import Response
+    from ._server import Server
+
+_READ = 16 * 1024
+# Small frames are cheap to send and dear to parse: other tasks get a turn among them.
+_EVENTS_IN_A_ROW = 32
+# What waits for the handler before the client has to wait.
+_MESSAGES_WAITING = 16
+_BYTES_WAITING = 64 * 1024
+# Within one ping interval; no honest client comes near.
+_CONTROL_FRAMES = 1024
+
+LOST = 1006
+
+
+class Carrier(Protocol):
+    """What a WebSocket needs of its connection."""
+
+    @property
+    def server(self) -> Server:
+        """Limits, drain, events."""
+        ...
+
+    response: Response[Any] | None
+
+    def take_buffered(self) -> bytes:
+        """Return the bytes that came behind the opening request."""
+        ...
+
+    async def receive_frames(self, size: int) -> bytes:
+        """Return more bytes, none at the end; raises ``Interrupted``."""
+        ...
+
+    async def send_frames(self, data: bytes | bytearray) -> None:
+        """Write under the send deadline; raises ``ClientGone``."""
+        ...
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing can be written any more."""
+        ...
+
+    async def switch_protocols(self, head: bytes) -> None:
+        """Write the head of the acceptance."""
+        ...
+
+    def disconnect(self) -> None:
+        """Tell the handler that its client left."""
+        ...
+
+    def report_crash(self, error: Exception) -> None:
+        """Take note of a fault."""
+        ...
+
+
+class WireLink:
+    """The server's end of one WebSocket; ``run`` is its reading task.
+
+    Args:
+        carrier: The connection that has received the opening request.
+        key: Of the opening request.
+        subprotocols: Offered by the client.
+    """
+
+    def __init__(self, carrier: Carrier, key: str, subprotocols: tuple[str, ...]) -> None:
+        limits = carrier.server.limits
+        self._carrier = carrier
+        self._key = key
+        self.subprotocols = subprotocols
+        self.message_limit = limits.message_size
+        self.closed = False
+        self.close_code: int | None = None
+        self.close_reason = ""
+        #: What an exception of the handler asks for.
+        self.failure_code = 0
+        #: Whether a task reads for this WebSocket.
+        self.reading = False
+        self._limits = limits
+        self._frames = FrameConnection(ConnectionType.SERVER)
+        self._lock = trio.Lock()
+        # The message that is arriving.
+        self._pieces: io.StringIO | io.BytesIO | None = None
+        self._size = self._fragments = 0
+        # Messages that have arrived, and who waits for them or for room.
+        self._queue: deque[tuple[str | bytes, int]] = deque()
+        self._waiting_bytes = 0
+        self._arrived = trio.lowlevel.ParkingLot()
+        self._room = trio.lowlevel.ParkingLot()
+        self._pong: bytes | None = None
+        self._control_frames = 0
+        # Since the last look at the clock.
+        self._heard = False
+        self._held_back = False
+        # Set by the next bytes that come, while a ping is out.
+        self._sign: trio.Event | None = None
+        self._scope = trio.CancelScope()
+        self._read_all = trio.Event()
+        self._handler_done = trio.Event()
+
+    @property
+    def answer(self) -> Response[Any]:
+        """The response of the connection."""
+        response = self._carrier.response
+        assert response is not None
+        return response
+
+    async def open(self, subprotocol: str | None, headers: MutableHeaders) -> None:
+        """Send ``101 Switching Protocols`` and begin to read."""
+        lines = [f"{name}: {value}\r\n" for name, value in headers.lines()]
+        if subprotocol is not None:
+            lines.append(f"sec-websocket-protocol: {subprotocol}\r\n")
+        head = (
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+            f"sec-websocket-accept: {accept_token(self._key)}\r\n{''.join(lines)}"
+        ).encode("latin-1")
+        async with self._lock:
+            try:
+                await self._carrier.switch_protocols(head)
+            except ClientGone:
+                self._lose()
+                raise
+        self.reading = True
+        self._carrier.server.start_reader(self.run)
+
+    async def receive(self) -> str | bytes:
+        """Return the next message."""
+        queue = self._queue
+        if queue or self.closed:
+            await trio.lowlevel.checkpoint()
+        while not queue:
+            if self.closed:
+                raise self._closed_error()
+            await self._arrived.park()
+        message, size = queue.popleft()
+        self._waiting_bytes -= size
+        self._room.unpark_all()
+        return message
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message, in one frame."""
+        event: Message[Any] = TextMessage(message) if isinstance(message, str) else BytesMessage(message)
+        async with self._lock:
+            if self.closed:
+                raise self._closed_error()
+            await self._write(event)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame, and drop what nobody has taken."""
+        if not self.closed:
+            self._queue.clear()
+            self._waiting_bytes = 0
+            await self._shut(code, reason)
+
+    async def finish(self, code: int, reason: str = "") -> None:
+        """The handler is over: close, and wait until the client has, within ``close_timeout``."""
+        self._handler_done.set()
+        if not self.reading:
+            return
+        await self.close(code, reason)
+        with trio.move_on_after(self._limits.close_timeout):
+            await self._read_all.wait()
+        self._scope.cancel()
+        await self._read_all.wait()
+
+    async def run(self) -> None:
+        """Read until the WebSocket is closed by its client, or lost."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._keep_alive)
+                    await self._read()
+                    nursery.cancel_scope.cancel()
+                # The handler learns of the close when it next receives or sends. One that does neither is told.
+                with trio.move_on_after(self._limits.close_timeout):
+                    await self._handler_done.wait()
+                    return
+                self._carrier.disconnect()
+        except Exception as error:
+            # A fault of this module must not reach the connections of others.
+            self._carrier.report_crash(error)
+        finally:
+            # Whatever went wrong, nobody is left waiting.
+            self._end(LOST, "")
+            self._read_all.set()
+
+    async def _read(self) -> None:
+        data = self._carrier.take_buffered()
+        try:
+            while not data or await self._take(data):
+                data = await self._carrier.receive_frames(_READ)
+                if not data:
+                    break
+                self._heard = True
+                if self._sign is not None:
+                    self._sign.set()
+            else:
+                return
+        except (Interrupted, ClientGone):
+            pass
+        self._lose()
+
+    async def _take(self, data: bytes) -> bool:
+        """Parse what came; return whether more is to be read."""
+        self._frames.receive_data(data)
+        for number, event in enumerate(self._frames.events(), 1):
+            if not number % _EVENTS_IN_A_ROW:
+                await trio.lowlevel.checkpoint()
+            if isinstance(event, (TextMessage, BytesMessage)):
+                if not self.closed and not await self._gather(event):
+                    return False
+            elif isinstance(event, CloseConnection):
+                await self._take_close(event)
+                return False
+            else:
+                self._control_frames += 1
+                if self._control_frames > _CONTROL_FRAMES:
+                    await self._fail(1008, "control_flood", "too many control frames")
+                    return False
+                if isinstance(event, Ping):
+                    # Only the last one has to be answered (RFC 6455, section 5.5.3).
+                    self._pong = bytes(event.payload)
+        if self._pong is not None and not self._lock.locked():
+            async with self._lock:
+                await self._write(None)
+        return True
+
+    async def _gather(self, event: TextMessage | BytesMessage) -> bool:
+        """Take a piece of a message; return whether it is within the limits."""
+        data = event.data
+        if isinstance(data, str):
+            self._size += len(data) if data.isascii() else len(data.encode())
+        else:
+            self._size += len(data)
+        if self._size > self.message_limit:
+            await self._fail(1009, "message_too_large", f"a message has more than {self.message_limit} bytes")
+            return False
+        self._fragments += event.frame_finished
+        if self._fragments > self._limits.message_fragments:
+            await self._fail(1008, "too_many_fragments", "a message has too many fragments")
+            return False
+        pieces: Any = self._pieces
+        if pieces is None:
+            if event.message_finished:
+                await self._deliver(data if isinstance(data, str) else bytes(data))
+                return True
+            pieces = self._pieces = io.StringIO(newline="") if isinstance(data, str) else io.BytesIO()
+        pieces.write(data)
+        if event.message_finished:
+            await self._deliver(pieces.getvalue())
+        return True
+
+    async def _deliver(self, message: str | bytes) -> None:
+        """Hand a message over, and wait while the handler has enough."""
+        self._queue.append((message, self._size))
+        self._waiting_bytes += self._size
+        self._pieces = None
+        self._size = self._fragments = 0
+        self._arrived.unpark()
+        while len(self._queue) >= _MESSAGES_WAITING or self._waiting_bytes >= _BYTES_WAITING:
+            if self.closed:
+                return
+            self._held_back = True
+            await self._room.park()
+        self._held_back = False
+
+    async def _take_close(self, event: CloseConnection) -> None:
+        state = self._frames.state
+        if state is ConnectionState.REMOTE_CLOSING:
+            self._end(int(event.code), event.reason or "")
+            await self._say_goodbye(event.response())
+        elif state is not ConnectionState.CLOSED:
+            # wsproto reports bytes that are no frames in the same way.
+            await self._fail(int(event.code), "malformed_frame", event.reason or "")
+
+    async def _fail(self, code: int, name: str, reason: str) -> None:
+        """Close because of what the client sent."""
+        self._carrier.server.report(ConnectionEvent("refused", code, name, reason))
+        await self._shut(code, reason)
+
+    async def _shut(self, code: int, reason: str) -> None:
+        self._end(code, reason)
+        await self._say_goodbye(CloseConnection(code, reason))
+
+    async def _say_goodbye(self, event: CloseConnection) -> None:
+        async with self._lock:
+            try:
+                await self._write(event)
+            except ClientGone:
+                # It has what it wanted.
+                pass
+
+    async def _write(self, event: Event | None) -> None:
+        """Send a frame, and the answer to the last ping behind it; the lock is held."""
+        carrier, frames = self._carrier, self._frames
+        data = bytearray()
+        pong, self._pong = self._pong, None
+        # While it waited for the lock, a close may have made it pointless.
+        if frames.state is ConnectionState.OPEN or (
+            frames.state is ConnectionState.REMOTE_CLOSING and isinstance(event, CloseConnection)
+        ):
+            if event is not None:
+                data += frames.send(event)
+            if pong is not None and frames.state is ConnectionState.OPEN:
+                data += frames.send(Pong(pong))
+        try:
+            await carrier.send_frames(data)
+        except ClientGone:
+            self._lose()
+            raise
+        except BaseException:
+            if carrier.broken:
+                # The handler gave up half-way, so it is the one who knows: nobody has to tell it.
+                self._end(LOST, "")
+                self._scope.cancel()
+            raise
+
+    async def _keep_alive(self) -> None:
+        """Ping a client that says nothing; say goodbye when the server drains."""
+        carrier, limits = self._carrier, self._limits
+        drain = carrier.server.drain_begun
+        try:
+            while not self.closed:
+                with trio.move_on_after(limits.ping_interval):
+                    await drain.wait()
+                if drain.is_set():
+                    await self._shut(1001, "the server is shutting down")
+                elif not (self._heard or self._held_back):
+                    self._sign = sign = trio.Event()
+                    async with self._lock:
+                        await self._write(Ping())
+                    with trio.move_on_after(limits.pong_timeout):
+                        await sign.wait()
+                    self._sign = None
+                    if not (self._heard or self._held_back):
+                        carrier.server.report(ConnectionEvent("timeout", code="pong"))
+                        break
+                self._heard = False
+                self._control_frames = 0
+            else:
+                return
+        except ClientGone:
+            pass
+        self._lose()
+        self._scope.cancel()
+
+    def _lose(self) -> None:
+        """The connection is gone: nothing more comes or goes."""
+        self._end(LOST, "")
+        if not self._handler_done.is_set():
+            self._carrier.disconnect()
+
+    def _end(self, code: int, reason: str) -> None:
+        """Let nothing more be sent; the first to say so says why."""
+        if self.closed:
+            return
+        self.closed = True
+        self.close_code, self.close_reason = code, reason
+        self._arrived.unpark_all()
+        self._room.unpark_all()
+
+    def _closed_error(self) -> WebSocketClosed:
+        return WebSocketClosed(LOST if self.close_code is None else self.close_code, self.close_reason)

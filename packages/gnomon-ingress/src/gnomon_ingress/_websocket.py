@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from ._errors import InvalidHeader, MessageInvalid, WebSocketClosed
@@ -88,7 +88,7 @@ class WebSocket(TwoParameters[In, Out]):
     ...         await ws.send({"echo": message})
     """
 
-    __slots__ = ("_accepted", "_link", "_receive_type", "_send_type", "_subprotocol")
+    __slots__ = ("_accepted", "_link", "_on_accept", "_receive_type", "_send_type", "_subprotocol")
 
     def __init__(self, link: Link) -> None:
         self._link: Link = link
@@ -96,6 +96,7 @@ class WebSocket(TwoParameters[In, Out]):
         self._subprotocol: str | None = None
         self._receive_type: MessageType | None = None
         self._send_type: OutgoingType | None = None
+        self._on_accept: Callable[[], object] | None = None
 
     @property
     def accepted(self) -> bool:
@@ -151,6 +152,10 @@ class WebSocket(TwoParameters[In, Out]):
         self._receive_type = receive
         self._send_type = send
 
+    def bind_accept(self, fn: Callable[[], object], /) -> None:
+        """Have ``fn`` called once, when the WebSocket is accepted: a runtime ends the deadline of the request there."""
+        self._on_accept = fn
+
     async def accept(self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Send the acceptance; fields set on ``answer``, cookies for example, go with it.
 
@@ -178,6 +183,8 @@ class WebSocket(TwoParameters[In, Out]):
         self._subprotocol = subprotocol
         answer._status, answer._body = 101, None
         answer._finished = answer._started = answer._sent = True
+        if self._on_accept is not None:
+            self._on_accept()
         await self._link.open(subprotocol, fields)
 
     async def receive(self) -> In:

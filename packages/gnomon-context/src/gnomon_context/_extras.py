@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._topics import Topics
 
 HookPoint: TypeAlias = Literal["before", "after", "catch"]
+RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
 
 def name_of(fn: object) -> str:

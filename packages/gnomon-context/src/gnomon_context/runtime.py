@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ._closed import ClosedContext
 from ._current import current
 from ._ending import (
     EXIT_LIMIT,
@@ -25,7 +26,8 @@ from ._ending import (
 )
 from ._extras import Step
 from ._global import GlobalContext
-from ._local import NOTHING, ClosedContext, LocalContext
+from ._local import LocalContext
+from ._local_state import NOTHING
 from ._meta import RequestMeta
 from ._outcome import CancelReason, RequestOutcome
 from ._phase import RequestPhase

@@ -14,7 +14,7 @@ from gnomon_context import GlobalContext, LocalContext, open_global_context
 from gnomon_ingress import HttpError, Request, Response
 from gnomon_ingress.testing import Client
 from gnomon_orchestrator import EVENT_KINDS, Hook, LifecycleEvent, Orchestrator
-from gnomon_snapshot import Sampling, Timeline, TimeTravel, Types
+from gnomon_snapshot import Breakpoint, Debugger, Sampling, Timeline, TimeTravel, Types
 
 
 @asynccontextmanager
@@ -171,3 +171,84 @@ def test_every_hook_finds_its_state_again(
     (timeline,) = timelines.values()
     entered = [number for number, name in enumerate(timeline.names) if name.startswith("before ")]
     assert [timeline.at(number).state for number in entered] == met
+
+
+@trio_test
+async def test_a_breakpoint_edits_a_real_request(autojump_clock: trio.abc.Clock) -> None:
+    debugger = Debugger()
+
+    async def create(req: Request, res: Response, lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+        res.status(201).json({"user": lctx.get("user"), "via": req.headers["via"]})
+
+    point = Breakpoint(handler="create_order", match=[("/state/user", "==", "eve")], timeout=30)
+    late = Breakpoint(handler="create_order", when="after", timeout=30)
+    async with (
+        served(Orchestrator(HOOKS, boundaries=[debugger]), create, timeout=5) as client,
+        trio.open_nursery() as nursery,
+    ):
+        with debugger.attach(point, late) as session:
+            answers: list[Any] = []
+
+            async def ask() -> None:
+                answers.append(await client.get("/orders", headers={"Via": "one"}))
+
+            nursery.start_soon(ask)
+            paused = await session.next()
+            assert paused.snapshot.state == {"user": "eve"}
+            await trio.sleep(20)  # longer than the request may take: its deadline stands still
+            paused.edit("/state/user", "adam")
+            paused.edit("/request/headers/via", "two")
+            paused.proceed()
+            paused = await session.next()
+            assert paused.snapshot.response is not None
+            assert paused.snapshot.response.body == {"user": "adam", "via": "two"}
+            paused.edit("/response/status_code", 202)
+            paused.edit("/response/headers/seen", "yes")
+            paused.edit("/response/body/user", "nobody")
+            paused.proceed()
+    (answer,) = answers
+    assert (answer.status, answer.headers["seen"]) == (202, "yes")
+    assert answer.json() == {"user": "nobody", "via": "two"}
+    assert answer.headers["signature"] == "s"
+
+
+@trio_test
+async def test_a_breakpoint_aborts_a_real_request(autojump_clock: trio.abc.Clock) -> None:
+    debugger = Debugger()
+    ran: list[str] = []
+    seen: list[LocalContext] = []
+
+    async def create(req: Request, res: Response, lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+        ran.append("handler")
+
+    async with (
+        served(Orchestrator(HOOKS, boundaries=[debugger]), create, seen=seen) as client,
+        trio.open_nursery() as nursery,
+    ):
+        with debugger.attach(Breakpoint(hook="*", match=[("/state/user", "exists", False)])) as session:
+            nursery.start_soon(client.get, "/orders")
+            (await session.next()).abort()
+    assert ran == []
+    assert seen[0].outcome is not None
+    assert seen[0].outcome.kind == "cancelled"
+
+
+@trio_test
+async def test_the_end_of_a_session_lets_real_requests_go(autojump_clock: trio.abc.Clock) -> None:
+    debugger = Debugger()
+
+    async def create(req: Request, res: Response, lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+        res.text("fine")
+
+    statuses: list[int] = []
+    async with served(Orchestrator(HOOKS, boundaries=[debugger]), create) as client:
+
+        async def ask() -> None:
+            statuses.append((await client.get("/orders")).status)
+
+        async with trio.open_nursery() as nursery:
+            with debugger.attach(Breakpoint(handler="*", times=None)) as session:
+                nursery.start_soon(ask)
+                await session.next()
+    assert statuses == [200]
+    assert trio.current_time() < 1

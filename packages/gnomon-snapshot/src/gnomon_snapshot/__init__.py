@@ -3,9 +3,12 @@
 from types import FunctionType
 
 from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
+from gnomon_snapshot._breakpoints import Breakpoint, Debugger, DebugSession, Paused
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
+from gnomon_snapshot._conditions import Condition
 from gnomon_snapshot._errors import (
     PatchError,
+    PauseOver,
     SnapshotCorrupt,
     SnapshotError,
     SnapshotNotFound,
@@ -30,6 +33,10 @@ from gnomon_snapshot._views import PendingCompensation, RequestState, ResponseSt
 __all__ = [
     "CREDENTIAL_HEADERS",
     "BackgroundWriter",
+    "Breakpoint",
+    "Condition",
+    "DebugSession",
+    "Debugger",
     "EventLike",
     "Limits",
     "Loss",
@@ -38,6 +45,8 @@ __all__ = [
     "Operation",
     "Page",
     "PatchError",
+    "PauseOver",
+    "Paused",
     "PendingCompensation",
     "Query",
     "Record",

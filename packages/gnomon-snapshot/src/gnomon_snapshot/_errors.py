@@ -35,6 +35,12 @@ class PatchError(SnapshotError, ValueError):
     code: ClassVar[str] = "snapshot_patch"
 
 
+class PauseOver(SnapshotError, RuntimeError):
+    """A request was to be edited that a breakpoint holds no more."""
+
+    code: ClassVar[str] = "snapshot_pause_over"
+
+
 class SnapshotNotFound(SnapshotError, LookupError):
     """The store has no snapshot of that request."""
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, final
 import trio
 
 from gnomon_context import Execution, GlobalContext, LocalContext, RequestOutcome, TrackedTask
-from gnomon_context.runtime import Step, rebuild
+from gnomon_context.runtime import Step, rebuild, stop_clock
 from gnomon_snapshot._errors import SnapshotError
 from gnomon_snapshot._records import Lost, RecordedError
 from gnomon_snapshot._snapshot import Snapshot
@@ -69,8 +69,7 @@ def restore(snapshot: Snapshot, *, gctx: GlobalContext[Any] | None = None) -> Lo
 def _still() -> GlobalContext[Any]:
     """An application in which time stands still, so that what was left until the deadline stays."""
     gctx: GlobalContext[Any] = GlobalContext()
-    # the one private part in use: an application has no public way to be given a clock
-    gctx._application.clock = lambda: 0.0
+    stop_clock(gctx)
     return gctx
 
 

@@ -89,6 +89,9 @@ REFUSES_TO_COMMIT = replace(
         Callback("entered", "inner", Act(0.5, "raise")),
     ),
 )
+HAS_A_FAILING_CHILD = Part(
+    "handler", "handler", "route", acts=(Act(3.0, "answer"),), children=(Child("child", 0.251, fails=True),)
+)
 LATE = Part("late", "after", acts=(Act(0.0, cancels=True),))
 LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 
@@ -102,6 +105,7 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((*FAILING, ANSWERS)))
 @example(scenario=Scenario((*FAILING, FAILS)))
 @example(scenario=Scenario((FAILS,), send_delay=0.2, interruption=Interruption(0.113, "outside")))
+@example(scenario=Scenario((HAS_A_FAILING_CHILD,)))
 @example(scenario=Scenario((REFUSES_TO_COMMIT,)))
 @example(scenario=Scenario((REFUSES_TO_COMMIT, *FAILING), interruption=Interruption(0.113, "disconnect")))
 @example(scenario=Scenario((FAILS, *CALLED_BACK)))

@@ -125,7 +125,7 @@ async def _(bench):
         await close(ws, lctx)
         await ws.send("more")
 
-    # To use what one has closed is a fault of the handler, and nobody's who went away.
+    # Where the two can be told apart, that is nobody's fault who went away.
     bench.__init__()
     outcome = await run(bench, go_on)
     assert (outcome.kind, outcome.truncated) == ("error", False)
@@ -246,6 +246,25 @@ async def _(bench):
         assert bench.ran == [*IN, "on_error", *CATCH, "compensation", "cleanup"]
         assert bench.ws.sent == ["accepted", "closed 1011"]
         assert bench.res.sent == []
+
+
+@row("an error states a `close_code`")
+async def _(bench):
+    class Invalid(ValueError):
+        close_code = 1007
+
+    class Silly(ValueError):
+        close_code = 99
+
+    for error, code in ((Invalid(), 1007), (Silly(), 1011)):
+
+        async def fail(ws, lctx):
+            await ws.accept()
+            raise error
+
+        bench.__init__()
+        assert (await run(bench, fail)).error is error
+        assert bench.ws.sent == ["accepted", f"closed {code}"]
 
 
 @row("what was entered cannot be left")

@@ -146,8 +146,13 @@ class _Writer:
 
     def _is_inline(self, entry: Entry) -> bool:
         # A timeout alone is inlined where nobody hears of it: the frames of Run.step cost a third of its scope.
-        plain = entry.plain or (entry.timeout is not None and not self.observed)
+        silent = "hook.timeout" not in self.plan.table and not self._is_heard(entry)
+        plain = entry.plain or (entry.timeout is not None and silent)
         return plain and not self.plan.boundaries
+
+    def _is_heard(self, entry: Entry) -> bool:
+        """Whether a listener hears of a step that needs no second attempt: only then its times are taken."""
+        return any(f"{entry.event}.{side}" in self.plan.table for side in ("start", "end", "error"))
 
     def _step(self, entry: Entry) -> Iterator[str]:
         yield from self._arrive()
@@ -165,17 +170,18 @@ class _Writer:
 
     def _inline(self, entry: Entry) -> Iterator[str]:
         yield f"lctx.execution = {self._constant('x', entry.index, entry.execution)}"
-        if self.observed:
+        heard = self._is_heard(entry)
+        if heard:
             yield from self._read_clock("t")
             yield from self._event(f"{entry.event}.start", entry.name, entry)
-            self.fresh = False
+        self.fresh = False
         function = self._constant("h", entry.index, entry.binding.function)
         call = f"{'await ' if entry.is_async else ''}{function}({entry.binding.arguments})"
         if entry.kind == "validation":
             yield call
         else:
             yield from self._call(entry, call)
-        if self.observed:
+        if heard:
             if f"{entry.event}.end" in self.plan.table:
                 yield from self._read_clock()
                 detail = "None"

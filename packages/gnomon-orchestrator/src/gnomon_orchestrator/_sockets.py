@@ -64,8 +64,16 @@ class SocketEnding(Ending):
 
     async def _end_cut(self, kind: str) -> None:
         gone = kind == "disconnect"
-        if gone or not await self._close(GOING_AWAY if kind == "shutdown" else INTERNAL_ERROR):
+        if gone or not await self._close(self._code(kind)):
             self.run.lctx.truncated()
+
+    def _code(self, kind: str) -> int:
+        """The code of a failure: that of the error, if it states one (a message of another type is 1007)."""
+        outcome = self.run.lctx.outcome
+        stated = getattr(outcome and outcome.error, "close_code", None)
+        if kind == "error" and isinstance(stated, int) and 1000 <= stated <= 4999:
+            return stated
+        return GOING_AWAY if kind == "shutdown" else INTERNAL_ERROR
 
     def _says_that_the_client_is_gone(self, failure: BaseException) -> bool:
         ws = self.run.ws

@@ -39,7 +39,11 @@ case("ten in a row", get() * 10, *[200] * 10)
 for method in b"POST PUT PATCH DELETE OPTIONS QUERY PROPFIND REPORT MKCOL LOCK".split():
     case(f"method {method!r}", get(method=method), 200)
 for method in b"get Get GETT FOO G".split():
-    case(f"unknown method {method!r}", get(method=method) + NEXT, 400)
+    case(f"unknown method {method!r}", get(method=method) + NEXT, 501)
+    case(f"unknown method {method!r}, no request line", get(method=method, version=b"HTTP/x") + NEXT, 400)
+    case(f"unknown method {method!r}, a control character", method + b" /\0 HTTP/1.1\r\n\r\n" + NEXT, 400)
+    case(f"unknown method {method!r}, a bare LF", method + b" / HTTP/1.1\n\n" + NEXT, 400)
+    case(f"unknown method {method!r}, too long", method + b" " + b"a" * 20000, 414)
 for method, target in (
     (b"CONNECT", b"a:80"),
     (b"CONNECT", b"/"),
@@ -102,7 +106,7 @@ for target in (
     b"http://a@b/", b"http://a b/", b"//\xe9", b"http://[::1/", b"javascript:x",
 ):  # fmt: skip
     case(f"target {target!r}", get(target=target) + NEXT, 400)
-case("asterisk form", get(method=b"OPTIONS", target=b"*"), 200)
+case("asterisk form", get(method=b"OPTIONS", target=b"*"), 204)
 for method in (b"GET", b"POST", b"HEAD", b"PUT"):
     case(f"asterisk form of {method!r}", get(method=method, target=b"*"), 400)
 case("asterisk and more", get(method=b"OPTIONS", target=b"*a"), 400)

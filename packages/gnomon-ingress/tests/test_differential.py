@@ -20,8 +20,8 @@ Exchange = tuple[bytes, bytes, bytes]
 STRICTER = {
     "malformed_request": "bare LF, obsolete folding and repeated equal lengths pass h11, and other parsers read them otherwise",
     "malformed_request_line": "more than one line break before a request",
-    "unknown_method": "h11 takes any token",
-    "method_not_implemented": "CONNECT, TRACE and methods of other protocols are not for an origin server",
+    "unknown_method": "h11 takes any token, in front of any version",
+    "method_not_implemented": "h11 takes any token; CONNECT, TRACE and methods of other protocols are not for an origin server",
     "invalid_target": "h11 does not look into the target: forms, fragments, escapes",
     "invalid_host": "h11 does not look into the Host field",
     "host_mismatch": "h11 does not compare the absolute form with the Host field",
@@ -96,7 +96,8 @@ def ours(data: bytes) -> tuple[list[Exchange], str | None]:
 
 
 def check(data: bytes) -> None:
-    expected = oracle(data)
+    # The server answers the asterisk by itself.
+    expected = [exchange for exchange in oracle(data) if exchange[1] != b"*"]
     taken, code = ours(data)
     common = min(len(taken), len(expected))
     assert taken[:common] == expected[:common], "what both accept, both read the same way"

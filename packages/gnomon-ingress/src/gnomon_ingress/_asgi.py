@@ -106,7 +106,10 @@ class _Exchange:
             raise HttpError(400, "invalid_target", "The target is not one this server answers.") from None
         request: Request[Any, Any, Any] = Request(line, Headers(pairs), self)
         request._raw = None
+        request._read = False
         request._source = self
+        if "content-encoding" in request.headers:
+            request.decode_body(allowed=False)
         return request
 
     def _answer_exception(self, response: Response[Any], error: Exception) -> None:
@@ -168,9 +171,14 @@ class _Exchange:
         """Send the head, then each chunk."""
         iterator = aiter(chunks)
         try:
-            await self._start(response, response._length)
             async for chunk in iterator:
+                if not response.started:
+                    response.note_start()
+                    await self._start(response, response._length)
                 await self._send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+            if not response.started:
+                response.note_start()
+                await self._start(response, response._length)
             if before_last_byte is not None:
                 before_last_byte()
             await self._send({"type": "http.response.body", "body": b""})

@@ -349,11 +349,15 @@ class Connection(Output):
             buffer = self._buffer
             if 0 < length <= len(buffer):
                 request._raw = buffer[:length]
+                request._read = False
                 self._buffer = buffer[length:]
             else:
                 request._raw = None
+                request._read = False
                 self.received = 0
                 request._source = reader = self._reader = BodyReader(self, length, expects=parser.expects)
+            if "content-encoding" in request.headers:
+                request.decode_body(allowed=self.server.config.decompress)
         if parser.opens_socket:
             self._offer_socket(request, length)
         server = self.server

@@ -82,10 +82,12 @@ class ResponseInvalid(IngressError, ValueError):
 
     code: str = "response_invalid"
 
-    def __init__(self, status: int, problems: Sequence[object]) -> None:
-        super().__init__(f"the body for status {status} has {len(problems)} problem(s): {problems!r:.500}")
-        self.status_code = status
-        self.problems = tuple(problems)
+    def __init__(self, status: int | None, problems: Sequence[object]) -> None:
+        what = "an item of the stream" if status is None else f"the body for status {status}"
+        super().__init__(f"{what} has {len(problems)} problem(s): {problems!r:.500}")
+        #: ``None`` for an item of a stream.
+        self.status_code: int | None = status
+        self.problems: tuple[object, ...] = tuple(problems)
 
 
 class RequestState(IngressError):

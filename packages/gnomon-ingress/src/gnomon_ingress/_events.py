@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,11 @@ class Event:
     id: str | None = None
     retry: float | None = None
 
-    def encode(self) -> bytes:
+    def encode(self, *, dump: Callable[[Any], bytes] = dump_json) -> bytes:
         """Return the event as it goes on the wire.
+
+        Args:
+            dump: Encodes data that is not text.
 
         Raises:
             ValueError: ``event`` or ``id`` contains a line break, or ``id`` a NUL.
@@ -45,7 +48,7 @@ class Event:
                 lines.append(f"{name}: {value}")
         if self.retry is not None:
             lines.append(f"retry: {int(self.retry * 1000)}")
-        text = self.data if isinstance(self.data, str) else dump_json(self.data).decode()
+        text = self.data if isinstance(self.data, str) else dump(self.data).decode()
         # splitlines() would also split at characters that are no line break in this format.
         pieces = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         lines += [f"data: {piece}" for piece in pieces]
@@ -73,11 +76,11 @@ class Encoded:
             await close()
 
 
-def encode_event(item: Any) -> bytes:
+def encode_event(item: Any, dump: Callable[[Any], bytes] = dump_json) -> bytes:
     """Encode an ``Event``, or anything else as the data of one."""
-    return item.encode() if isinstance(item, Event) else Event(data=item).encode()
+    return (item if isinstance(item, Event) else Event(data=item)).encode(dump=dump)
 
 
-def encode_line(item: Any) -> bytes:
+def encode_line(item: Any, dump: Callable[[Any], bytes] = dump_json) -> bytes:
     """Encode an item as one line of NDJSON."""
-    return dump_json(item) + b"\n"
+    return dump(item) + b"\n"

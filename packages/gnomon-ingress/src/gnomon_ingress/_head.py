@@ -17,6 +17,8 @@ from ._limits import Limits
 from ._target import BadTarget, Line, split_target
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
+# What a request line can consist of; a byte beyond it decides at once.
+_LINE_BYTES = re.compile(rb"[!-~ ]*\r?")
 _VERSION = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n")
 _HOST = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{1,5}))?"
@@ -109,7 +111,7 @@ class HeadParser:
     """
 
     __slots__ = (
-        "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_upgraded",
+        "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_strange", "_upgraded",
         "content_length", "expects", "headers", "keep_alive", "line", "opens_socket", "plain",
     )  # fmt: skip
 
@@ -119,6 +121,8 @@ class HeadParser:
         self._parser: httptools.HttpRequestParser | None = None
         self._fed = 0
         self._upgraded = False
+        #: Whether llhttp gave up on the method.
+        self._strange = False
         self._pairs: list[tuple[bytes, bytes]] = []
         self._block = b""
         self.line = Line("", "", "", "", 1)
@@ -148,8 +152,11 @@ class HeadParser:
             Refusal: They cannot become a request any more, or there are too many of them.
         """
         limit = self._limits.head_size
-        self._give(data[self._fed : limit])
-        self._fed = min(len(data), limit)
+        if not self._strange:
+            self._give(data[self._fed : limit])
+            self._fed = min(len(data), limit)
+        if self._strange:
+            _judge_method(data[:limit])
         if len(data) >= limit:
             self._too_long(data)
 
@@ -191,11 +198,13 @@ class HeadParser:
         limits = self._limits
         fed = self._fed
         if len(head) > limits.head_size:
-            self._give(head[fed : limits.head_size])
-            self._too_long(head)
+            self.feed(head)
         self._fed = 0
         self._block = b""
-        self._give(head[fed:])
+        if not self._strange:
+            self._give(head[fed:])
+        if self._strange:
+            _judge_method(head)
         line = _REQUEST_LINE.match(head)
         if line is None:
             _bad_line(head)
@@ -305,6 +314,9 @@ class HeadParser:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._upgraded = True
+        except httptools.HttpParserInvalidMethodError:
+            # What kind of nonsense it is shows at the end of the line.
+            self._strange = True
         except httptools.HttpParserError as error:
             _refuse(error)
 
@@ -320,10 +332,21 @@ def _refuse(error: httptools.HttpParserError) -> NoReturn:
     message = str(error)
     if message == "Invalid HTTP version" or "PRI" in message:
         raise Refusal(505, "unknown_version", "This server speaks HTTP/1.1 and HTTP/1.0.") from None
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        raise Refusal(400, "unknown_method", "The message does not begin with a known method.") from None
     # llhttp's own words never quote the request, so they may be shown.
     raise Refusal(400, "malformed_request", f"{message}.") from None
+
+
+def _judge_method(data: bytes) -> None:
+    """Refuse a method that llhttp does not know, as soon as the bytes tell how (RFC 9110, section 15.6.2).
+
+    Raises:
+        Refusal: 501 for a request line with a method of its own, 400 for what is none; nothing while it may become either.
+    """
+    line, ended, _ = data.partition(b"\n")
+    if ended and _REQUEST_LINE.fullmatch(line + ended) is not None:
+        raise Refusal(501, "method_not_implemented", "This method is not for an origin server.")
+    if ended or _LINE_BYTES.fullmatch(line) is None:
+        raise Refusal(400, "unknown_method", "The message does not begin with a known method.")
 
 
 def _bad_line(head: bytes) -> NoReturn:

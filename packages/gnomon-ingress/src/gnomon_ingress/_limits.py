@@ -105,6 +105,8 @@ class Config:
         compress_from: Bytes from which buffered text-like bodies are compressed as the client accepts (br and zstd if their
             libraries are installed, gzip). Off by default: compressing secrets together with what a client chose leaks
             them by length (BREACH).
+        decompress: Whether request bodies in gzip or deflate are decompressed as they are read; ``body_size`` then bounds
+            what comes out as well. Off by default: reading one is 415.
         on_event: Called with each ``ConnectionEvent``; must not block, and what it raises is logged.
 
     Raises:
@@ -123,6 +125,7 @@ class Config:
     websocket_origins: Collection[str] | Callable[[str], bool] = ()
     server_header: str | None = None
     compress_from: int | None = None
+    decompress: bool = False
     on_event: Callable[[ConnectionEvent], object] | None = None
 
     def __post_init__(self) -> None:

@@ -33,6 +33,9 @@ SOCKET: Final = 6
 _JOIN_BELOW = 64 * 1024
 _COMPRESS_HERE = 64 * 1024
 _BODILESS = (204, 304)
+_HEAD_PATIENCE = 0.05
+
+Start = Callable[[], Awaitable[None]]
 
 
 def _nothing() -> None:
@@ -163,8 +166,9 @@ class Output:
             iterator = aiter(chunks)
             await self._write_stream(response, iterator, before_last_byte or _nothing)
         except BaseException:
-            # Even if nothing was written yet: the next answer must never be taken for this one.
-            self._broken = True
+            if response.started:
+                # The next answer must never be taken for the rest of this one.
+                self._broken = True
             raise
         finally:
             close = getattr(iterator, "aclose", None)
@@ -186,40 +190,54 @@ class Output:
             head += length_field(length)
         else:
             head += b"transfer-encoding: chunked\r\n\r\n" if chunked and not bodiless_status else b"\r\n"
-        await self._write(head)
         if bodiless_status or (request is not None and request.method == "HEAD"):
+            response.note_start()
+            await self._write(head)
             commit()
             return
+
+        async def start() -> None:
+            # Not before there is something to send: what fails first can still be answered.
+            if not response.started:
+                response.note_start()
+                await self._write(head)
+
         if response._heartbeat is None:
-            await self._write_chunks(iterator, chunked=chunked, length=length)
+            await self._write_chunks(iterator, start, chunked=chunked, length=length)
         else:
-            await self._write_with_heartbeat(iterator, response._heartbeat, chunked=chunked)
+            await self._write_with_heartbeat(iterator, start, response._heartbeat, chunked=chunked)
         commit()
         if chunked:
             await self._write(b"0\r\n\r\n")
 
     async def _write_chunks(
-        self, iterator: AsyncIterator[bytes], *, chunked: bool, length: int | None = None
+        self, iterator: AsyncIterator[bytes], start: Start, *, chunked: bool, length: int | None = None
     ) -> None:
         written = 0
         async for chunk in iterator:
+            await start()
             written += len(chunk)
             if length is not None and written > length:
                 raise ResponseState(f"the stream has more than the {length} bytes it promised")
             # An empty chunk would end the body.
             if chunk:
                 await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else bytes(chunk))
+        await start()
         if length is not None and written < length:
             raise ResponseState(f"the stream has {written} bytes and not the {length} it promised")
 
     async def _write_with_heartbeat(
-        self, iterator: AsyncIterator[bytes], every: float, *, chunked: bool
+        self, iterator: AsyncIterator[bytes], start: Start, every: float, *, chunked: bool
     ) -> None:
         lock = trio.Lock()
         beat = b"%x\r\n%b\r\n" % (len(HEARTBEAT), HEARTBEAT) if chunked else HEARTBEAT
         failures: list[Exception] = []
 
         async def keep_alive() -> None:
+            # A client waits for the head to know that it is connected, whenever the first event may come.
+            await trio.sleep(_HEAD_PATIENCE)
+            async with lock:
+                await start()
             while True:
                 with trio.move_on_after(every):
                     await self.server.drain_begun.wait()
@@ -231,6 +249,7 @@ class Output:
         async def send_events() -> None:
             async for chunk in iterator:
                 async with lock:
+                    await start()
                     await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
 
         async with trio.open_nursery() as nursery:
@@ -248,6 +267,7 @@ class Output:
             await until_it_ends(send_events)
         if failures:
             raise failures[0]
+        await start()
 
     def _begin_head(self, response: Response[Any]) -> bytes:
         headers = response._headers

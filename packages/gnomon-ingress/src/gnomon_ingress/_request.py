@@ -75,7 +75,9 @@ class Request(ThreeParameters[Body, Query, Fields]):
     _client: Client | None = _UNSET
     _scheme: str = ""
 
+    # All bytes of the body if they are here; nobody sees them before they are read, because that they are is chance.
     _raw: bytes | None = b""
+    _read: bool = True
     _source: BodySource | None = None
     _limit: int | None = None
 
@@ -132,7 +134,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
         """
         if self._body is not _UNSET:
             return cast(Body, self._body)
-        if self._raw is None:
+        if not self._read:
             _too_early("body", "await req.read() first, or give the route a body type")
         return cast(Body, self._raw)
 
@@ -177,8 +179,8 @@ class Request(ThreeParameters[Body, Query, Fields]):
 
     @property
     def raw_body(self) -> bytes | None:
-        """The bytes of the body if they are all here, else ``None``."""
-        return self._raw
+        """The bytes of the body once they are read (or if there are none to read), else ``None``."""
+        return self._raw if self._read else None
 
     async def read(self) -> bytes:
         """Return the whole body; a second call returns the same bytes.
@@ -195,6 +197,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
             raw = self._raw = await source.read(self.body_limit)
         elif len(raw) > self.body_limit:
             raise body_too_large(self.body_limit)
+        self._read = True
         return raw
 
     def stream(self) -> AsyncIterator[bytes]:
@@ -237,6 +240,20 @@ class Request(ThreeParameters[Body, Query, Fields]):
             return parse_multipart(await self.read(), boundary)
         raise unsupported_media((FORM_TYPE, MULTIPART_TYPE))
 
+    def decode_body(self, *, allowed: bool) -> None:
+        """Let the body be read as its ``Content-Encoding`` says; for whoever makes requests.
+
+        Args:
+            allowed: Whether bodies are decompressed at all; otherwise reading one is 415.
+        """
+        # Imported late: most services never see one.
+        from ._decoding import decoded
+
+        source = self._source if self._raw is None else _Buffered(self._raw)
+        assert source is not None
+        self._raw = None
+        self._source = decoded(source, self.headers["content-encoding"], allowed=allowed)
+
     def bind_abort(self, fn: Callable[[AbortReason], object]) -> None:
         """Let ``abort`` call ``fn(reason)`` instead of cancelling ``scope``; a runtime binds its own cancellation.
 
@@ -261,6 +278,21 @@ class Request(ThreeParameters[Body, Query, Fields]):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
+
+
+class _Buffered:
+    """A body that is all here, as a source."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    async def read(self, limit: int) -> bytes:
+        if len(self._raw) > limit:
+            raise body_too_large(limit)
+        return self._raw
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        return _Whole(self._raw, limit)
 
 
 class _Whole:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -57,7 +58,11 @@ class Sink(Protocol):
     async def deliver_stream(
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
-        """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted."""
+        """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted.
+
+        ``response.note_start()`` is called just before the head, and the head waits for the first chunk (of events: for a
+        moment), so that a failure before it can still be answered.
+        """
         ...
 
 
@@ -123,6 +128,16 @@ class Response(OneParameter[Body]):
     def finished(self) -> bool:
         """Whether the body is complete (or, for a stream, given)."""
         return self._finished
+
+    def set_item_encoder(self, dump: Callable[[Any], builtins.bytes]) -> None:
+        """Let the items of ``ndjson`` and the data of ``events`` be encoded by a type instead of as plain JSON."""
+        self._check_open()
+        if self._encode in (encode_line, encode_event):
+            self._encode = partial(self._encode, dump=dump)
+
+    def note_start(self) -> None:
+        """Called by the sink of a stream when its head is about to leave."""
+        self._started = True
 
     @property
     def started(self) -> bool:
@@ -305,20 +320,14 @@ class Response(OneParameter[Body]):
             TypeError: ``chunks`` is no async iterable.
             ValueError: The length is negative.
         """
-        if not hasattr(chunks, "__aiter__"):
-            raise TypeError(
-                f"res.stream takes an async iterable, not {type(chunks).__name__}: "
-                "call an async generator function, or finish with res.bytes"
-            )
         if length is not None and length < 0:
             raise ValueError(f"the length of a body is not negative: {length!r}")
-        self._finish(chunks, encode_bytes, media_type)
-        self._stream = True
+        self._finish_stream(chunks, encode_bytes, media_type)
         self._length = length
 
     def ndjson(self, items: AsyncIterable[Any]) -> None:
         """Finish with one JSON value per line, produced while it is sent."""
-        self.stream(Encoded(items, encode_line), media_type="application/x-ndjson")
+        self._finish_stream(items, encode_line, "application/x-ndjson")
 
     def events(self, items: AsyncIterable[Any], *, heartbeat: float = 15.0) -> None:
         """Finish with Server-Sent Events, produced while they are sent; a drain of the server ends them cleanly.
@@ -327,7 +336,7 @@ class Response(OneParameter[Body]):
             items: ``Event`` objects, or the data of events.
             heartbeat: Seconds between comments that keep idle proxies from closing the connection.
         """
-        self.stream(Encoded(items, encode_event), media_type=EVENTS_TYPE)
+        self._finish_stream(items, encode_event, EVENTS_TYPE)
         self._heartbeat = heartbeat
         self.headers.setdefault("cache-control", "no-store")
 
@@ -451,8 +460,7 @@ class Response(OneParameter[Body]):
         if self._sink is None:
             raise ResponseState("this response belongs to no connection, so it cannot be sent")
         if self._stream:
-            self._sent = self._started = True
-            await self._sink.deliver_stream(self, self._body, before_first_byte)
+            await self._send_stream(self._sink, before_first_byte)
             return
         payload = self.encoded()
         if before_first_byte is not None:
@@ -463,6 +471,18 @@ class Response(OneParameter[Body]):
             await self._sink.deliver(self, payload)
         elif verdict == 2:
             await self._sink.flush()
+
+    async def _send_stream(self, sink: Sink, before_last_byte: Commit | None) -> None:
+        chunks = self._body if self._encode is encode_bytes else Encoded(self._body, self._encode)
+        self._sent = True
+        try:
+            await sink.deliver_stream(self, chunks, before_last_byte)
+        except BaseException:
+            if not self._started:
+                # It failed before there was anything to send, so another answer can take its place.
+                self._sent = False
+                self.reset()
+            raise
 
     def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes], media: str | None) -> None:
         if self._started:
@@ -482,6 +502,17 @@ class Response(OneParameter[Body]):
                 headers["content-type"] = media
             else:
                 headers.pop("content-type", None)
+
+    def _finish_stream(
+        self, items: AsyncIterable[Any], encode: Callable[[Any], builtins.bytes], media: str
+    ) -> None:
+        if not hasattr(items, "__aiter__"):
+            raise TypeError(
+                f"res.stream takes an async iterable, not {type(items).__name__}: "
+                "call an async generator function, or finish with res.bytes"
+            )
+        self._finish(items, encode, media)
+        self._stream = True
 
     def _check_open(self) -> None:
         if self._started:

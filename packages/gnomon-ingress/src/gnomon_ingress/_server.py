@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,15 @@ class Server:
         self.lines: dict[bytes, Line] = {}
         self.draining = False
         self.heads = Heads(b"")
-        self.reserved = frozenset(path for path in (config.live_path, config.ready_path) if path is not None)
+        # The asterisk asks about the server as a whole (RFC 9110, section 9.3.7), so no route can answer it.
+        self.reserved: frozenset[str] = frozenset(
+            path for path in (config.live_path, config.ready_path, "*") if path is not None
+        )
         self._listeners: list[socket.socket] = []
         self.codings = available() if config.compress_from is not None else {}
         self._accepting = trio.Event()
         self._asked_to_drain = trio.Event()
+        self._ended = trio.Event()
         #: Set once a drain has begun.
         self.drain_begun = trio.Event()
         self._drain_started = 0.0
@@ -88,6 +93,11 @@ class Server:
         """Stop accepting, let running requests finish, then end ``serve``; may be called from any task."""
         self._asked_to_drain.set()
 
+    def hasten(self) -> None:
+        """End the grace of a drain under way now: what still runs is told to stop, and has the exit timeout for it."""
+        if self.draining:
+            self._drain_started = min(self._drain_started, trio.current_time() - self.config.drain_grace)
+
     async def serve(
         self,
         listeners: Sequence[socket.socket],
@@ -95,7 +105,7 @@ class Server:
         tls: ssl.SSLContext | None = None,
         task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve listening sockets until drained or cancelled; a cancellation drains too.
+        """Serve listening sockets until drained or cancelled; a cancellation drains too, and a second Ctrl-C hastens it.
 
         Args:
             listeners: Non-blocking listening sockets; the server closes them.
@@ -112,18 +122,36 @@ class Server:
                 await self._asked_to_drain.wait()
             finally:
                 self._begin_drain()
+                await self._wait_for_end()
+
+    async def _wait_for_end(self) -> None:
+        impatient: KeyboardInterrupt | None = None
+        # What is waited for has its own end: grace and exit timeout.
+        with trio.CancelScope(shield=True):
+            while not self._ended.is_set():
+                try:
+                    await self._ended.wait()
+                except KeyboardInterrupt as error:
+                    impatient = error
+                    self.hasten()
+        # The first interrupt is on its way already, if that was what began the drain.
+        if impatient is not None and not isinstance(sys.exception(), KeyboardInterrupt):
+            raise impatient
 
     async def _run_shielded(self, tls: ssl.SSLContext | None) -> None:
         # Cancelling serve() begins a drain; the watchdog ends what is inside, at the latest after grace and exit timeout.
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                nursery.start_soon(self._watchdog.run)
-                for listener in self._listeners:
-                    nursery.start_soon(self._accept, listener, tls)
-                self._accepting.set()
-                # A cancellation may have begun the drain before there was anything to end.
-                self._end_if_empty()
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    nursery.start_soon(self._watchdog.run)
+                    for listener in self._listeners:
+                        nursery.start_soon(self._accept, listener, tls)
+                    self._accepting.set()
+                    # A cancellation may have begun the drain before there was anything to end.
+                    self._end_if_empty()
+        finally:
+            self._ended.set()
 
     def _begin_drain(self) -> None:
         self.draining = True
@@ -266,7 +294,10 @@ class Server:
             logger.exception("Config.on_event raised")
 
     def answer_health(self, request: Request, response: Response) -> None:
-        """Answer a liveness or readiness probe, whatever the state of the application."""
+        """Answer a liveness or readiness probe or ``OPTIONS *``, whatever the state of the application."""
+        if request.path == "*":
+            response.empty()
+            return
         is_ready = self.config.is_ready
         if request.path == self.config.live_path or (not self.draining and (is_ready is None or is_ready())):
             response.text("ok\n")

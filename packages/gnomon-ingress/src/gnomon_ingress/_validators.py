@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ._errors import RequestInvalid, RequestState, ResponseInvalid
+from ._events import Event
 from ._forms import FORM_TYPE, MULTIPART_TYPE, parameters_of, parse_form, parse_multipart
 from ._json import dump_json
 from ._request import Request, is_json, unsupported_media
@@ -55,27 +56,37 @@ class RequestValidator:
     browser sends such a body across origins without asking.
 
     Args:
-        body: The type of the body, if the route takes one.
+        body: The type of the body, if the route takes one; ``bytes`` itself takes any body as it is; ``None`` for a route
+            that has nothing to say about bodies.
         query: The type of the query, from strings; repeated keys are lists.
         headers: The type of the headers; a field is offered as ``x-request-id`` and as ``x_request_id``.
         params: The type of the path parameters.
+        bodiless: The route takes no body: ``req.body`` is ``None`` whatever the client sends.
+
+    Raises:
+        ValueError: A body type for a route without a body.
     """
 
-    __slots__ = ("_body", "_headers", "_params", "_query", "reads_body")
+    __slots__ = ("_bodiless", "_body", "_headers", "_params", "_query", "reads_body")
 
     def __init__(
         self,
-        body: RequestType | None = None,
+        body: RequestType | type[bytes] | None = None,
         query: RequestType | None = None,
         headers: RequestType | None = None,
         params: RequestType | None = None,
+        *,
+        bodiless: bool = False,
     ) -> None:
-        self._body = body
-        self._query = query
-        self._headers = headers
-        self._params = params
+        if bodiless and body is not None:
+            raise ValueError("a route without a body has no type of its body: leave one of the two out")
+        self._body: RequestType | type[bytes] | None = body
+        self._query: RequestType | None = query
+        self._headers: RequestType | None = headers
+        self._params: RequestType | None = params
+        self._bodiless: bool = bodiless
         #: Whether the body has to be read before ``validate``.
-        self.reads_body = body is not None
+        self.reads_body: bool = body is not None
 
     def validate(self, subject: Request[Any, Any, Any], /) -> None:
         """Type the request, or say everything that is wrong with it.
@@ -97,13 +108,19 @@ class RequestValidator:
             )
         if self._body is not None:
             subject.body = self._take_body(self._body, subject, problems)
+        elif self._bodiless:
+            subject.body = None
         if problems:
             raise RequestInvalid(problems)
 
-    def _take_body(self, kind: RequestType, req: Request[Any, Any, Any], problems: list[FieldProblem]) -> Any:
+    def _take_body(
+        self, kind: RequestType | type[bytes], req: Request[Any, Any, Any], problems: list[FieldProblem]
+    ) -> Any:
         raw = req.raw_body
         if raw is None:
             raise RequestState("the body was not read before it is validated: await req.read() first")
+        if isinstance(kind, type):
+            return raw
         content_type = req.headers.get("content-type")
         if content_type == "application/json" or (content_type is None and not raw):
             return _collect(kind.validate_json, raw, "body", problems)
@@ -123,28 +140,31 @@ class ResponseValidator:
     """Checks the body of a response against the type declared for its status, and encodes it once.
 
     Args:
-        types: The type of the body by status.
+        types: The type of the body by status; ``None`` where there must be no body.
         default: The type for every status that has none; ``None`` lets those through unchecked.
+        items: The type of the items of a stream; ``None`` lets them through unchecked.
         development: Whether a key that the type does not know is an error; otherwise it is dropped and reported.
         report: Called with the dropped keys as problems; without it nobody looks for them.
     """
 
-    __slots__ = ("_default", "_development", "_report", "_types", "reads_body")
+    __slots__ = ("_default", "_development", "_items", "_report", "_types", "reads_body")
 
     def __init__(
         self,
-        types: Mapping[int, ResponseType],
+        types: Mapping[int, ResponseType | None],
         default: ResponseType | None = None,
         *,
+        items: ResponseType | None = None,
         development: bool = True,
         report: Callable[[Sequence[FieldProblem]], object] | None = None,
     ) -> None:
-        self._types = dict(types)
-        self._default = default
-        self._development = development
-        self._report = report
+        self._types: dict[int, ResponseType | None] = dict(types)
+        self._default: ResponseType | None = default
+        self._items: ResponseType | None = items
+        self._development: bool = development
+        self._report: Callable[[Sequence[FieldProblem]], object] | None = report
         #: A response has no body to read.
-        self.reads_body = False
+        self.reads_body: bool = False
 
     def validate(self, subject: Response[Any], /) -> None:
         """Return if the body is as declared; its encoded form is kept on the response.
@@ -152,21 +172,50 @@ class ResponseValidator:
         Raises:
             ResponseInvalid: It is not.
         """
-        kind = self._types.get(subject.status_code, self._default)
-        if kind is None or subject.streaming:
+        status = subject.status_code
+        kind = self._types.get(status, self._default)
+        if kind is None:
+            if status in self._types and (subject.streaming or subject.body not in (None, b"", "")):
+                raise ResponseInvalid(status, [_NO_BODY])
+            return
+        if subject.streaming:
+            if self._items is not None:
+                subject.set_item_encoder(self._items.dump_json)
             return
         problems: list[FieldProblem] = []
-        value = _collect(kind.validate, subject.body, "response", problems)
+        value = self._check(kind, subject.body, problems)
+        if problems:
+            raise ResponseInvalid(status, problems)
+        if subject._encode is dump_json:
+            subject.set_encoded(kind.dump_json(value))
+
+    def validate_item(self, item: Any, /) -> None:
+        """Return if one item of a stream is as declared: the item itself, or the data of an ``Event``.
+
+        Raises:
+            ResponseInvalid: It is not.
+        """
+        if self._items is None:
+            return
+        problems: list[FieldProblem] = []
+        self._check(self._items, item.data if isinstance(item, Event) else item, problems)
+        if problems:
+            raise ResponseInvalid(None, problems)
+
+    def _check(self, kind: ResponseType, given: Any, problems: list[FieldProblem]) -> Any:
+        value = _collect(kind.validate, given, "response", problems)
         if not problems and (self._development or self._report is not None):
-            unknown = list(_unknown_keys(subject.body, value, ""))
+            unknown = _unknown_keys(given, value, "")
             if unknown and self._report is not None:
                 self._report(unknown)
             if self._development:
-                problems = unknown
-        if problems:
-            raise ResponseInvalid(subject.status_code, problems)
-        if subject._encode is dump_json:
-            subject.set_encoded(kind.dump_json(value))
+                problems += unknown
+        return value
+
+
+_NO_BODY = FieldProblem(
+    "response", "", "unexpected_body", "this status is declared to have no body", "no body"
+)
 
 
 def _collect(validate: Callable[[Any], Any], value: Any, source: str, problems: list[FieldProblem]) -> Any:

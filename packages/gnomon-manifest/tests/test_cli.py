@@ -40,13 +40,37 @@ def test_build_shows_a_table_json_or_sarif(tmp_path: Path) -> None:
 def test_findings_are_shown_with_their_lines_and_fail_on_demand(tmp_path: Path) -> None:
     root = write_package(tmp_path, {"main.py": BAD, "worse.py": b"\xff"})
     shown = run("build", root)
-    assert shown.exit_code == 0
-    assert "main.py:2:6: error[dynamic-value]" in shown.stderr
+    assert shown.exit_code == 1  # a file was not read
+    assert "main.py:2:6: error[dynamic_value]" in shown.stderr
     assert "  2 | @get(path())" in shown.stderr
     assert "worse.py:1:1: error[unreadable]" in shown.stderr
     assert run("build", root, "--strict").exit_code == 1
+    assert run("build", root / "main.py").exit_code == 0
     assert run("build", root / "main.py", "--strict").exit_code == 1
     assert run("build", root, "--sarif").stderr == ""
+
+
+@pytest.mark.parametrize(
+    "command", [("openapi",), ("client", "python"), ("docs",), ("graph",), ("diff", "{}")]
+)
+def test_what_leaves_handlers_out_is_not_made(tmp_path: Path, command: tuple[str, ...]) -> None:
+    root = write_package(tmp_path, {"main.py": GOOD, "worse.py": "def broken(:"})
+    assert run("build", root).exit_code == 1
+    done = run(*(part.format(root) for part in command), root)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "worse.py:1:12: error[syntax]" in done.stderr
+
+
+def test_an_empty_target_is_refused() -> None:
+    done = run("build", "")
+    assert (done.exit_code, "TARGET is empty" in done.stderr) == (2, True)
+
+
+def test_a_cache_gives_the_same(tmp_path: Path) -> None:
+    root, cache = write_package(tmp_path, {"main.py": GOOD}), tmp_path / "kept" / "cache"
+    first = run("build", root, "--json", "--cache", cache)
+    assert cache.exists()
+    assert run("build", root, "--json", "--cache", cache).stdout == first.stdout
 
 
 def test_a_target_is_a_path_or_the_name_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

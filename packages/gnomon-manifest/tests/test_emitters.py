@@ -203,8 +203,8 @@ def test_sarif_has_the_required_shape(manifest_of: Build) -> None:
     jsonschema.validate(document, json.loads((Path(__file__).parent / "sarif-subset.json").read_text()))
     results = document["runs"][0]["results"]
     assert [(result["ruleId"], result["level"]) for result in results] == [
-        ("dynamic-value", "error"),
-        ("lint-unreachable-hook", "warning"),
+        ("dynamic_value", "error"),
+        ("lint_unreachable_hook", "warning"),
     ]
     assert results[0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 2, "startColumn": 6}
 

@@ -357,7 +357,7 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
         """,
         sibling="from elsewhere import Elsewhere\nfrom typing import TypedDict\nclass Bad(TypedDict):\n  a: Elsewhere",
     )
-    assert set(codes(manifest)) == {"unresolvable-type"}
+    assert set(codes(manifest)) == {"unresolvable_type"}
     assert any(words in finding.message for finding in manifest.findings), manifest.findings
     assert manifest.handlers[0].types.body is None
 
@@ -365,48 +365,48 @@ def test_a_type_that_can_not_be_read_is_a_finding(manifest_of: Build, annotation
 @pytest.mark.parametrize(
     ("decorator", "code", "words"),
     [
-        ("@get(PATH)", "dynamic-value", "computed when the program runs"),
-        ("@get(f'/{PATH!r}')", "dynamic-value", "formatted text"),
-        ("@get(f'/{print}')", "dynamic-value", "is not a constant"),
-        ("@get('/a', timeout=make())", "dynamic-value", "computed when the program runs"),
-        ("@get('/a', timeout=Config.other)", "dynamic-value", "is not a constant"),
-        ("@get('/a', **make())", "dynamic-value", "the options are computed"),
-        ("@get('/a', responses=make())", "dynamic-value", "the responses are computed"),
-        ("@get('/a', responses={make(): int})", "dynamic-value", "computed when the program runs"),
-        ("@get('/a', timeout='x' * 10**9)", "dynamic-value", "can not be computed"),
-        ("@get('/a', timeout=9**999999)", "dynamic-value", "can not be computed"),
-        ("@get('/a', timeout=1/0)", "dynamic-value", "can not be computed"),
-        ("@get('/a', tags={[]: 1})", "dynamic-value", "is not a constant"),
-        ("@get('/a', tags=(*1,))", "dynamic-value", "is not a constant"),
-        ("@get('/a', tags=-'x')", "dynamic-value", "computed when the program runs"),
-        ("@get('/a', before=make())", "dynamic-hook", "the hooks for before are computed"),
-        ("@get('/a', before=[make()])", "dynamic-hook", "is no function of the project"),
-        ("@get('/a', before=LOOP)", "dynamic-hook", "the hooks for before are computed"),
-        ("@get('/a', timeout=make.seconds)", "dynamic-value", "is not a constant"),
-        ("@get('/a', tags={'a', *'b'} and {**{'a': 1}, 'b': 2})", "dynamic-value", "computed when"),
+        ("@get(PATH)", "dynamic_value", "computed when the program runs"),
+        ("@get(f'/{PATH!r}')", "dynamic_value", "formatted text"),
+        ("@get(f'/{print}')", "dynamic_value", "is not a constant"),
+        ("@get('/a', timeout=make())", "dynamic_value", "computed when the program runs"),
+        ("@get('/a', timeout=Config.other)", "dynamic_value", "is not a constant"),
+        ("@get('/a', **make())", "dynamic_value", "the options are computed"),
+        ("@get('/a', responses=make())", "dynamic_value", "the responses are computed"),
+        ("@get('/a', responses={make(): int})", "dynamic_value", "computed when the program runs"),
+        ("@get('/a', timeout='x' * 10**9)", "dynamic_value", "can not be computed"),
+        ("@get('/a', timeout=9**999999)", "dynamic_value", "can not be computed"),
+        ("@get('/a', timeout=1/0)", "dynamic_value", "can not be computed"),
+        ("@get('/a', tags={[]: 1})", "dynamic_value", "is not a constant"),
+        ("@get('/a', tags=(*1,))", "dynamic_value", "is not a constant"),
+        ("@get('/a', tags=-'x')", "dynamic_value", "computed when the program runs"),
+        ("@get('/a', before=make())", "dynamic_hook", "the hooks for before are computed"),
+        ("@get('/a', before=[make()])", "dynamic_hook", "is no function of the project"),
+        ("@get('/a', before=LOOP)", "dynamic_hook", "the hooks for before are computed"),
+        ("@get('/a', timeout=make.seconds)", "dynamic_value", "is not a constant"),
+        ("@get('/a', tags={'a', *'b'} and {**{'a': 1}, 'b': 2})", "dynamic_value", "computed when"),
         ("@get('/a', tags={**{'a': 1}, 'b': {1}})", None, ""),
-        ("@get(f'/{1.5}')", "dynamic-value", "formatted text"),
-        ("@get('/' + 'x' * 100_000 + 'y')", "dynamic-value", "can not be computed"),
+        ("@get(f'/{1.5}')", "dynamic_value", "formatted text"),
+        ("@get('/' + 'x' * 100_000 + 'y')", "dynamic_value", "can not be computed"),
         ("@get('/a', before=[decorated])", None, ""),
-        ("@get('/a', before=[Config])", "dynamic-hook", "is no function of the project"),
-        ("@get('/a', before=[os.getcwd])", "dynamic-hook", "is no function of the project"),
-        ("@get('/a', before=[late])", "invalid-declaration", "is a hook for after"),
+        ("@get('/a', before=[Config])", "dynamic_hook", "is no function of the project"),
+        ("@get('/a', before=[os.getcwd])", "dynamic_hook", "is no function of the project"),
+        ("@get('/a', before=[late])", "invalid_declaration", "is a hook for after"),
         ("@get('/a', before=[wrong])", "signature", "'x' is not one of them"),
-        ("@get", "invalid-declaration", "needs its path"),
-        ("@get()", "invalid-declaration", "the path is missing"),
-        ("@get('')", "invalid-declaration", "is not empty"),
-        ("@get('a')", "invalid-declaration", "does not start with a slash"),
-        ("@get('/{a:color}')", "invalid-declaration", "'color' is no type of a path parameter"),
-        ("@get('/a', roles='x')", "invalid-declaration", "roles is a sequence"),
-        ("@get('/a', nothing=1)", "invalid-declaration", "has no option 'nothing'"),
-        ("@handler('/a')", "invalid-declaration", "needs methods"),
-        ("@handler('/a', methods=('x',))", "invalid-declaration", "in upper case"),
-        ("@handler('/a', methods=make())", "dynamic-value", "computed when the program runs"),
-        ("@group('/a')", "dynamic-declaration", "a group is no decorator"),
-        ("@group('/a/').get('/x')", "invalid-declaration", "ends with a slash"),
-        ("@group(PATH).get('/x')", "dynamic-value", "computed when the program runs"),
-        ("@group('/a', id='x').get('/x')", "invalid-declaration", "a group has no option 'id'"),
-        ("@admin.get('/b', roles=())", "invalid-declaration", "can only narrow"),
+        ("@get", "invalid_declaration", "needs its path"),
+        ("@get()", "invalid_declaration", "the path is missing"),
+        ("@get('')", "invalid_declaration", "is not empty"),
+        ("@get('a')", "invalid_declaration", "does not start with a slash"),
+        ("@get('/{a:color}')", "invalid_declaration", "'color' is no type of a path parameter"),
+        ("@get('/a', roles='x')", "invalid_declaration", "roles is a sequence"),
+        ("@get('/a', nothing=1)", "invalid_declaration", "has no option 'nothing'"),
+        ("@handler('/a')", "invalid_declaration", "needs methods"),
+        ("@handler('/a', methods=('x',))", "invalid_declaration", "in upper case"),
+        ("@handler('/a', methods=make())", "dynamic_value", "computed when the program runs"),
+        ("@group('/a')", "dynamic_declaration", "a group is no decorator"),
+        ("@group('/a/').get('/x')", "invalid_declaration", "ends with a slash"),
+        ("@group(PATH).get('/x')", "dynamic_value", "computed when the program runs"),
+        ("@group('/a', id='x').get('/x')", "invalid_declaration", "a group has no option 'id'"),
+        ("@admin.get('/b', roles=())", "invalid_declaration", "can only narrow"),
     ],
 )
 def test_what_is_not_static_or_not_valid_is_a_finding(
@@ -437,7 +437,7 @@ def test_what_is_not_static_or_not_valid_is_a_finding(
         def other(req, res, lctx, gctx): ...
         """
     )
-    assert [found for found in codes(manifest) if not found.startswith("lint-")] == ([code] if code else [])
+    assert [found for found in codes(manifest) if not found.startswith("lint_")] == ([code] if code else [])
     if code is None:
         return
     assert any(words in finding.message for finding in manifest.findings), manifest.findings
@@ -469,10 +469,10 @@ def test_constants_are_computed_or_refused(manifest_of: Build, text: str) -> Non
         """
     )
     expected = {
-        "not False": ["invalid-declaration"],
-        "1 if False else 2": ["dynamic-value"],
-        "math.inf": ["invalid-declaration"],
-        "LOOP": ["dynamic-value"],
+        "not False": ["invalid_declaration"],
+        "1 if False else 2": ["dynamic_value"],
+        "math.inf": ["invalid_declaration"],
+        "LOOP": ["dynamic_value"],
     }
     assert codes(manifest) == expected.get(text, [])
 
@@ -495,7 +495,7 @@ def test_a_declaration_that_is_made_at_run_time_is_a_finding(
         manifest_of(a="from gnomon import get\n" + source),
         manifest_of(a="from gnomon import *\n" + source),
     ):
-        assert codes(manifest) == ["dynamic-declaration"]
+        assert codes(manifest) == ["dynamic_declaration"]
         assert words in manifest.findings[0].message
 
 
@@ -509,7 +509,7 @@ def test_a_definition_that_is_shadowed_is_told(manifest_of: Build) -> None:
         """
     )
     assert [handler.path for handler in manifest.handlers] == ["/a", "/b"]
-    assert codes(manifest) == ["ambiguous-definition", "lint-duplicate-id"]
+    assert codes(manifest) == ["ambiguous_definition", "lint_duplicate_id"]
 
 
 def test_a_wrong_signature_is_told_with_the_right_form(manifest_of: Build) -> None:

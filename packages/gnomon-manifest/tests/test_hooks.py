@@ -161,18 +161,18 @@ def test_hooks_registered_while_a_request_runs(manifest_of: Build) -> None:
 @pytest.mark.parametrize("argument", ["make()", "lambda res: None", "print", "", "hooks[0]"])
 def test_a_hook_that_is_computed_is_a_finding(manifest_of: Build, argument: str) -> None:
     manifest = manifest_of(f"@get('/a')\ndef a(req, res, lctx, gctx):\n  lctx.after({argument})")
-    assert [finding.code for finding in manifest.findings] == ["dynamic-hook"]
+    assert [finding.code for finding in manifest.findings] == ["dynamic_hook"]
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        ("timeout=make()", "dynamic-value"),
-        ("retry_on=make()", "dynamic-value"),
-        ("requires=make()", "dynamic-value"),
-        ("**make()", "dynamic-value"),
-        ("timeout=-1", "invalid-declaration"),
-        ("nothing=1", "invalid-declaration"),
+        ("timeout=make()", "dynamic_value"),
+        ("retry_on=make()", "dynamic_value"),
+        ("requires=make()", "dynamic_value"),
+        ("**make()", "dynamic_value"),
+        ("timeout=-1", "invalid_declaration"),
+        ("nothing=1", "invalid_declaration"),
     ],
 )
 def test_options_that_are_not_static_are_findings(manifest_of: Build, options: str, code: str) -> None:

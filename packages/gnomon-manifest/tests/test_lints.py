@@ -11,31 +11,31 @@ from gnomon_manifest import Manifest
 Build = Callable[..., Manifest]
 SIGNATURE = "(req, res, lctx, gctx): ..."
 CASES = {
-    "lint-duplicate-id": (
+    "lint_duplicate_id": (
         f"@get('/a', id='x')\ndef a{SIGNATURE}\n@get('/b', id='x')\ndef b{SIGNATURE}",
         f"@get('/a', id='x')\ndef a{SIGNATURE}\n@get('/b', id='y')\ndef b{SIGNATURE}",
     ),
-    "lint-route-conflict": (
+    "lint_route_conflict": (
         f"@get('/a/{{x}}')\ndef a{SIGNATURE}\n@get('/a/{{y:str}}')\ndef b{SIGNATURE}",
         f"@get('/a/{{x}}')\ndef a{SIGNATURE}\n@get('/a/{{y:int}}')\ndef b{SIGNATURE}\n@put('/a/{{x}}')\ndef c{SIGNATURE}",
     ),
-    "lint-swapped-contexts": (
+    "lint_swapped_contexts": (
         "@get('/a')\ndef a(req, res, lctx: GlobalContext, gctx: LocalContext): ...",
         "@get('/a')\ndef a(req, res, lctx: LocalContext, gctx: 'GlobalContext[int]'): ...",
     ),
-    "lint-unreachable-hook": (
+    "lint_unreachable_hook": (
         f"@before(level='route')\ndef hook(req): ...\n@get('/a')\ndef a{SIGNATURE}",
         f"@before(level='route')\ndef hook(req): ...\n@get('/a', before=[hook])\ndef a{SIGNATURE}",
     ),
-    "lint-hook-runs-twice": (
+    "lint_hook_runs_twice": (
         f"@before\ndef hook(req): ...\n@get('/a', before=[hook])\ndef a{SIGNATURE}",
         f"@before(level='route')\ndef hook(req): ...\n@get('/a', before=[hook])\ndef a{SIGNATURE}",
     ),
-    "lint-body-on-get": (
+    "lint_body_on_get": (
         "@get('/a')\ndef a(req: Request[int], res, lctx, gctx): ...",
         "@post('/a')\ndef a(req: Request[int], res, lctx, gctx): ...",
     ),
-    "lint-response-never-sent": (
+    "lint_response_never_sent": (
         f"@get('/a', responses={{404: int}})\ndef a{SIGNATURE}",
         """
         def helper(res): res.status(404).json(1)
@@ -57,7 +57,7 @@ def test_a_lint_finds_and_leaves_alone(manifest_of: Build, code: str) -> None:
 
 def test_what_a_string_annotation_swaps_is_found_too(manifest_of: Build) -> None:
     source = "@get('/a')\ndef a(req, res, lctx: 'gnomon.GlobalContext[int]', gctx: 1): ..."
-    assert [finding.code for finding in manifest_of(source).findings] == ["lint-swapped-contexts"]
+    assert [finding.code for finding in manifest_of(source).findings] == ["lint_swapped_contexts"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._errors import ManifestError
 
 if TYPE_CHECKING:
-    from ._build import build
+    from ._build import SourceTree, build, watch
     from ._compare import Difference, check, compare
     from ._findings import Finding, Position, render
     from ._manifest import FORMAT, Manifest
@@ -38,6 +38,7 @@ __all__ = [
     "Policies",
     "Position",
     "Problem",
+    "SourceTree",
     "TypeEntry",
     "build",
     "check",
@@ -49,6 +50,7 @@ __all__ = [
     "render",
     "sarif",
     "typescript_client",
+    "watch",
 ]
 
 _HOMES = {
@@ -65,6 +67,7 @@ _HOMES = {
     "Policies": "_model",
     "Position": "_findings",
     "Problem": "_model",
+    "SourceTree": "_build",
     "TypeEntry": "_model",
     "build": "_build",
     "check": "_compare",
@@ -76,6 +79,7 @@ _HOMES = {
     "render": "_findings",
     "sarif": "_reports",
     "typescript_client": "_typescript",
+    "watch": "_build",
 }
 
 

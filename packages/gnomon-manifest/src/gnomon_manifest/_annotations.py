@@ -180,16 +180,46 @@ class Scope:
         )
 
 
+class _Made:
+    """A definition as the object that it is at run time, or why there is none.
+
+    What the fields of a class say is only read when the class exists, so that a fault in them shows later: whoever
+    uses it looks for faults in everything that it uses in turn.
+    """
+
+    __slots__ = ("fault", "sound", "uses", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.fault: NotStatic | None = None
+        self.uses: list[_Made] = []
+        self.sound = False
+
+
+def _look_for_faults(found: list[_Made]) -> None:
+    """Raise the first fault in some definitions and what they use, in the order of the source."""
+    seen: dict[int, _Made] = {}
+    waiting = [item for item in reversed(found) if not item.sound]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen[id(item)] = item
+        if item.fault is not None:
+            raise item.fault
+        waiting.extend(inner for inner in reversed(item.uses) if not inner.sound)
+    for item in seen.values():
+        item.sound = True
+
+
 class Annotations:
-    """Reads the annotations of one project; each definition is made once."""
+    """Reads the annotations of one project; each definition is made once, and kept in its module."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
-        self._made: dict[str, Any] = {}
-        self._making: set[str] = set()
-        self._fills: list[Callable[[], None]] = []
-        self._faults: dict[str, NotStatic] = {}
-        self._stand_ins: dict[str, Any] = {}
+        self._making: dict[str, Definition] = {}
+        self._uses: list[_Made] = []
+        self._fills: list[tuple[_Made, Callable[[], None]]] = []
 
     def evaluate(self, node: ast.expr, module: Module) -> Any:
         """Turn an annotation into the object that it is at run time.
@@ -201,10 +231,23 @@ class Annotations:
 
     def complete(self, scope: Scope, node: ast.expr) -> Any:
         """Read an annotation, and fill in the fields of every class that came up on the way."""
-        result = self.read(scope, node)
-        while self._fills:
-            self._fills.pop(0)()
+        outer, self._uses = self._uses, []
+        try:
+            result = self.read(scope, node)
+            used = self._uses
+        finally:
+            while self._fills:
+                self._fill(*self._fills.pop(0))
+            self._uses = outer
+        _look_for_faults(used)
         return result
+
+    def _fill(self, made: _Made, fill: Callable[[], None]) -> None:
+        self._uses = made.uses
+        try:
+            fill()
+        except NotStatic as error:
+            made.fault = made.fault or error
 
     def read(self, scope: Scope, node: ast.expr) -> Any:
         if isinstance(node, ast.Constant):
@@ -277,26 +320,39 @@ class Annotations:
                 node,
             )
         key = ".".join((definition.key, *found.rest))
-        if key in self._faults:
-            raise self._faults[key]
-        if key not in self._made:
+        memory = definition.module.memory
+        made: _Made | None = memory.get(("type:", key))
+        if made is None:
             if key in self._making:
-                raise scope.fail(f"{definition.name!r} refers to itself before it exists", node)
-            self._making.add(key)
+                raise self._circle(key)
+            made = _Made()
+            outer, self._uses = self._uses, made.uses
+            self._making[key] = definition
             try:
-                self._made[key] = self.make(found, key)
+                made.value = self.make(found, made)
             except NotStatic as error:
-                self._faults[key] = error
-                raise
+                made.fault = error
             finally:
-                self._making.discard(key)
-        return self._made[key]
+                del self._making[key]
+                self._uses = outer
+            memory["type:", key] = made
+        if made.fault is not None:
+            raise made.fault
+        self._uses.append(made)
+        return made.value
 
-    def make(self, found: Inside, key: str) -> Any:
+    def _circle(self, key: str) -> NotStatic:
+        """Say that some definitions need each other to exist: the same, whichever of them was asked for."""
+        keys = list(self._making)
+        first = self._making[min(keys[keys.index(key) :])]
+        scope = Scope(self, first.module)
+        return scope.fail(f"{first.name!r} refers to itself before it exists", first.nodes[-1])
+
+    def make(self, found: Inside, made: _Made) -> Any:
         definition, binding = found.definition, found.definition.binding
         scope = Scope(self, definition.module, qualified=definition.name)
         if isinstance(binding, ast.ClassDef):
-            return self.make_class(scope, binding, found.rest, key)
+            return self.make_class(scope, binding, found.rest, made)
         if found.rest:
             value = self.definition(scope, Inside(definition), binding)  # type: ignore[arg-type]
             try:
@@ -323,23 +379,23 @@ class Annotations:
             return made
         return self.read(scope, value)
 
-    def make_class(self, scope: Scope, node: ast.ClassDef, rest: tuple[str, ...], key: str) -> Any:
+    def make_class(self, scope: Scope, node: ast.ClassDef, rest: tuple[str, ...], made: _Made) -> Any:
         if rest:
             inner = next(
                 (item for item in node.body if isinstance(item, ast.ClassDef) and item.name == rest[0]), None
             )
             if inner is not None:
                 scope = Scope(self, scope.module, qualified=f"{scope.qualified}.{rest[0]}", outer=scope)
-                return self.make_class(scope, inner, rest[1:], key)
+                return self.make_class(scope, inner, rest[1:], made)
             owner = self.definition(scope, Inside(self._definition_of(scope, node)), node)  # type: ignore[arg-type]
             try:
                 return operator.attrgetter(".".join(rest))(owner)
             except AttributeError:
                 raise scope.fail(f"{node.name} has no {'.'.join(rest)}", node) from None
         scope.parameters = self.type_parameters(scope, getattr(node, "type_params", []))
-        made, fill = make_class(scope, node)
-        self._fills.append(fill)
-        return made
+        value, fill = make_class(scope, node)
+        self._fills.append((made, fill))
+        return value
 
     def _definition_of(self, scope: Scope, node: ast.ClassDef) -> Definition:
         return scope.module.definitions[node.name]
@@ -421,10 +477,11 @@ class Annotations:
     def stand_in(self, found: Inside) -> Any:
         """A function or class of the project by name alone; calling it would be a mistake of ours."""
         key = ".".join((found.definition.key, *found.rest))
-        if key not in self._stand_ins:
+        memory = found.definition.module.memory
+        if ("function:", key) not in memory:
             name = ".".join((found.definition.name, *found.rest))
-            self._stand_ins[key] = _never(found.definition.module.name, name)
-        return self._stand_ins[key]
+            memory["function:", key] = _never(found.definition.module.name, name)
+        return memory["function:", key]
 
     def call(self, scope: Scope, node: ast.Call) -> Any:
         """A call in a type: `NewType(...)`, `TypeVar(...)`, `TypedDict(...)`, `MinLength(3)`.

@@ -1,42 +1,35 @@
-"""From a source tree to its manifest.
-
-A little longer than most modules: the steps from declarations to handlers share what they have found so far.
-"""
+"""From a source tree to its manifest, once or again after every edit."""
 
 from __future__ import annotations
 
-import ast
 import gc
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, cast
 
-from ._declared import Declared, DeclaredHook, Reader, function_position, position
-from ._docstring import parse_docstring
-from ._findings import CODES, Finding, Position
+from ._cache import Cache, Cached
+from ._errors import ManifestError
+from ._findings import Finding
 from ._lints import lint
 from ._manifest import Manifest
-from ._model import Handler, HandlerTypes, Hook, HookLevel, ModuleDependency, Policies, Problem
-from ._names import FunctionNode, Module, Names, dotted, index
-from ._normal import RegisteredHook
-from ._reach import Reach
-from ._signature import CATCH, HANDLER, HOOK, WEBSOCKET, Shape, describe, faults
-from ._source import SourceFile, find_files, read
-from ._types import Types
-from ._wire import encode
+from ._model import HandlerTypes, OpenEdge, TypeEntry
+from ._names import Module, Names, index, packages_of
+from ._source import SourceFile, Stamp, content, find_files, parse, stamps
+from ._units import Analysis, Everywhere, Unit
 
-__all__ = ["build"]
+__all__ = ["SourceTree", "build", "watch"]
 
-_POINTS = ("before", "after", "catch")
+Progress = Callable[[int, int], None]
 
 
 def build(
-    path: str | Path, *, undecorated: bool = False, progress: Callable[[int, int], None] | None = None
+    path: str | Path,
+    *,
+    undecorated: bool = False,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Read a source tree and say what it exposes, without importing any of it.
 
@@ -44,6 +37,8 @@ def build(
         path: a package, a folder of modules, or one file.
         undecorated: whether a module-level function that takes exactly `req, res, lctx, gctx` counts as a handler
             without a declaration.
+        cache: a file that keeps what was read, so that the next program analyses only what an edit can reach; see
+            `SourceTree`.
         progress: is called with the number of files read and the number of all files.
 
     Returns:
@@ -68,19 +63,16 @@ def build(
     >>> [(handler.id, handler.methods, handler.path) for handler in manifest.handlers]
     [('service.health', ('GET',), '/health')]
     """
-    files = list(find_files(Path(path)))
-    sources: list[SourceFile] = []
     with _collecting_later():
-        for number, (file, shown, module) in enumerate(files, 1):
-            sources.append(read(file, shown, module))
-            if progress is not None:
-                progress(number, len(files))
-        return _Builder(sources, undecorated=undecorated).run()
+        tree = SourceTree(path, undecorated=undecorated, cache=cache)
+        manifest = tree.read(progress=progress)
+        tree.forget()
+        return manifest
 
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """Syntax trees are millions of objects without a cycle; looking for cycles in them costs more than all else."""
+    """Syntax trees are millions of objects that stay; looking for garbage among them costs more than all else."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -90,348 +82,258 @@ def _collecting_later() -> Iterator[None]:
             gc.enable()
 
 
-def _shapes(arguments: ast.arguments) -> list[Shape]:
-    shapes = [Shape(item.arg, "positional-only") for item in arguments.posonlyargs]
-    shapes += [Shape(item.arg, "plain") for item in arguments.args]
-    shapes += [Shape(arguments.vararg.arg, "*")] if arguments.vararg else []
-    shapes += [Shape(item.arg, "keyword-only") for item in arguments.kwonlyargs]
-    return shapes + ([Shape(arguments.kwarg.arg, "**")] if arguments.kwarg else [])
+class SourceTree:
+    r"""A source tree that is read again and again; after an edit only what the edit can reach is analysed anew.
 
+    What is kept is known by the content of the files, never by their times, and each `read` gives the same manifest
+    as `build` would.
 
-class _Builder:
-    def __init__(self, sources: Sequence[SourceFile], *, undecorated: bool) -> None:
-        self.sources = sources
-        self.undecorated = undecorated
-        self.names = Names(index(source) for source in sources)
-        self.reader = Reader(self.names)
-        self.types = Types(self.names, self.reader)
-        self.reach = Reach(self.names, self.is_declaration)
-        self.declared: list[Declared] = []
-        self.hooks: list[DeclaredHook] = []
-        self.sent: dict[Position, frozenset[int] | None] = {}
+    Args:
+        path: a package, a folder of modules, or one file.
+        undecorated: as for `build`.
+        cache: a file that keeps what was read for the next program. One that is damaged, foreign, or of other versions
+            is passed over and replaced. It is trusted as the source is: keep it where only you can write.
 
-    def is_declaration(self, decorator: ast.expr, module: Module) -> bool:
-        call = decorator.func if isinstance(decorator, ast.Call) else decorator
-        return self.reader.verb(call, module) is not None
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gnomon_manifest import SourceTree, build
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "service.py")
+    ...     _ = file.write_text("from gnomon import get")
+    ...     tree = SourceTree(folder)
+    ...     assert tree.read().handlers == ()
+    ...     _ = file.write_text("from gnomon import get\n@get('/a')\ndef a(req, res, lctx, gctx): ...")
+    ...     [handler.path for handler in tree.read().handlers]
+    ['/a']
+    """
 
-    def run(self) -> Manifest:
-        for module in sorted(self.names.modules.values(), key=attrgetter("name")):
-            self.scan(module)
-        self.always = [hook for hook in self.hooks if hook.options["level"] == "global"]
-        self.common = self.reach.closure(_roots(self.always))
-        handlers = tuple(sorted(map(self.handler, self.declared), key=lambda h: (h.id, h.source)))
-        findings = [finding for source in self.sources for finding in source.findings]
-        for definition in self.reach.too_deep:
-            message = f"{definition.name} is nested too deeply for its normal form; its text counts instead"
-            self.reader.report("too-deep", message, definition.nodes[0], definition.module)
-        findings += self.reader.findings
-        findings += lint(self.declared, self.hooks, handlers, self.reader, self.sent)
-        used = sorted({digest for handler in handlers for digest in _digests(handler.types)})
-        edges = {(edge.kind, edge.name): edge for handler in handlers for edge in handler.open_edges}
+    def __init__(
+        self, path: str | Path, *, undecorated: bool = False, cache: str | Path | None = None
+    ) -> None:
+        self.path = Path(path)
+        self._cache = Cache(cache, undecorated=undecorated) if cache is not None else None
+        self._names = Names(())
+        self._analysis = Analysis(self._names, undecorated=undecorated)
+        self._sources: dict[str, SourceFile] = {}
+        self._units: dict[str, Unit] = {}
+        self._givers: list[str] = []
+        self._everywhere: Everywhere | None = None
+        self._entries: dict[str, tuple[str, TypeEntry]] = {}
+        self._looked: tuple[Stamp, ...] = ()
+
+    def read(self, *, progress: Progress | None = None) -> Manifest:
+        """Read what changed, and give the manifest.
+
+        Args:
+            progress: is called with the number of files read and the number of all files.
+
+        Raises:
+            ManifestError: when there is nothing at the path.
+        """
+        with _collecting_later():
+            if self._cache is not None and not self._sources:
+                self._take(self._cache.load())
+            files = list(find_files(self.path))
+            self._looked = stamps(files)
+            sources = self._read_files(files, progress)
+            modules = {source.module: source for source in sources.values()}
+            dirty = self._dirty(modules)
+            self._sources = sources
+            self._replace(modules, dirty)
+            self._analyse(dirty)
+            manifest = self._assemble()
+            if self._cache is not None:
+                self._cache.store(self._sources.values(), self._units.values(), self._entries)
+            return manifest
+
+    def changed(self) -> bool:
+        """Whether a file is another than it was at the last `read`; looks at times and sizes first, so it is cheap.
+
+        A path at which there is nothing for the moment has not changed.
+        """
+        try:
+            if stamps(find_files(self.path)) != self._looked:
+                return True
+            # a file can be written twice within what its time can tell apart
+            young = [stamp for stamp in self._looked if stamp.young]
+            return any(
+                not self._sources[stamp.shown].matches(content(stamp.path, stamp.shown), stamp.module)
+                for stamp in young
+            )
+        except ManifestError:
+            return False
+
+    def forget(self) -> None:
+        """Let go of everything that was read; the next `read` begins anew."""
+        for module in self._names.modules.values():
+            # definitions, modules and what was made of them refer to each other: undone, all of it goes at once,
+            # and no collector has to walk through the syntax trees
+            for definition in module.definitions.values():
+                definition.facts = None
+            module.definitions.clear()
+            module.resolved.clear()
+            module.memory.clear()
+        self._names.replace({})
+        self._names = Names(())
+        self._analysis = Analysis(self._names, undecorated=self._analysis.undecorated)
+        self._sources, self._units, self._entries = {}, {}, {}
+        self._givers, self._everywhere, self._looked = [], None, ()
+
+    def _take(self, cached: Cached | None) -> None:
+        """Begin with what a cache has, as if it had been read here."""
+        if cached is None:
+            return
+        self._sources = {source.file: source for source in cached.sources}
+        modules: dict[str, Module] = {}
+        for source in cached.sources:
+            modules[source.module] = Module(source.module, source)
+        for unit in cached.units:
+            modules[unit.name].looked_into = unit.looked_into
+            self._units[unit.name] = unit
+        self._names.replace({name: modules[name] for name in sorted(modules)})
+        self._givers = [name for name in self._names.modules if self._units[name].gives]
+        self._entries = cached.entries
+
+    def _read_files(
+        self, files: Sequence[tuple[Path, str, str]], progress: Progress | None
+    ) -> dict[str, SourceFile]:
+        found: dict[str, SourceFile] = {}
+        for number, (file, shown, module) in enumerate(files, 1):
+            data = content(file, shown)
+            known = self._sources.get(shown)
+            if known is None or not known.matches(data, module):
+                known = parse(data, file=shown, module=module, is_package=file.name == "__init__.py")
+            elif known.cached:
+                known = self._put_off(known, data)
+            found[shown] = known
+            if progress is not None:
+                progress(number, len(files))
+        return found
+
+    def _put_off(self, source: SourceFile, data: bytes | Finding) -> SourceFile:
+        """A file that is in the cache is parsed only if somebody looks into it."""
+
+        def late() -> SourceFile:
+            return parse(data, file=source.file, module=source.module, is_package=source.is_package)
+
+        module = self._names.modules[source.module]
+        if not module.source.same(source):  # two files have one name, and this is not the one that counts
+            return late()
+        if module.source.cached:
+            module.later = late
+        return module.source
+
+    def _dirty(self, modules: Mapping[str, SourceFile]) -> set[str]:
+        """The modules that an edit can reach: those that changed, and those that looked into one, in turn."""
+        before = self._names.modules
+        changed = before.keys() ^ modules.keys()
+        if changed:
+            packages = {package for name in modules for package in packages_of(name)}
+            changed |= packages ^ self._names.packages
+        changed |= {
+            name
+            for name, module in before.items()
+            if name in modules and not module.source.same(modules[name])
+        }
+        if not changed:
+            return changed
+        users: dict[str, list[str]] = {}
+        for name, module in before.items():
+            for other in module.looked_into:
+                users.setdefault(other, []).append(name)
+        waiting = list(changed)
+        while waiting:
+            for user in users.get(waiting.pop(), ()):
+                if user not in changed:
+                    changed.add(user)
+                    waiting.append(user)
+        return changed
+
+    def _replace(self, modules: Mapping[str, SourceFile], dirty: set[str]) -> None:
+        known = self._names.modules
+        fresh: dict[str, Module] = {}
+        for name in sorted(modules):
+            if name not in dirty:
+                fresh[name] = known[name]
+                continue
+            source = modules[name]
+            old = known.get(name)
+            if old is not None and old.source.same(source):
+                old.load()
+                source = old.source
+            fresh[name] = index(source)
+        self._names.replace(fresh)
+        for name in dirty:
+            self._units.pop(name, None)
+
+    def _analyse(self, dirty: set[str]) -> None:
+        names = self._names.modules
+        new = [name for name in names if name in dirty]
+        for name in new:
+            self._units[name] = self._analysis.scan(names[name])
+        givers = [name for name in names if self._units[name].gives]
+        if givers != self._givers or not dirty.isdisjoint(givers):
+            # the hooks of every handler may be others now
+            self._givers, self._everywhere, new = givers, None, list(names)
+        for name in new:
+            self._complete(name)
+
+    def _complete(self, name: str) -> None:
+        """Say what the handlers of a module are, from its source."""
+        if self._everywhere is None:
+            givers = [self._live(name) for name in self._givers]
+            # what is given to an application runs outside of what the sources declare
+            hooks = [hook for unit in givers for hook in unit.always]
+            hooks += [hook for unit in givers for hook in unit.everywhere]
+            self._everywhere = self._analysis.everywhere(hooks)
+            for unit in givers:
+                self._analysis.complete(unit, self._everywhere)
+        self._analysis.complete(self._live(name), self._everywhere)
+
+    def _live(self, name: str) -> Unit:
+        if not self._units[name].live:
+            self._units[name] = self._analysis.scan(self._names.modules[name])
+        return self._units[name]
+
+    def _assemble(self) -> Manifest:
+        units = [self._units[name] for name in self._names.modules]
+        handlers = [handler for unit in units for handler in unit.handlers]
+        handlers.sort(key=attrgetter("id", "source"))
+        edges: dict[tuple[str, str], OpenEdge] = {}
+        used: set[str] = set()
+        for handler in handlers:
+            used.update(_digests(handler.types))
+            for edge in handler.open_edges:
+                edges[edge.kind, edge.name] = edge
+        types = self._types(units, sorted(used))
+        findings = {finding for source in self._sources.values() for finding in source.findings}
+        for name in self._names.modules:
+            findings.update(self._units[name].findings)
+        findings.update(lint(handlers, (shown for unit in units for shown in unit.shown)))
         return Manifest(
-            handlers=handlers,
-            types={digest: self.types.entry(digest) for digest in used},
-            findings=tuple(sorted(dict.fromkeys(findings))),
+            handlers=tuple(handlers),
+            types=types,
+            findings=tuple(sorted(findings)),
             open_edges=tuple(edges[key] for key in sorted(edges)),
         )
 
-    # finding what is declared
-
-    def scan(self, module: Module) -> None:
-        last = {definition.binding for definition in module.definitions.values()}
-        for node, owners in module.functions:
-            qualified = ".".join((*(owner.name for owner in owners), node.name))
-            if (
-                self.function(node, module, qualified, method=bool(owners))
-                and not owners
-                and node not in last
-            ):
-                message = f"{qualified} is defined again below, and the runtime sees only the last definition"
-                self.reader.report("ambiguous-definition", message, node, module)
-        if self.mentions_declarations(module):
-            self.stray(module)
-
-    def function(self, node: FunctionNode, module: Module, qualified: str, *, method: bool) -> bool:
-        declared = False
-        for decorator in node.decorator_list:
-            call = decorator if isinstance(decorator, ast.Call) else None
-            verb = self.reader.verb(call.func if call else decorator, module)
-            if verb is None:
-                continue
-            declared = True
-            if verb.name in _POINTS:
-                form = CATCH if verb.name == "catch" else HOOK
-                if self.check_signature(node, module, form, method=method):
-                    point = cast(Any, verb.name)
-                    self.hooks.append(
-                        self.reader.declared_hook(call, point, node, module, qualified, decorator)
-                    )
-            elif verb.name == "group":
-                self.reader.report(
-                    "dynamic-declaration",
-                    "a group is no decorator; use one of its methods",
-                    decorator,
-                    module,
-                )
-            elif self.check_signature(
-                node, module, WEBSOCKET if verb.name == "websocket" else HANDLER, method=method
-            ):
-                found = self.reader.handler(decorator, verb, node, module, qualified)
-                self.declared += [found] if found else []
-        if not declared and self.undecorated and not method and not faults(_shapes(node.args), HANDLER):
-            self.declared.append(Declared(node, module, qualified, "", None, (), dict(_NO_OPTIONS)))
-        return declared
-
-    def check_signature(self, node: FunctionNode, module: Module, form: Any, *, method: bool) -> bool:
-        shapes = _shapes(node.args)
-        owner = None
-        static = any(dotted(decorator) == ("staticmethod",) for decorator in node.decorator_list)
-        if method and not static and shapes and shapes[0].name not in form.names:
-            owner = shapes.pop(0).name
-        found = faults(shapes, form)
-        if found:
-            asynchronous = isinstance(node, ast.AsyncFunctionDef)
-            message = describe(form, found, name=node.name, asynchronous=asynchronous, owner=owner)
-            self.reader.findings.append(
-                Finding(
-                    function_position(node, module),
-                    "signature",
-                    message.replace("\n ", ";"),
-                    CODES["signature"],
-                )
-            )
-        return not found
-
-    def mentions_declarations(self, module: Module) -> bool:
-        """Whether the decorators can be referred to in a module at all."""
-        candidates = [*module.imports, *module.definitions]
-        return bool(module.stars) or any(
-            self.reader.verb(ast.Name(name), module)
-            or any(
-                self.reader.verb(ast.Attribute(ast.Name(name), verb), module) for verb in ("post", "group")
-            )
-            for name in candidates
-        )
-
-    def stray(self, module: Module) -> None:
-        """Declarations that are made by a call, in a loop, or inside of a function."""
-        top = {id(node) for node, _ in module.functions}
-        for statement in _statements(module.source.tree.body if module.source.tree else ()):
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and id(statement) not in top:
-                for decorator in statement.decorator_list:
-                    if self.is_declaration(decorator, module):
-                        message = f"{statement.name} is declared inside of a function, each time that it runs"
-                        self.reader.report("dynamic-declaration", message, decorator, module)
-            value = getattr(statement, "value", None)
-            if isinstance(value, ast.Call) and isinstance(value.func, ast.Call):
-                verb = self.reader.verb(value.func.func, module)
-                if verb is not None and verb.name != "group":
-                    message = f"{ast.unparse(value)[:80]!r} declares a route by a call"
-                    self.reader.report("dynamic-declaration", message, value, module)
-
-    # what one handler is
-
-    def handler(self, declared: Declared) -> Handler:
-        node, module, options = declared.node, declared.module, declared.options
-        documentation = parse_docstring(ast.get_docstring(node, clean=False))
-        own = list(self.route_hooks(declared))
-        reached = self.reach.closure(_roots([declared, *own]), known=self.common)
-        local = list(self.local_hooks(reached))
-        while (wider := self.reach.closure(_roots(local), known=reached)) != reached:
-            # A hook may register hooks that the handler does not reach itself; only some generated projects do it.
-            reached = wider  # pragma: no cover - as above
-            local = list(self.local_hooks(wider))  # pragma: no cover - as above
-        facts = [self.reach.facts(key) for key in sorted(reached)]
-        uses = [use for fact in facts for use in fact.statuses]
-        sent = {use.status: use.raised for use in uses if use.status is not None}
-        types = self.types.of_handler(declared, sent)
-        policies = Policies(
-            **{
-                name: options[name]
-                for name in ("roles", "rate_limit", "body_limit", "timeout")
-                if name in options
-            }
-        )
-        hooks = _ordered(self.always, own, local)
-        deprecated = documentation.deprecated
-        handler = Handler(
-            id=options.get("id") or f"{module.name}.{declared.qualified}",
-            module=module.name,
-            name=declared.qualified,
-            path=declared.path,
-            methods=declared.methods,
-            websocket=declared.verb == "websocket",
-            asynchronous=isinstance(node, ast.AsyncFunctionDef),
-            source=function_position(node, module),
-            summary=options.get("summary", documentation.summary),
-            description=options.get("description", documentation.description),
-            tags=options["tags"],
-            version=options.get("version"),
-            deprecated=options.get("deprecated", False if deprecated is None else deprecated or True),
-            parameters=dict(sorted(documentation.parameters)),
-            types=types,
-            problems=_problems(uses),
-            policies=policies,
-            hooks=hooks,
-            modules=self.modules(reached),
-            open_edges=self.reach.edges(reached),
-            contract="",
-            fingerprint="",
-        )
-        closed = all(
-            edge.kind == "distribution" and edge.name.startswith("gnomon") for edge in handler.open_edges
-        )
-        all_known = closed and all(use.status is not None for use in uses)
-        self.sent[handler.source] = frozenset(sent) if all_known else None
-        contract = _sha256(_contract(handler))
-        implementation = [[key, self.reach.facts(key).digest] for key in sorted(reached)]
-        shape = [replace(hook, source=_NOWHERE) for hook in hooks]
-        fingerprint = _sha256(
-            [contract, handler.asynchronous, implementation, [encode(item) for item in shape]]
-        )
-        return replace(handler, contract=contract, fingerprint=fingerprint)
-
-    def route_hooks(self, declared: Declared) -> Iterator[DeclaredHook]:
-        for point in _POINTS:
-            for reference in declared.options.get(point, ()):
-                home = reference.definition.module
-                known = self.reader.hook(reference.node, home, reference.qualified)
-                form = CATCH if point == "catch" else HOOK
-                if known is None:
-                    if self.check_signature(reference.node, home, form, method="." in reference.qualified):
-                        yield self.reader.declared_hook(
-                            None,
-                            cast(Any, point),
-                            reference.node,
-                            home,
-                            reference.qualified,
-                            reference.node,
-                            declared=False,
-                        )
-                elif known.point != point:
-                    message = f"{known.options['name']} is a hook for {known.point}; it can not stand in {point}=[...]"
-                    self.reader.report("invalid-declaration", message, declared.node, declared.module)
-                else:
-                    yield known
-
-    def local_hooks(self, reached: Iterable[str]) -> Iterator[DeclaredHook]:
-        """Hooks that the reachable code registers on the local context."""
-        for key in sorted(reached):
-            module = self.names.modules[key.partition(":")[0]]
-            for registered in self.reach.facts(key).hooks:
-                yield from self.local_hook(registered, module, key.partition(":")[2])
-
-    def local_hook(self, registered: RegisteredHook, module: Module, owner: str) -> Iterator[DeclaredHook]:
-        call = registered.call if isinstance(registered.call, ast.Call) else None
-        point: Any = registered.point
-        given = call.args[0] if call and call.args else None
-        if registered.nested is not None:
-            name = f"{owner}.<locals>.{registered.nested.name}"
-            yield self.reader.declared_hook(
-                call, point, registered.nested, module, name, registered.call, declared=False
-            )
-            return
-        reference = self.reader.hook_reference(given, module) if given is not None else None
-        if reference is None:
-            message = f"{ast.unparse(registered.call)[:80]!r} registers a hook that is computed when the program runs"
-            self.reader.report("dynamic-hook", message, registered.call, module)
-            return
-        home = reference.definition.module
-        yield self.reader.declared_hook(
-            call, point, reference.node, home, reference.qualified, registered.call, declared=False
-        )
-
-    def modules(self, reached: Iterable[str]) -> tuple[ModuleDependency, ...]:
-        found: dict[tuple[str, str], ModuleDependency] = {}
-        for key in sorted(reached):
-            module = self.names.modules[key.partition(":")[0]]
-            for use in self.reach.facts(key).modules:
-                place = ModuleDependency(name=use.name, how=use.how, source=position(use.node, module))
-                known = found.get((use.name, use.how))
-                if known is None or place.source < known.source:
-                    found[use.name, use.how] = place
-        return tuple(found[key] for key in sorted(found))
-
-
-_NOWHERE = Position("", 0, 0)
-_NO_OPTIONS: dict[str, Any] = {"responses": {}, "tags": ()}
-
-
-def _roots(found: Iterable[Declared | DeclaredHook]) -> Iterator[str]:
-    """The definitions that hold some functions; a nested function is part of the one around it."""
-    for item in found:
-        yield f"{item.module.name}:{item.qualified.partition('.')[0]}"
-
-
-_COMPOUND = (
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Match, ast.Try, ast.TryStar),
-    *(ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith),
-)
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement of a body, at every depth, but no expression."""
-    waiting = list(body)
-    while waiting:
-        statement = waiting.pop()
-        yield statement
-        if not isinstance(statement, _COMPOUND):
-            continue
-        for name in ("body", "orelse", "finalbody"):
-            waiting.extend(getattr(statement, name, ()))
-        for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            waiting.extend(part.body)
-
-
-def _hook(declared: DeclaredHook, level: HookLevel, order: int) -> Hook:
-    options = declared.options
-    return Hook(
-        name=options["name"],
-        point=declared.point,
-        level=level,
-        order=order,
-        timeout=options["timeout"],
-        retries=options["retries"],
-        backoff=options["backoff"],
-        retry_on=options["retry_on"],
-        isolated=options["isolated"],
-        in_thread=options["in_thread"],
-        at=options["at"],
-        requires=options["requires"],
-        asynchronous=isinstance(declared.node, ast.AsyncFunctionDef),
-        source=function_position(declared.node, declared.module),
-    )
-
-
-def _ordered(
-    always: Sequence[DeclaredHook], own: Sequence[DeclaredHook], local: Sequence[DeclaredHook]
-) -> tuple[Hook, ...]:
-    """In: what runs at `received`, then global, route, local. Out: local, route, global, each reversed."""
-    found: list[Hook] = []
-    levels: list[tuple[HookLevel, Sequence[DeclaredHook]]] = [
-        ("global", always),
-        ("route", own),
-        ("local", local),
-    ]
-    for point in _POINTS:
-        hooks: list[tuple[HookLevel, DeclaredHook]] = [
-            (level, hook) for level, group in levels for hook in group if hook.point == point
-        ]
-        if point == "before":
-            hooks.sort(key=lambda pair: pair[1].options["at"] != "received")
-        else:
-            hooks.reverse()
-        found += [_hook(hook, level, order) for order, (level, hook) in enumerate(hooks)]
-    return tuple(found)
-
-
-def _problems(uses: Iterable[Any]) -> tuple[Problem, ...]:
-    pairs = {
-        (use.status, use.code) for use in uses if use.status is not None and (use.raised or use.status >= 400)
-    }
-    return tuple(
-        Problem(status=status, code=code) for status, code in sorted(pairs, key=lambda p: (p[0], p[1] or ""))
-    )
+    def _types(self, units: Iterable[Unit], used: list[str]) -> dict[str, TypeEntry]:
+        """Types that are equal have one entry, with the name of the one that comes first."""
+        first: dict[str, str] = {}
+        for unit in units:
+            for digest in unit.types:
+                first.setdefault(digest, unit.name)
+        entries: dict[str, tuple[str, TypeEntry]] = {}
+        for digest in used:
+            name = first[digest]
+            known = self._entries.get(digest)
+            if self._units[name].types[digest] is None and (known is None or known[0] != name):
+                self._complete(name)
+            gtype = self._units[name].types[digest]
+            entry = known[1] if gtype is None and known else self._analysis.types.entry(digest, gtype)
+            entries[digest] = (name, entry)
+        self._entries = entries
+        return {digest: entry for digest, (_, entry) in entries.items()}
 
 
 def _digests(types: HandlerTypes) -> Iterator[str]:
@@ -440,18 +342,36 @@ def _digests(types: HandlerTypes) -> Iterator[str]:
             yield digest
 
 
-def _contract(handler: Handler) -> Any:
-    """What a handler promises: path, methods, types, statuses, policies."""
-    return {
-        "path": handler.path,
-        "methods": sorted(handler.methods),
-        "websocket": handler.websocket,
-        "types": encode(handler.types),
-        "problems": sorted({problem.status for problem in handler.problems}),
-        "policies": encode(handler.policies),
-    }
+def watch(
+    path: str | Path,
+    *,
+    undecorated: bool = False,
+    wait: Callable[[], object] = lambda: time.sleep(0.3),
+) -> Iterator[Manifest]:
+    r"""Give the manifest of a source tree, and again whenever one of its files has changed; needs no daemon.
 
+    Args:
+        path: a package, a folder of modules, or one file.
+        undecorated: as for `build`.
+        wait: is called between two looks; the watch ends when it gives False. It may block, and nothing else does
+            for long, so an asynchronous program has a loop of its own around `SourceTree.changed` and `read`.
 
-def _sha256(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    Raises:
+        ManifestError: when there is nothing at the path at first.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gnomon_manifest import watch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     edits = iter(["from gnomon import get\n@get('/a')\ndef a(req, res, lctx, gctx): ..."])
+    ...     def edit() -> bool:
+    ...         text = next(edits, None)
+    ...         return text is not None and bool(Path(folder, "service.py").write_text(text))
+    ...     [len(manifest.handlers) for manifest in watch(folder, wait=edit)]
+    [0, 1]
+    """
+    tree = SourceTree(path, undecorated=undecorated)
+    yield tree.read()
+    while wait() is not False:
+        if tree.changed():
+            yield tree.read()

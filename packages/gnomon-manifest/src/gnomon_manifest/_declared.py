@@ -9,16 +9,16 @@ A little longer than most modules: decorators, groups, options and hooks refer t
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from ._constants import NotStatic, binding_value, constant
 from ._declarations import check_path
 from ._errors import DeclarationError
 from ._findings import CODES, Code, Finding, Position
 from ._hooks import _check_options
-from ._names import Definition, FunctionNode, Inside, Module, Names, Outside, dotted
+from ._names import Definition, FunctionNode, Inside, Module, Names, Outside, Resolved, dotted
 from ._routes import _GROUP_OPTIONS, _ROUTE_OPTIONS, METHODS, _check_methods, _known, _merge, _policies
 
 __all__ = ["Declared", "DeclaredHook", "HookReference", "Reader", "TypeExpression"]
@@ -37,6 +37,7 @@ _HOOK_DEFAULTS: Final[dict[str, Any]] = {
 }
 _HOOK_OPTIONS: Final = frozenset({*_HOOK_DEFAULTS, "retry_on"})
 Point: TypeAlias = Literal["before", "after", "catch"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,29 @@ class Reader:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.findings: list[Finding] = []
-        self._groups: dict[str, GroupInfo | None] = {}
-        self._verbs: dict[tuple[str, tuple[str, ...]], Verb | None] = {}
+
+    def remembered(self, module: Module, key: Any, make: Callable[[], T], unfinished: T) -> T:
+        """What was made of something in a module, made once; its findings are those of everybody who asks.
+
+        Args:
+            module: what is made lasts as long as this does.
+            key: what it is made of.
+            make: makes it.
+            unfinished: what it is to those who ask while it is being made.
+        """
+        known: tuple[T, Sequence[Finding]] | None = module.memory.get(key)
+        if known is None:
+            module.memory[key] = (unfinished, ())
+            before, self.findings = self.findings, []
+            known = module.memory[key] = (make(), self.findings)
+            self.findings = before
+        self.findings += known[1]
+        return known[0]
 
     def report(self, code: Code, message: str, node: ast.AST, module: Module) -> None:
         self.findings.append(Finding(position(node, module), code, message, CODES[code]))
 
-    def not_static(self, error: NotStatic, code: Code = "dynamic-value") -> None:
+    def not_static(self, error: NotStatic, code: Code = "dynamic_value") -> None:
         self.report(code, error.reason, error.node, error.module)
 
     # which decorator an expression refers to
@@ -129,10 +146,10 @@ class Reader:
         """The decorator that an expression refers to, through imports, aliases and groups; None for any other."""
         path = dotted(node)
         if path is not None:
-            key = (module.name, path)
-            if key not in self._verbs:
-                self._verbs[key] = self._named(path, module, ())
-            return self._verbs[key]
+            known = module.memory.get(path)
+            if known is not None and not known[1]:
+                return known[0]  # type: ignore[no-any-return]
+            return self.remembered(module, path, lambda: self._named(path, module, ()), None)
         if isinstance(node, ast.Attribute) and node.attr in _VERBS and isinstance(node.value, ast.Call):
             group = self.group(node.value, module)
             return Verb(node.attr, group) if group else None
@@ -158,10 +175,9 @@ class Reader:
         return None
 
     def group_of(self, definition: Definition, value: ast.Call) -> GroupInfo | None:
-        if definition.key not in self._groups:
-            self._groups[definition.key] = None  # a group that is made of itself is none
-            self._groups[definition.key] = self.group(value, definition.module)
-        return self._groups[definition.key]
+        module = definition.module
+        # a group that is made of itself is none
+        return self.remembered(module, ("group:", definition.key), lambda: self.group(value, module), None)
 
     def group(self, node: ast.Call, module: Module) -> GroupInfo | None:
         """What `group(...)` or `outer.group(...)` shares; None when the call is another."""
@@ -183,7 +199,7 @@ class Reader:
         except NotStatic as error:
             self.not_static(error)
         except DeclarationError as error:
-            self.report("invalid-declaration", str(error), node, module)
+            self.report("invalid_declaration", str(error), node, module)
         return GroupInfo(outer.prefix if outer else "", outer.shared if outer else {})
 
     # what a decorator is given
@@ -240,7 +256,7 @@ class Reader:
         node, module = self.literal(node, module)
         found: dict[Any, TypeExpression] = {}
         if not isinstance(node, ast.Dict):
-            self.report("dynamic-value", "the responses are computed when the program runs", node, module)
+            self.report("dynamic_value", "the responses are computed when the program runs", node, module)
             return found
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
@@ -263,7 +279,7 @@ class Reader:
                 reference = self.hook_reference(item, module)
                 if reference is None:
                     self.report(
-                        "dynamic-hook",
+                        "dynamic_hook",
                         f"{ast.unparse(item)[:80]!r} is no function of the project",
                         item,
                         module,
@@ -275,14 +291,20 @@ class Reader:
             yield from self.hooks(point, node.right, module)
         else:
             self.report(
-                "dynamic-hook", f"the hooks for {point} are computed when the program runs", node, module
+                "dynamic_hook", f"the hooks for {point} are computed when the program runs", node, module
             )
 
     def hook_reference(self, node: ast.expr, module: Module) -> HookReference | None:
         """The function of the project that an expression names."""
-        node, module = self.literal(node, module)
         path = dotted(node)
-        found = self.names.resolve(module, path) if path else None
+        return self.function_of(self.names.resolve(module, path) if path else None)
+
+    def function_of(self, found: Resolved) -> HookReference | None:
+        """The function of the project that a name stands for, through constants that name it."""
+        if isinstance(found, Inside) and not found.rest and (value := binding_value(found.definition)):
+            node, module = self.literal(value, found.definition.module)
+            path = dotted(node)
+            found = self.names.resolve(module, path) if path else None
         if not isinstance(found, Inside) or found.definition.ambiguous:
             return None
         binding: ast.AST | None = found.definition.binding
@@ -300,7 +322,7 @@ class Reader:
     ) -> Declared | None:
         if not isinstance(decorator, ast.Call):
             self.report(
-                "invalid-declaration",
+                "invalid_declaration",
                 f'a route needs its path; write @{verb.name}("/...")',
                 decorator,
                 module,
@@ -310,7 +332,7 @@ class Reader:
         prefix = verb.group.prefix if verb.group else ""
         path: str | None = None
         methods: tuple[str, ...] = ()
-        options: dict[str, Any] = _merge(shared, _policies({}))
+        options: dict[str, Any] | None = None
         try:
             path = check_path(prefix + check_path(self.path_argument(decorator, module, "path")))
             if not path:
@@ -318,14 +340,16 @@ class Reader:
         except NotStatic as error:
             self.not_static(error)
         except DeclarationError as error:
-            self.report("invalid-declaration", str(error), decorator, module)
+            self.report("invalid_declaration", str(error), decorator, module)
         try:
             options = _merge(shared, self.options(decorator, module, _ROUTE_OPTIONS, "a route"))
             methods = self.methods(decorator, verb, module)
         except NotStatic as error:
             self.not_static(error)
         except DeclarationError as error:
-            self.report("invalid-declaration", str(error), decorator, module)
+            self.report("invalid_declaration", str(error), decorator, module)
+        if options is None:
+            options = _merge(shared, _policies({}))
         return Declared(function, module, qualified, verb.name, path, methods, options)
 
     def methods(self, call: ast.Call, verb: Verb, module: Module) -> tuple[str, ...]:
@@ -407,7 +431,7 @@ class Reader:
             self.not_static(error)
             options = self.hook_options(None, point, module)
         except DeclarationError as error:
-            self.report("invalid-declaration", str(error), node, module)
+            self.report("invalid_declaration", str(error), node, module)
             options = self.hook_options(None, point, module)
         options["name"] = options["name"] or f"{module.name}.{qualified}"
         return DeclaredHook(function, module, qualified, point, options, declared)

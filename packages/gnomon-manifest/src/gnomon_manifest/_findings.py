@@ -7,43 +7,43 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 __all__ = ["CODES", "Code", "Finding", "Position", "render"]
 
 Code: TypeAlias = Literal[
-    "ambiguous-definition",
-    "dynamic-declaration",
-    "dynamic-hook",
-    "dynamic-value",
-    "invalid-declaration",
-    "lint-body-on-get",
-    "lint-duplicate-id",
-    "lint-hook-runs-twice",
-    "lint-response-never-sent",
-    "lint-route-conflict",
-    "lint-swapped-contexts",
-    "lint-unreachable-hook",
+    "ambiguous_definition",
+    "dynamic_declaration",
+    "dynamic_hook",
+    "dynamic_value",
+    "invalid_declaration",
+    "lint_body_on_get",
+    "lint_duplicate_id",
+    "lint_hook_runs_twice",
+    "lint_response_never_sent",
+    "lint_route_conflict",
+    "lint_swapped_contexts",
+    "lint_unreachable_hook",
     "signature",
     "syntax",
-    "too-deep",
+    "too_deep",
     "unreadable",
-    "unresolvable-type",
+    "unresolvable_type",
 ]
 
 CODES: Final[dict[Code, str]] = {
-    "ambiguous-definition": "keep one definition of the name, or one per branch of `if TYPE_CHECKING`",
-    "dynamic-declaration": "decorate a module-level function or a method directly, with the decorator or a group",
-    "dynamic-hook": "name a function of the project, by itself or in a list that is a module-level constant",
-    "dynamic-value": "write a literal, or a module-level constant made of literals",
-    "invalid-declaration": "see the message; the application would not start with this",
-    "lint-body-on-get": "take the values from the query, or declare another method",
-    "lint-duplicate-id": "give one of the handlers an id of its own",
-    "lint-hook-runs-twice": "declare the hook with level='route', or take it out of the route",
-    "lint-response-never-sent": "send the status, or drop it from responses",
-    "lint-route-conflict": "change one of the paths or methods",
-    "lint-swapped-contexts": "annotate lctx with LocalContext and gctx with GlobalContext",
-    "lint-unreachable-hook": "list the hook in a route, or declare it with level='global'",
+    "ambiguous_definition": "keep one definition of the name, or one per branch of `if TYPE_CHECKING`",
+    "dynamic_declaration": "decorate a module-level function or a method directly, with the decorator or a group",
+    "dynamic_hook": "name a function of the project, by itself or in a list that is a module-level constant",
+    "dynamic_value": "write a literal, or a module-level constant made of literals",
+    "invalid_declaration": "see the message; the application would not start with this",
+    "lint_body_on_get": "take the values from the query, or declare another method",
+    "lint_duplicate_id": "give one of the handlers an id of its own",
+    "lint_hook_runs_twice": "declare the hook with level='route', or take it out of the route",
+    "lint_response_never_sent": "send the status, or drop it from responses",
+    "lint_route_conflict": "change one of the paths or methods",
+    "lint_swapped_contexts": "annotate lctx with LocalContext and gctx with GlobalContext",
+    "lint_unreachable_hook": "list the hook in a route, or declare it with level='global'",
     "signature": "bind by the names req, res, lctx, gctx",
     "syntax": "mend the syntax; the other files were read",
-    "too-deep": "split the expression into smaller ones",
+    "too_deep": "split the expression into smaller ones",
     "unreadable": "make the file readable, in UTF-8 or with a coding line",
-    "unresolvable-type": "use a type that can be read from the source of the project",
+    "unresolvable_type": "use a type that can be read from the source of the project",
 }
 
 
@@ -63,7 +63,7 @@ class Finding(NamedTuple):
 
     Args:
         position: where it stands.
-        code: one of the closed list in the reference; lints start with `lint-`.
+        code: one of the closed list in the reference; lints start with `lint_`.
         message: what is wrong, in one sentence.
         mend: what to do about it.
     """
@@ -76,7 +76,7 @@ class Finding(NamedTuple):
     @property
     def is_lint(self) -> bool:
         """Whether the meaning is clear and only doubtful."""
-        return self.code.startswith("lint-")
+        return self.code.startswith("lint_")
 
 
 def render(finding: Finding, source: str | None) -> str:

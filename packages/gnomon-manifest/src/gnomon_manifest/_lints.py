@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
-from ._declared import Declared, DeclaredHook, Reader, function_position
+from ._declared import Declared, DeclaredHook, Reader
 from ._findings import CODES, Code, Finding, Position
 from ._model import Handler
 from ._names import Module, Outside, dotted
 
-__all__ = ["lint"]
+__all__ = ["lint", "swapped"]
 
 _PARAMETER = re.compile(r"\{[^{}:]*(:[^{}]*)?\}")
 _CONTEXTS = {"lctx": "GlobalContext", "gctx": "LocalContext"}
 
 
-def lint(
-    declared: Sequence[Declared],
-    hooks: Sequence[DeclaredHook],
-    handlers: Sequence[Handler],
-    reader: Reader,
-    sent: Mapping[Position, frozenset[int] | None],
-) -> Iterator[Finding]:
-    """Give every doubt about the declarations of a project.
+Shown: TypeAlias = tuple[str, Position]
+
+
+def lint(handlers: Sequence[Handler], hooks: Iterable[Shown]) -> Iterator[Finding]:
+    """Give every doubt about the declarations of a project that needs all of it.
 
     Args:
-        declared: the handlers that are declared.
-        hooks: the hooks that are declared.
-        handlers: the same handlers, as the manifest shows them.
-        reader: looks names up.
-        sent: by place of a handler, the statuses that it sends, or None where they can not all be known.
+        handlers: all handlers, sorted by id.
+        hooks: name and place of each hook that is declared.
     """
     yield from _duplicates(handlers)
     yield from _conflicts(handlers)
     yield from _unreachable(hooks, handlers)
-    yield from _twice(handlers)
     for handler in handlers:
-        yield from _body_on_get(handler)
-    yield from _swapped([*declared, *hooks], reader)
-    yield from _never_sent(declared, sent)
+        if handler.hooks:
+            yield from _twice(handler)
+        if handler.types.body is not None:
+            yield from _body_on_get(handler)
 
 
 def _finding(code: Code, message: str, position: Position) -> Finding:
@@ -53,7 +48,7 @@ def _duplicates(handlers: Sequence[Handler]) -> Iterator[Finding]:
         known = first.setdefault(handler.id, handler)
         if known is not handler:
             message = f"the id {handler.id!r} is that of the handler at {known.source}"
-            yield _finding("lint-duplicate-id", message, handler.source)
+            yield _finding("lint_duplicate_id", message, handler.source)
 
 
 def _conflicts(handlers: Sequence[Handler]) -> Iterator[Finding]:
@@ -66,31 +61,29 @@ def _conflicts(handlers: Sequence[Handler]) -> Iterator[Finding]:
             known = first.setdefault((method, shape), handler)
             if known is not handler:
                 message = f"{method} {handler.path} is answered by {known.id} at {known.source} as well"
-                yield _finding("lint-route-conflict", message, handler.source)
+                yield _finding("lint_route_conflict", message, handler.source)
 
 
-def _unreachable(hooks: Sequence[DeclaredHook], handlers: Sequence[Handler]) -> Iterator[Finding]:
+def _unreachable(hooks: Iterable[Shown], handlers: Iterable[Handler]) -> Iterator[Finding]:
     used = {(hook.name, hook.source) for handler in handlers for hook in handler.hooks}
-    for hook in hooks:
-        place = function_position(hook.node, hook.module)
-        if (hook.options["name"], place) not in used:
-            yield _finding("lint-unreachable-hook", f"no handler runs the hook {hook.options['name']}", place)
+    for name, place in hooks:
+        if (name, place) not in used:
+            yield _finding("lint_unreachable_hook", f"no handler runs the hook {name}", place)
 
 
-def _twice(handlers: Iterable[Handler]) -> Iterator[Finding]:
-    for handler in handlers:
-        always = {(hook.name, hook.point) for hook in handler.hooks if hook.level == "global"}
-        for hook in handler.hooks:
-            if hook.level == "route" and (hook.name, hook.point) in always:
-                message = f"{hook.name} runs for every route, and {handler.id} lists it again"
-                yield _finding("lint-hook-runs-twice", message, handler.source)
+def _twice(handler: Handler) -> Iterator[Finding]:
+    always = {(hook.name, hook.point) for hook in handler.hooks if hook.level == "global"}
+    for hook in handler.hooks:
+        if hook.level == "route" and (hook.name, hook.point) in always:
+            message = f"{hook.name} runs for every route, and {handler.id} lists it again"
+            yield _finding("lint_hook_runs_twice", message, handler.source)
 
 
 def _body_on_get(handler: Handler) -> Iterator[Finding]:
     silent = {"GET", "HEAD"} & set(handler.methods)
     if handler.types.body is not None and silent and not handler.websocket:
         message = f"{handler.id} reads a body, which a {' or '.join(sorted(silent))} request does not have"
-        yield _finding("lint-body-on-get", message, handler.source)
+        yield _finding("lint_body_on_get", message, handler.source)
 
 
 def _last_name(node: ast.expr | None, module: Module, reader: Reader) -> str | None:
@@ -102,24 +95,17 @@ def _last_name(node: ast.expr | None, module: Module, reader: Reader) -> str | N
     return found.name.rpartition(".")[2] if isinstance(found, Outside) else None
 
 
-def _swapped(found: Iterable[Declared | DeclaredHook], reader: Reader) -> Iterator[Finding]:
+def swapped(found: Iterable[Declared | DeclaredHook], reader: Reader) -> Iterator[Finding]:
+    """Doubt contexts that are annotated with each other's type.
+
+    Args:
+        found: handlers and hooks.
+        reader: looks names up.
+    """
     for item in found:
         arguments = item.node.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             wrong = _CONTEXTS.get(argument.arg)
             if wrong and _last_name(argument.annotation, item.module, reader) == wrong:
                 place = Position(item.module.source.file, argument.lineno, argument.col_offset + 1)
-                yield _finding("lint-swapped-contexts", f"{argument.arg} is annotated with {wrong}", place)
-
-
-def _never_sent(
-    declared: Sequence[Declared], sent: Mapping[Position, frozenset[int] | None]
-) -> Iterator[Finding]:
-    """A declared status that nothing sends, where every status that is sent is known."""
-    for item in declared:
-        place = function_position(item.node, item.module)
-        known = sent.get(place)
-        for status in item.options["responses"] if known is not None else ():
-            if known is not None and status not in known:
-                message = f"{item.qualified} declares an answer with status {status}, and nothing that it reaches sends it"
-                yield _finding("lint-response-never-sent", message, place)
+                yield _finding("lint_swapped_contexts", f"{argument.arg} is annotated with {wrong}", place)

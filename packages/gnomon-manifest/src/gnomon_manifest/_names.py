@@ -2,15 +2,18 @@
 
 Nothing is looked up in a running interpreter: names are followed through imports, re-exports and star imports of
 the files that were read, and end in a definition of the project or in the qualified name of something outside it.
+
+Every look into another module is noted in the module where it began, whether there was such a module or not: what is
+known about a module holds as long as none of those that it looked into, and they in turn, has changed.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ._outside import exported_names
 from ._source import SourceFile
@@ -24,19 +27,19 @@ _TYPE_ALIAS: Final[tuple[type[ast.AST], ...]] = (ast.TypeAlias,) if hasattr(ast,
 
 @dataclass(slots=True, eq=False)
 class Definition:
-    """A name that a module defines, with every top-level statement that binds or changes it."""
+    """A name that a module defines, with every top-level statement that binds or changes it.
+
+    Its `key` is `module:name`, unique within a project; `facts` is what it is and does, once that was read.
+    """
 
     module: Module
     name: str
+    key: str
     nodes: list[ast.stmt] = field(default_factory=list)
     guards: list[ast.expr] = field(default_factory=list)
     binding: ast.stmt | None = None
     ambiguous: bool = False
-
-    @property
-    def key(self) -> str:
-        """`module:name`, unique within a project."""
-        return f"{self.module.name}:{self.name}"
+    facts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,12 @@ class Imported:
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """The top level of one file."""
+    """The top level of one file.
+
+    `looked_into` has the names of the modules that were asked for names on behalf of this one, `memory` what was made
+    of expressions in it: both are as lasting as the module itself. A module that `later` is set for is indexed when
+    somebody looks into it.
+    """
 
     name: str
     source: SourceFile
@@ -57,6 +65,16 @@ class Module:
     imports: dict[str, Imported] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     functions: list[tuple[FunctionNode, tuple[ast.ClassDef, ...]]] = field(default_factory=list)
+    looked_into: set[str] = field(default_factory=set)
+    resolved: dict[tuple[str, ...], Resolved] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
+    later: Callable[[], SourceFile] | None = None
+
+    def load(self) -> None:
+        """Parse and index the file, where that was put off."""
+        if self.later is not None:
+            self.source, self.later = self.later(), None
+            _fill(self)
 
     @property
     def package(self) -> str:
@@ -158,7 +176,8 @@ class _Indexer:
         if definition is None:
             if not binds:
                 return
-            definition = self.module.definitions[name] = Definition(self.module, name)
+            key = f"{self.module.name}:{name}"
+            definition = self.module.definitions[name] = Definition(self.module, name, key)
         elif binds and self.doubtful:
             definition.ambiguous = True
         if binds and name in self.module.imports:
@@ -256,50 +275,63 @@ class _Indexer:
 def index(source: SourceFile) -> Module:
     """Read what a file binds at its top level."""
     module = Module(source.module, source)
-    if source.tree is not None:
-        _Indexer(module).body(source.tree.body)
+    _fill(module)
     return module
+
+
+def _fill(module: Module) -> None:
+    if module.source.tree is not None:
+        _Indexer(module).body(module.source.tree.body)
+
+
+_NEW: Final[Any] = object()
 
 
 class Names:
     """All modules of a project, and what names in them stand for."""
 
     def __init__(self, modules: Iterable[Module]) -> None:
-        self.modules: dict[str, Module] = {}
-        self.packages: set[str] = set()
-        for module in modules:
-            self.modules[module.name] = module
-            parts = module.name.split(".")
-            self.packages.update(".".join(parts[:end]) for end in range(1, len(parts)))
-        self._known: dict[tuple[str, tuple[str, ...]], Resolved] = {}
+        self.replace({module.name: module for module in modules})
+
+    def replace(self, modules: dict[str, Module]) -> None:
+        """Let these be all modules of the project."""
+        self.modules = modules
+        self.packages = frozenset(package for name in modules for package in packages_of(name))
 
     def resolve(self, module: Module, path: tuple[str, ...]) -> Resolved:
         """Say what a dotted name stands for at the top level of a module; None when nothing binds it."""
-        key = (module.name, path)
-        if key not in self._known:
-            self._known[key] = self._follow(module, path, set())
-        return self._known[key]
+        found: Resolved = module.resolved.get(path, _NEW)
+        if found is _NEW:
+            found = module.resolved[path] = self._follow(module, path, set(), module.looked_into)
+        return found
 
-    def imported(self, target: Imported, rest: tuple[str, ...]) -> Resolved:
-        """Say what an imported name stands for, with the attributes that follow it."""
+    def imported(self, module: Module, target: Imported, rest: tuple[str, ...]) -> Resolved:
+        """Say what a name that is imported inside of a function stands for, with the attributes that follow it."""
         path = rest if target.attribute is None else (target.attribute, *rest)
-        return self._within(target.module, path, set())
+        return self._within(target.module, path, set(), module.looked_into)
 
-    def _follow(self, module: Module, path: tuple[str, ...], seen: set[tuple[str, str]]) -> Resolved:
-        first, rest = path[0], path[1:]
+    def _follow(
+        self, module: Module, path: tuple[str, ...], seen: set[tuple[str, str]], trace: set[str]
+    ) -> Resolved:
+        if module.later is not None:
+            module.load()
+        first = path[0]
         if (module.name, first) in seen:  # modules that import a name from each other in a circle
             return None
         seen.add((module.name, first))
-        if first in module.imports:
-            target = module.imports[first]
+        target = module.imports.get(first)
+        if target is not None:
+            rest = path[1:]
             inner = rest if target.attribute is None else (target.attribute, *rest)
-            return self._within(target.module, inner, seen)
-        if first in module.definitions:
-            return Inside(module.definitions[first], rest)
+            return self._within(target.module, inner, seen, trace)
+        definition = module.definitions.get(first)
+        if definition is not None:
+            return Inside(definition, path[1:])
         unknown: str | None = None
         for star in reversed(module.stars):
+            trace.add(star)
             if star in self.modules:
-                found = self._star(self.modules[star], path, seen)
+                found = self._star(self.modules[star], path, seen, trace)
                 if found is not None:
                     return found
                 continue
@@ -313,11 +345,14 @@ class Names:
         # it can only come from the star import that nothing is known about
         return Outside(".".join((unknown, *path))) if unknown else None
 
-    def _star(self, module: Module, path: tuple[str, ...], seen: set[tuple[str, str]]) -> Resolved:
+    def _star(
+        self, module: Module, path: tuple[str, ...], seen: set[tuple[str, str]], trace: set[str]
+    ) -> Resolved:
+        module.load()
         exported = self.exported(module)
         if path[0] not in exported if exported is not None else path[0].startswith("_"):
             return None
-        found = self._follow(module, path, seen)
+        found = self._follow(module, path, seen, trace)
         return None if isinstance(found, Outside) and found.name.startswith("builtins.") else found
 
     def exported(self, module: Module) -> frozenset[str] | None:
@@ -331,22 +366,34 @@ class Names:
             return frozenset(name for name in found if isinstance(name, str))
         return None
 
-    def _within(self, name: str, path: tuple[str, ...], seen: set[tuple[str, str]]) -> Resolved:
+    def _within(
+        self, name: str, path: tuple[str, ...], seen: set[tuple[str, str]], trace: set[str]
+    ) -> Resolved:
         """Follow attributes from a module by name, through submodules, into a definition."""
         found: Resolved
         while True:
+            trace.add(name)
             module = self.modules.get(name)
             if module is None and name not in self.packages:
                 return Outside(".".join((name, *path)))
             if not path:
+                if module is not None:
+                    module.load()
                 return WholeModule(module) if module else None
             if module is not None:
-                found = self._follow(module, path, seen)
+                found = self._follow(module, path, seen, trace)
                 if found is not None and not (
                     isinstance(found, Outside) and found.name.startswith("builtins.")
                 ):
                     return found
             inner = f"{name}.{path[0]}"
             if inner not in self.modules and inner not in self.packages:
+                trace.add(inner)
                 return None
             name, path = inner, path[1:]
+
+
+def packages_of(module: str) -> Iterator[str]:
+    """The packages around a module, the outermost first."""
+    parts = module.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))

@@ -4,8 +4,11 @@ The form is our own, not that of `ast.dump`, which differs between versions of P
 docstrings and no optional fields that are empty, and every name in it that is not local stands with what it
 refers to, so that import aliases and the order of imports do not show.
 
-One pass does it all. Whether a name is local is only known at the end of its function, so names are written as
-slots that are settled when their scope closes.
+One pass does it all. Whether a name is local is only known at the end of its function, so every name is written
+as if it were local, and those that turn out not to be are written over when their scope closes.
+
+The whole tree of every reachable function goes through here, so it is written for speed: each class of node has a
+function of its own, found by one look into a table, and a name is looked up once for each scope and not once for each use.
 
 Longer than most modules: one writer knows every sort of syntax, and its parts share the scopes they are in.
 """
@@ -14,12 +17,25 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from ._names import Imported, Inside, Module, Names, Outside, WholeModule, dotted, imported_names
+from ._model import OpenEdge
+from ._names import (
+    Definition,
+    Imported,
+    Inside,
+    Module,
+    Names,
+    Outside,
+    Resolved,
+    WholeModule,
+    dotted,
+    imported_names,
+)
 
 __all__ = ["Facts", "ModuleUse", "RegisteredHook", "StatusUse", "read_facts"]
 
@@ -42,6 +58,9 @@ _BY_NAME: Final = frozenset(
     {"builtins.getattr", "builtins.setattr", "builtins.delattr", "operator.attrgetter"}
 )
 _POINTS: Final = frozenset({"before", "after", "catch"})
+_STATUS: Final = frozenset({"status", "problem"})
+_NONE: Final[frozenset[str]] = frozenset()
+_LOAD: Final = ast.Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +72,21 @@ class ModuleUse:
     node: ast.AST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RegisteredHook:
-    """A hook that the code registers on the local context."""
+    """A hook that the code registers on the local context.
+
+    Args:
+        point: `before`, `after` or `catch`.
+        call: what registers it.
+        nested: the function inside of the same definition that it is.
+        found: what the name that is given stands for at the top level of its module; None for anything else.
+    """
 
     point: str
     call: ast.expr
     nested: ast.FunctionDef | ast.AsyncFunctionDef | None
+    found: Resolved = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +104,18 @@ class Facts:
     """What one definition is and does."""
 
     digest: str = ""
-    references: set[str] = field(default_factory=set)
+    references: set[Definition] = field(default_factory=set)
     outside: set[str] = field(default_factory=set)
     dynamic: list[tuple[str, ast.AST]] = field(default_factory=list)
     modules: list[ModuleUse] = field(default_factory=list)
     hooks: list[RegisteredHook] = field(default_factory=list)
     statuses: list[StatusUse] = field(default_factory=list)
+    edges: frozenset[OpenEdge] = frozenset()
     too_deep: bool = False
+
+
+# where a dotted path was written, the path, and its node
+_Slot: TypeAlias = tuple[int, tuple[str, ...], ast.AST]
 
 
 class _Scope:
@@ -96,17 +128,21 @@ class _Scope:
         "imports",
         "is_class",
         "local",
-        "pending",
+        "names",
+        "paths",
     )
 
     def __init__(self, *, is_class: bool = False, comprehension: bool = False) -> None:
         self.bound: set[str] = set()
-        self.globals: set[str] = set()
-        self.imports: dict[str, Imported] = {}
-        self.aliases: set[str] = set()
-        self.local: set[str] = set()
-        self.functions: dict[str, Any] = {}
-        self.pending: list[tuple[int, tuple[str, ...], ast.AST]] = []
+        # by first name: where it was written alone, and where it starts a path
+        self.names: defaultdict[str, list[int]] = defaultdict(list)
+        self.paths: defaultdict[str, list[_Slot]] = defaultdict(list)
+        # most scopes have none of these, so they share the empty ones until one is needed
+        self.globals: Collection[str] = _NONE
+        self.imports: dict[str, Imported] | None = None
+        self.aliases: frozenset[str] = _NONE
+        self.local: frozenset[str] = _NONE
+        self.functions: dict[str, Any] | None = None
         self.is_class = is_class
         self.comprehension = comprehension
 
@@ -120,64 +156,72 @@ class _Writer:
         self.skipped = skipped
         self.out: list[str] = []
         self.facts = Facts()
-        self.scopes: list[_Scope] = [_Scope()]
-        self.calls: list[tuple[int, ast.Call]] = []
-        self.subscripts: list[tuple[int, ast.Subscript]] = []
+        self.scope = _Scope()
+        self.scopes: list[_Scope] = [self.scope]
+        self.calls: dict[int, ast.Call] = {}
+        self.hooks: dict[int, RegisteredHook] = {}
 
     def write(self, node: Any) -> None:
         _WRITERS[node.__class__](self, node)
 
     def write_all(self, nodes: Sequence[Any]) -> None:
-        self.out.append(f"[{len(nodes)}")
+        self.out.append(_COUNTS[len(nodes)] if len(nodes) < 16 else f"[{len(nodes)}")
         for node in nodes:
-            writer = _WRITERS.get(node.__class__)
-            if writer is not None:
-                writer(self, node)
-            else:
-                self.out.append("-" if node is None else repr(node))
+            _WRITERS[node.__class__](self, node)
+
+    def missing(self, _: None) -> None:
+        self.out.append("-")
+
+    def plain_value(self, value: Any) -> None:
+        self.out.append(repr(value))
 
     def body(self, nodes: Sequence[ast.stmt]) -> None:
-        first = nodes[0] if nodes else None
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            nodes = nodes[1:]
-        self.out.append("{")
-        for node in nodes:
-            if node.__class__ is not ast.Pass:
-                self.write(node)
-        self.out.append("}")
+        out = self.out
+        out.append("{")
+        if nodes:
+            first = nodes[0]
+            if (
+                first.__class__ is ast.Expr
+                and first.value.__class__ is ast.Constant
+                and first.value.value.__class__ is str
+            ):
+                nodes = nodes[1:]
+            for node in nodes:
+                if node.__class__ is not ast.Pass:
+                    _WRITERS[node.__class__](self, node)
+        out.append("}")
 
     def name(self, node: ast.Name) -> None:
-        scope = self.scopes[-1]
-        if node.ctx.__class__ is not ast.Load:
-            scope.bound.add(node.id)
-        scope.pending.append((len(self.out), (node.id,), node))
-        self.out.append("?")
-
-    def refer(self, path: tuple[str, ...], node: ast.AST) -> None:
-        self.scopes[-1].pending.append((len(self.out), path, node))
-        self.out.append("?")
-
-    def bind(self, name: str) -> None:
-        self.scopes[-1].bound.add(name)
+        scope, out, name = self.scope, self.out, node.id
+        if node.ctx.__class__ is not _LOAD:
+            scope.bound.add(name)
+        scope.names[name].append(len(out))
+        out.append("n:" + name)
 
     def attribute(self, node: ast.Attribute) -> None:
-        path = dotted(node)
-        if path is not None:
-            self.refer(path, node)
+        parts = [node.attr]
+        inner = node.value
+        while inner.__class__ is ast.Attribute:
+            parts.append(inner.attr)
+            inner = inner.value
+        if inner.__class__ is not ast.Name:
+            self.out.append("." + node.attr)
+            _WRITERS[node.value.__class__](self, node.value)
             return
-        self.out.append(f".{node.attr}")
-        self.write(node.value)
+        first: str = inner.id
+        parts.append(first)
+        parts.reverse()
+        out = self.out
+        self.scope.paths[first].append((len(out), tuple(parts), node))
+        out.append("n:" + ".".join(parts))
+
+    def bind(self, name: str) -> None:
+        self.scope.bound.add(name)
 
     def constant(self, node: ast.Constant) -> None:
         value = node.value
-        if type(value) is int:
-            self.out.append(hex(value))
-        else:
-            self.out.append(repr(value))
+        # not a boolean, which is an int as well
+        self.out.append(hex(value) if type(value) is int else repr(value))
 
     def formatted(self, node: ast.JoinedStr) -> None:
         """Versions differ in how they split the constant parts of a formatted string."""
@@ -198,75 +242,94 @@ class _Writer:
                 self.write(ast.parse(node.value.strip(), mode="eval").body)
             except (SyntaxError, ValueError):
                 self.constant(node)
-        elif node is None:
-            self.out.append("-")
         else:
-            self.write(node)
+            _WRITERS[node.__class__](self, node)
 
     def call(self, node: ast.Call) -> None:
-        self.out.append("Call(")
-        self.calls.append((len(self.out), node))
-        self.write(node.func)
-        self.write_all(node.args)
+        out, function, arguments = self.out, node.func, node.args
+        out.append("Call(")
+        if function.__class__ is ast.Name or function.__class__ is ast.Attribute:
+            self.calls[len(out)] = node
+        _WRITERS[function.__class__](self, function)
+        first = len(out) + 1
+        self.write_all(arguments)
         # keyword arguments are written in their order: it is the order in which they are evaluated
-        self.write_all(node.keywords)
-        self.out.append(")")
-        for argument in node.args:
+        for word in node.keywords:
+            out.append(f"{word.arg}=")
+            _WRITERS[word.value.__class__](self, word.value)
+        out.append(")")
+        for argument in arguments:
             if (
-                isinstance(argument, ast.Attribute)
+                argument.__class__ is ast.Attribute
                 and argument.attr == "modules"
                 and (path := dotted(argument))
             ):
                 self.facts.dynamic.append((".".join(path), argument))
-        function = node.func
-        if isinstance(function, ast.Attribute):
-            self.method_call(node, function)
+        if function.__class__ is ast.Attribute:
+            name: str = function.attr
+            if name in _STATUS:
+                self.status(node, function)
+            elif name in _POINTS:
+                self.local_hook(node, function, first)
 
-    def method_call(self, node: ast.Call, function: ast.Attribute) -> None:
-        if function.attr in ("status", "problem") and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and isinstance(first.value, int) and 100 <= first.value <= 599:
-                self.facts.statuses.append(StatusUse(first.value, _code_of(node), False, node))
-            elif isinstance(function.value, ast.Name) and function.value.id == "res":
-                self.facts.statuses.append(StatusUse(None, None, False, node))
-        elif function.attr in _POINTS and isinstance(function.value, ast.Name):
-            nested = None
-            if node.args and isinstance(node.args[0], ast.Name):
-                name = node.args[0].id
-                nested = next(
-                    (scope.functions[name] for scope in self.scopes if name in scope.functions), None
-                )
-            if any(function.value.id in scope.local for scope in self.scopes):
-                self.facts.hooks.append(RegisteredHook(function.attr, node, nested))
+    def status(self, node: ast.Call, function: Any) -> None:
+        """`res.status(404)`, `res.problem(404)`."""
+        if not node.args:
+            return
+        first = node.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, int) and 100 <= first.value <= 599:
+            self.facts.statuses.append(StatusUse(first.value, _code_of(node), False, node))
+        elif isinstance(function.value, ast.Name) and function.value.id == "res":
+            self.facts.statuses.append(StatusUse(None, None, False, node))
+
+    def local_hook(self, node: ast.Call, function: Any, first: int) -> None:
+        """`lctx.after(hook)`."""
+        if not isinstance(function.value, ast.Name):
+            return
+        nested = None
+        if node.args and isinstance(node.args[0], ast.Name):
+            name = node.args[0].id
+            nested = next(
+                (
+                    scope.functions[name]
+                    for scope in reversed(self.scopes)
+                    if scope.functions and name in scope.functions
+                ),
+                None,
+            )
+        if any(function.value.id in scope.local for scope in self.scopes):
+            hook = self.hooks[first] = RegisteredHook(function.attr, node, nested)
+            self.facts.hooks.append(hook)
 
     def subscript(self, node: ast.Subscript) -> None:
+        value = node.value
         self.out.append("Subscript(")
-        self.subscripts.append((len(self.out), node))
-        self.write(node.value)
-        self.write(node.slice)
+        _WRITERS[value.__class__](self, value)
+        _WRITERS[node.slice.__class__](self, node.slice)
         self.out.append(")")
-        path = dotted(node.value)
-        if path is not None and self.is_modules(path):
-            name = ast.unparse(node.slice)
+        if self.is_modules(value):
             how = "item" if not isinstance(node.slice, ast.Constant) else "key"
-            self.facts.modules.append(ModuleUse(how, name, node))
+            self.facts.modules.append(ModuleUse(how, ast.unparse(node.slice), node))
 
-    def is_modules(self, path: tuple[str, ...]) -> bool:
-        """Whether a path is the modules of a global context: `gctx.modules`, or a local name for it."""
-        first, last = path[0], path[-1]
-        if len(path) > 1:
-            return last == "modules" and first not in self.module.imports
-        return any(first in scope.aliases for scope in self.scopes)
+    def is_modules(self, node: ast.expr) -> bool:
+        """Whether an expression is the modules of a global context: `gctx.modules`, or a local name for it."""
+        if node.__class__ is ast.Name:
+            name: str = node.id
+            return any(name in scope.aliases for scope in self.scopes)
+        if node.__class__ is ast.Attribute and node.attr == "modules":
+            path = dotted(node)
+            return path is not None and path[0] not in self.module.imports
+        return False
 
     def assign(self, node: ast.Assign) -> None:
-        path = dotted(node.value)
-        if path and self.is_modules(path):
+        value = node.value
+        if self.is_modules(value):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    self.scopes[-1].aliases.add(target.id)
+                    self.scope.aliases |= {target.id}
         self.out.append("Assign(")
         self.write_all(node.targets)
-        self.write(node.value)
+        _WRITERS[value.__class__](self, value)
         self.out.append(")")
 
     def annotated(self, node: ast.AnnAssign) -> None:
@@ -286,101 +349,122 @@ class _Writer:
 
     def arguments(self, node: ast.arguments) -> None:
         """The parts that are evaluated where the function is defined."""
-        everything = [
-            *node.posonlyargs,
-            *node.args,
-            *([node.vararg] if node.vararg else []),
-            *node.kwonlyargs,
-        ]
-        for argument in [*everything, *([node.kwarg] if node.kwarg else [])]:
-            self.out.append(f"a:{argument.arg}")
-            self.annotation(argument.annotation)
-        counts = (
-            len(node.posonlyargs),
-            len(node.args),
-            len(node.kwonlyargs),
-            bool(node.vararg),
-            bool(node.kwarg),
+        out = self.out
+        sorts = (
+            ("/", node.posonlyargs),
+            ("a", node.args),
+            ("*", (node.vararg,) if node.vararg else ()),
+            ("k", node.kwonlyargs),
+            ("**", (node.kwarg,) if node.kwarg else ()),
         )
-        self.out.append(repr(counts))
+        for sort, found in sorts:
+            for argument in found:
+                out.append(f"{sort}:{argument.arg}")
+                self.annotation(argument.annotation)
         self.write_all(node.defaults)
         self.write_all(node.kw_defaults)
 
+    def enter(self, scope: _Scope) -> None:
+        self.scope = scope
+        self.scopes.append(scope)
+
     def open_function(self, node: ast.arguments) -> None:
         scope = _Scope()
-        for argument in [*node.posonlyargs, *node.args, *node.kwonlyargs, node.vararg, node.kwarg]:
-            if argument is not None:
+        for group in (node.posonlyargs, node.args, node.kwonlyargs, (node.vararg, node.kwarg)):
+            for argument in group:
+                if argument is None:
+                    continue
                 scope.bound.add(argument.arg)
-                annotation = dotted(argument.annotation) if argument.annotation is not None else None
-                if argument.arg == "lctx" or (annotation and annotation[-1] == "LocalContext"):
-                    scope.local.add(argument.arg)
-        self.scopes.append(scope)
+                annotation = argument.annotation
+                last = getattr(annotation, "attr", None) or getattr(annotation, "id", None)
+                if argument.arg == "lctx" or last == "LocalContext":
+                    scope.local |= {argument.arg}
+        self.enter(scope)
 
     def close(self) -> None:
         """Settle the names of a scope: local ones stay, the others go to the scope around it."""
         scope = self.scopes.pop()
-        outer = next(candidate for candidate in reversed(self.scopes) if not candidate.is_class)
-        direct = self.scopes[-1]
-        for slot in scope.pending:
-            index, path, node = slot
-            first = path[0]
-            if first in scope.imports:
-                self.settle(index, path, scope.imports[first])
-            elif first in scope.globals:
-                self.scopes[0].pending.append(slot)
-            elif first in scope.bound:
-                self.out[index] = "n:" + ".".join(path)
-                self.used_locally(path, node, scope)
+        direct = self.scope = self.scopes[-1]
+        outer = direct
+        if direct.is_class and not scope.comprehension:
+            # a comprehension in a class body sees the class, a function in it does not
+            outer = next(candidate for candidate in reversed(self.scopes) if not candidate.is_class)
+        bound, imports, elsewhere = scope.bound, scope.imports, scope.globals
+        for first, places in scope.names.items():
+            if imports and first in imports:
+                found = self.names.imported(self.module, imports[first], ())
+                for index in places:
+                    self.settle(index, found, (first,))
+            elif first not in bound or first in elsewhere:
+                (self.scopes[0] if first in elsewhere else outer).names[first] += places
+            elif scope.is_class:
+                self.used_in_class(first)
+        for first, slots in scope.paths.items():
+            if imports and first in imports:
+                for index, path, _ in slots:
+                    self.settle(index, self.names.imported(self.module, imports[first], path[1:]), path)
+            elif first not in bound or first in elsewhere:
+                (self.scopes[0] if first in elsewhere else outer).paths[first] += slots
             else:
-                # a comprehension in a class body sees the class, a function in it does not
-                (direct if scope.comprehension else outer).pending.append(slot)
+                self.used_locally(first, slots, scope)
 
-    def used_locally(self, path: tuple[str, ...], node: ast.AST, scope: _Scope) -> None:
-        if (path[0] in scope.aliases or path[0] == "modules") and len(path) > 1:
-            self.facts.modules.append(ModuleUse("attribute", path[1], node))
-        elif "modules" in path[1:-1]:
-            self.facts.modules.append(ModuleUse("attribute", path[path.index("modules", 1) + 1], node))
-        if scope.is_class:
-            # before it is bound in the class, the name is that of the module
-            found = self.names.resolve(self.module, path[:1])
-            if isinstance(found, Inside):
-                self.facts.references.add(found.definition.key)
-
-    def settle(self, index: int, path: tuple[str, ...], imported: Imported | None) -> None:
-        """Replace a slot by what the name stands for at the top level of its module."""
-        if imported is None:
-            found = self.names.resolve(self.module, path)
-        else:
-            found = self.names.imported(imported, path[1:])
+    def used_in_class(self, first: str) -> None:
+        """Before it is bound in the class, the name is that of the module."""
+        found = self.names.resolve(self.module, (first,))
         if isinstance(found, Inside):
-            self.facts.references.add(found.definition.key)
+            self.facts.references.add(found.definition)
+
+    def used_locally(self, first: str, slots: list[_Slot], scope: _Scope) -> None:
+        modules = first in scope.aliases or first == "modules"
+        for _, path, node in slots:
+            if modules:
+                self.facts.modules.append(ModuleUse("attribute", path[1], node))
+            elif len(path) > 2 and "modules" in path[1:-1]:
+                name = path[path.index("modules", 1) + 1]
+                self.facts.modules.append(ModuleUse("attribute", name, node))
+        if scope.is_class:
+            self.used_in_class(first)
+
+    def settle(self, index: int, found: Any, path: tuple[str, ...]) -> None:
+        """Write over a name with what it stands for at the top level of its module."""
+        kind = found.__class__
+        if index in self.hooks:
+            self.hooks[index].found = found
+        if kind is Outside:
+            name = found.name
+            self.out[index] = "o:" + name
+            if not name.startswith("builtins."):
+                self.facts.outside.add(name)
+            if index in self.calls:
+                self.judge_call(name, self.calls[index])
+        elif kind is Inside:
+            self.facts.references.add(found.definition)
             self.out[index] = "g:" + ".".join((found.definition.key, *found.rest))
-        elif isinstance(found, WholeModule):
-            self.facts.references.update(item.key for item in found.module.definitions.values())
+        elif kind is WholeModule:
+            self.facts.references.update(found.module.definitions.values())
             self.out[index] = "m:" + found.module.name
-        elif isinstance(found, Outside):
-            self.out[index] = "o:" + found.name
-            if not found.name.startswith("builtins."):
-                self.facts.outside.add(found.name)
         else:
             self.out[index] = "u:" + ".".join(path)
 
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
-        for scope in self.scopes[-1:]:
-            scope.bound.add(node.name)
-            scope.functions[node.name] = node
+        scope = self.scope
+        scope.bound.add(node.name)
+        if scope.functions is None:
+            scope.functions = {}
+        scope.functions[node.name] = node
         self.out.append(f"{kind} {node.name}(")
         self.write_all([decorator for decorator in node.decorator_list if not self.skipped(decorator)])
         for decorator in node.decorator_list:
             self.registration(decorator, node)
-        self.open_parameters(node)
+        generic = self.open_parameters(node)
         self.arguments(node.args)
         self.annotation(node.returns)
         self.open_function(node.args)
         self.body(node.body)
         self.close()
-        self.close()
+        if generic:
+            self.close()
         self.out.append(")")
 
     def registration(self, decorator: ast.expr, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -394,38 +478,46 @@ class _Writer:
         ):
             self.facts.hooks.append(RegisteredHook(path[1], decorator, node))
 
-    def open_parameters(self, node: Any) -> None:
-        """The scope of `def f[T]` and `class C[T]` (PEP 695), which is empty for most."""
-        scope = _Scope()
-        self.scopes.append(scope)
-        for parameter in getattr(
-            node, "type_params", ()
-        ):  # pragma: no cover - CPython 3.11 does not parse this
-            scope.bound.add(parameter.name)
+    def open_parameters(self, node: Any) -> bool:
+        """Open the scope of `def f[T]` and `class C[T]` (PEP 695), and say whether there is one."""
+        parameters = getattr(node, "type_params", ())
+        if not parameters:
+            return False
+        return self.type_parameters(parameters)  # pragma: no cover - CPython 3.11 does not parse this
+
+    def type_parameters(
+        self, parameters: Sequence[Any]
+    ) -> bool:  # pragma: no cover - CPython 3.11 does not parse this
+        self.enter(_Scope())
+        for parameter in parameters:
+            self.scope.bound.add(parameter.name)
             self.out.append(f"{type(parameter).__name__} {parameter.name}")
             for part in ("bound", "default_value"):
                 if (value := getattr(parameter, part, None)) is not None:
                     self.out.append(part)
                     self.write(value)
+        return True
 
     def class_(self, node: ast.ClassDef) -> None:
         self.bind(node.name)
         self.out.append(f"class {node.name}(")
         self.write_all(node.decorator_list)
-        self.open_parameters(node)
+        generic = self.open_parameters(node)
         self.write_all(node.bases)
         self.write_all(node.keywords)
-        self.scopes.append(_Scope(is_class=True))
+        self.enter(_Scope(is_class=True))
         self.body(node.body)
         self.close()
-        self.close()
+        if generic:  # pragma: no cover - CPython 3.11 does not parse this
+            self.close()
         self.out.append(")")
 
     def type_alias(self, node: Any) -> None:  # pragma: no cover - CPython 3.11 does not parse this
         self.write(node.name)
-        self.open_parameters(node)
+        generic = self.open_parameters(node)
         self.write(node.value)
-        self.close()
+        if generic:
+            self.close()
 
     def lambda_(self, node: ast.Lambda) -> None:
         self.out.append("lambda(")
@@ -436,30 +528,33 @@ class _Writer:
         self.out.append(")")
 
     def comprehension(self, node: Any) -> None:
-        self.out.append(type(node).__name__ + "(")
+        self.out.append(node.__class__.__name__ + "(")
         self.write(node.generators[0].iter)  # it is evaluated outside
-        self.scopes.append(_Scope(comprehension=True))
+        self.enter(_Scope(comprehension=True))
         for position, generator in enumerate(node.generators):
             self.out.append(f"for {generator.is_async}")
             self.write(generator.target)
             if position:
                 self.write(generator.iter)
             self.write_all(generator.ifs)
-        for name in ("key", "value", "elt"):
-            part = getattr(node, name, None)
-            if part is not None:
-                self.write(part)
+        if node.__class__ is ast.DictComp:
+            self.write(node.key)
+            self.write(node.value)
+        else:
+            self.write(node.elt)
         self.close()
         self.out.append(")")
 
     def import_(self, node: ast.Import | ast.ImportFrom) -> None:
-        scope = self.scopes[-1]
+        scope = self.scope
+        if scope.imports is None:
+            scope.imports = {}
         for name, target in imported_names(node, self.module.package):
             scope.imports[name] = target
             self.out.append(f"import {target.module} {target.attribute}")
 
     def global_(self, node: ast.Global) -> None:
-        self.scopes[-1].globals.update(node.names)
+        self.scope.globals = {*self.scope.globals, *node.names}
 
     def nonlocal_(self, node: ast.Nonlocal) -> None:
         # the names belong to a function around this one, where they are bound as well
@@ -493,26 +588,32 @@ class _Writer:
         self.out.append(f"binary {len(spine)}")
         self.write(spine[-1].left)
         for inner in reversed(spine):
-            self.out.append(type(inner.op).__name__)
+            self.out.append(inner.op.__class__.__name__)
             self.write(inner.right)
 
     def finish(self) -> Facts:
         root = self.scopes[0]
-        for index, path, _ in root.pending:
-            if path[0] in root.imports:
-                self.settle(index, path, root.imports[path[0]])
+        names, module = self.names, self.module
+        imports = root.imports or {}
+        for first, places in root.names.items():
+            if first in imports:
+                found = names.imported(module, imports[first], ())
             else:
-                self.settle(index, path, None)
-        for index, call in self.calls:
-            self.judge_call(self.out[index], call)
+                found = names.resolve(module, (first,))
+            for index in places:
+                self.settle(index, found, (first,))
+        for first, slots in root.paths.items():
+            for index, path, _ in slots:
+                if first in imports:
+                    found = names.imported(module, imports[first], path[1:])
+                else:
+                    found = names.resolve(module, path)
+                self.settle(index, found, path)
         text = "\x1f".join(self.out)
         self.facts.digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return self.facts
 
-    def judge_call(self, callee: str, call: ast.Call) -> None:
-        if not callee.startswith("o:"):
-            return
-        name = callee[2:]
+    def judge_call(self, name: str, call: ast.Call) -> None:
         if name in _DYNAMIC or (
             name in _BY_NAME and not all(isinstance(item, ast.Constant) for item in call.args[1:2])
         ):
@@ -539,30 +640,35 @@ def _plain(kind: type[ast.AST]) -> Callable[[_Writer, Any], None]:
     fields = [field for field in kind._fields if field not in _IGNORED]
     if not fields:
         return lambda writer, _: writer.out.append(name)
-    # one field comes alone and not in a tuple
-    get: Any = (
-        attrgetter(*fields) if len(fields) > 1 else lambda node, only=attrgetter(*fields): (only(node),)
-    )
+    if len(fields) == 1:
+        only = attrgetter(*fields)
+
+        def write_one(writer: _Writer, node: Any) -> None:
+            writer.out.append(name)
+            value = only(node)
+            _WRITERS[value.__class__](writer, value)
+
+        return write_one
+    get = attrgetter(*fields)
 
     def write(writer: _Writer, node: Any) -> None:
-        out = writer.out
-        out.append(name)
+        writer.out.append(name)
         for value in get(node):
-            inner = _WRITERS.get(value.__class__)
-            if inner is not None:
-                inner(writer, value)
-            elif value.__class__ is list:
-                writer.write_all(value)
-            else:
-                out.append("-" if value is None else repr(value))
+            _WRITERS[value.__class__](writer, value)
 
     return write
 
 
+_COUNTS: Final = tuple(f"[{count}" for count in range(16))
 _NODES: Final = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
 _PLAIN: Final = {kind: _plain(kind) for kind in _NODES}
 _WRITERS: Final[dict[type, Callable[[_Writer, Any], None]]] = {
     **_PLAIN,
+    list: _Writer.write_all,
+    type(None): _Writer.missing,
+    str: _Writer.plain_value,
+    int: _Writer.plain_value,
+    bool: _Writer.plain_value,
     ast.Name: _Writer.name,
     ast.Attribute: _Writer.attribute,
     ast.Constant: _Writer.constant,
@@ -619,6 +725,4 @@ def read_facts(
         # the text is a stand-in that changes too often rather than too rarely
         segments = [ast.get_source_segment(module.source.text, node) or "" for node in nodes]
         digest = hashlib.sha256("\0".join(segments).encode("utf-8", "surrogatepass")).hexdigest()
-        return Facts(
-            digest=digest, references={item.key for item in module.definitions.values()}, too_deep=True
-        )
+        return Facts(digest=digest, references=set(module.definitions.values()), too_deep=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import sys
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Literal
 
 from ._model import OpenEdge
 from ._names import Definition, Module, Names
 from ._normal import Facts, read_facts
 
-__all__ = ["Reach", "installed_version"]
+__all__ = ["Reach", "installed_version", "open_edges"]
 
 
 @cache
@@ -36,37 +38,28 @@ class Reach:
     def __init__(self, names: Names, is_declaration: Callable[[ast.expr, Module], bool]) -> None:
         self.names = names
         self.is_declaration = is_declaration
-        self.too_deep: list[Definition] = []
-        self._facts: dict[str, Facts] = {}
-        self._definitions = {
-            definition.key: definition
-            for module in names.modules.values()
-            for definition in module.definitions.values()
-        }
 
-    def facts(self, key: str) -> Facts:
-        """What one definition is and does."""
-        known = self._facts.get(key)
+    def facts(self, definition: Definition) -> Facts:
+        """What one definition is and does; read once."""
+        known: Facts | None = definition.facts
         if known is None:
-            known = self._facts[key] = self._read(self._definitions[key])
+            module = definition.module
+
+            def skipped(decorator: ast.expr) -> bool:
+                return self.is_declaration(decorator, module)
+
+            nodes = [*definition.guards, *definition.nodes]
+            known = definition.facts = read_facts(nodes, module, self.names, skipped=skipped)
+            known.edges = frozenset(_edges(known))
         return known
 
-    def _read(self, definition: Definition) -> Facts:
-        module = definition.module
-
-        def skipped(decorator: ast.expr) -> bool:
-            return self.is_declaration(decorator, module)
-
-        facts = read_facts([*definition.guards, *definition.nodes], module, self.names, skipped=skipped)
-        if facts.too_deep:
-            self.too_deep.append(definition)
-        return facts
-
-    def closure(self, roots: Iterable[str], *, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    def closure(
+        self, roots: Iterable[Definition], *, known: frozenset[Definition] = frozenset()
+    ) -> frozenset[Definition]:
         """Everything that is reached from some definitions, themselves included.
 
         Args:
-            roots: keys of definitions.
+            roots: where to begin.
             known: a closure to add to.
         """
         found = set(known)
@@ -78,21 +71,28 @@ class Reach:
             waiting.extend(new)
         return frozenset(found)
 
-    def edges(self, reached: Iterable[str]) -> tuple[OpenEdge, ...]:
-        """Where a closure ends, sorted, each edge once."""
-        found: dict[tuple[str, str], OpenEdge] = {}
-        packages: set[str] = set()
-        for key in reached:
-            facts = self._facts[key]
-            packages.update(name.partition(".")[0] for name in facts.outside)
-            for use in facts.modules:
-                found["module", use.name] = OpenEdge(kind="module", name=use.name)
-            for name, _ in facts.dynamic:
-                found["dynamic", name] = OpenEdge(kind="dynamic", name=name)
-        for package in packages:
-            # a part of the project that was not read has no version of its own
-            if package not in sys.stdlib_module_names:
-                found["distribution", package] = OpenEdge(
-                    kind="distribution", name=package, version=installed_version(package)
-                )
-        return tuple(found[key] for key in sorted(found))
+
+def open_edges(reached: Iterable[Definition]) -> tuple[OpenEdge, ...]:
+    """Where a closure ends, sorted, each edge once."""
+    return _in_order(frozenset().union(*[definition.facts.edges for definition in reached]))
+
+
+@lru_cache(maxsize=1000)
+def _in_order(edges: frozenset[OpenEdge]) -> tuple[OpenEdge, ...]:
+    return tuple(sorted(edges, key=attrgetter("kind", "name")))
+
+
+def _edges(facts: Facts) -> Iterator[OpenEdge]:
+    for use in facts.modules:
+        yield _edge("module", use.name)
+    for name, _ in facts.dynamic:
+        yield _edge("dynamic", name)
+    for package in {name.partition(".")[0] for name in facts.outside}:
+        # a part of the project that was not read has no version of its own
+        if package not in sys.stdlib_module_names:
+            yield _edge("distribution", package)
+
+
+@cache
+def _edge(kind: Literal["distribution", "dynamic", "module"], name: str) -> OpenEdge:
+    return OpenEdge(kind=kind, name=name, version=installed_version(name) if kind == "distribution" else None)

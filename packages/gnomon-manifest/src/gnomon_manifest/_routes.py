@@ -111,8 +111,9 @@ def _merge(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]
     """
     merged = {**outer, **inner}
     for point in ("before", "after", "catch", "tags"):
-        merged[point] = tuple(dict.fromkeys((*outer.get(point, ()), *inner.get(point, ()))))
-    merged["responses"] = MappingProxyType({**outer.get("responses", {}), **inner.get("responses", {})})
+        merged[point] = tuple(dict.fromkeys((*outer.get(point, ()), *inner[point])))
+    if outer.get("responses"):
+        merged["responses"] = MappingProxyType({**outer["responses"], **inner["responses"]})
     if "roles" in inner:
         merged["roles"] = _narrow_roles(outer.get("roles", ()), inner["roles"])
     return merged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from types import NoneType
 from typing import Any, Final
 from uuid import UUID
@@ -43,39 +44,38 @@ class Types:
         self.names = names
         self.reader = reader
         self.annotations = Annotations(names)
-        self.gtypes: dict[str, GType[Any]] = {}
-        self._known: dict[Any, str] = {}
+        self.kept: dict[str, GType[Any]] = {}
+        self._entries: dict[str, tuple[GType[Any], TypeEntry]] = {}
 
     def digest(self, node: ast.expr, module: Module) -> str | None:
-        """The digest of the schema of an annotation; None, and a finding, when it can not be read."""
+        """The digest of the schema of an annotation; None, and a finding, when it can not be read.
+
+        The types themselves are left in `kept`.
+        """
+        key = _form(node)
+        if key is not None and (known := module.memory.get(("annotation:", key))) is not None:
+            self.kept.setdefault(known.schema.digest, known)
+            return known.schema.digest  # type: ignore[no-any-return]
         try:
             annotation = self.annotations.evaluate(node, module)
             # nothing is checked where nothing is declared: `Any`, and `None` for no body
-            return None if annotation in (None, NoneType, Any) else self.known(annotation)
+            if annotation in (None, NoneType, Any):
+                return None
+            gtype: GType[Any] = GType(annotation)
         except NotStatic as error:
-            self.reader.not_static(error, "unresolvable-type")
+            self.reader.not_static(error, "unresolvable_type")
             if error.module is not module:
                 self.reader.report(
-                    "unresolvable-type", f"the type can not be read: {error.reason}", node, module
+                    "unresolvable_type", f"the type can not be read: {error.reason}", node, module
                 )
+            return None
         except UnsupportedAnnotation as error:
-            self.reader.report("unresolvable-type", str(error), node, module)
-        return None
-
-    def known(self, annotation: Any) -> str:
-        try:
-            found = self._known.get(annotation)
-        except TypeError:  # Annotated with something that can not be hashed
-            return self.keep(annotation)
-        if found is None:
-            found = self._known[annotation] = self.keep(annotation)
-        return found
-
-    def keep(self, annotation: Any) -> str:
-        gtype: GType[Any] = GType(annotation)
-        digest = gtype.schema.digest
-        self.gtypes.setdefault(digest, gtype)
-        return digest
+            self.reader.report("unresolvable_type", str(error), node, module)
+            return None
+        if key is not None:
+            module.memory["annotation:", key] = gtype
+        self.kept.setdefault(gtype.schema.digest, gtype)
+        return gtype.schema.digest
 
     def arguments(self, node: ast.expr | None, module: Module, wanted: str) -> list[TypeExpression] | None:
         """The arguments of `Request[...]` or `Response[...]`; None, perhaps with a finding, for anything else."""
@@ -87,7 +87,7 @@ class Types:
                     inner = ast.parse(node.value.strip(), mode="eval").body
                 except (SyntaxError, ValueError):
                     self.reader.report(
-                        "unresolvable-type", f"{node.value!r} is not an expression", node, module
+                        "unresolvable_type", f"{node.value!r} is not an expression", node, module
                     )
                     return None
                 for part in ast.walk(inner):
@@ -104,7 +104,7 @@ class Types:
             node, module = value, found.definition.module  # an alias: Place = Request[NewOrder]
         assert node is not None
         self.reader.report(
-            "unresolvable-type",
+            "unresolvable_type",
             f"{ast.unparse(node)[:80]!r} is not the {wanted} of the runtime",
             node,
             module,
@@ -122,7 +122,7 @@ class Types:
             return [TypeExpression(item, module) for item in items]
         if name not in ("typing.Any", "typing_extensions.Any", "builtins.object"):
             self.reader.report(
-                "unresolvable-type", f"{name} is not the {wanted} of the runtime", node, module
+                "unresolvable_type", f"{name} is not the {wanted} of the runtime", node, module
             )
         return None
 
@@ -170,22 +170,51 @@ class Types:
             name, _, converter = part.partition("}")[0].partition(":")
             if converter not in _PARAMETERS:
                 self.reader.report(
-                    "invalid-declaration",
+                    "invalid_declaration",
                     f"{converter!r} is no type of a path parameter; there are {', '.join(sorted(filter(None, _PARAMETERS)))}",
                     declared.node,
                     declared.module,
                 )
                 continue
-            found[name] = self.known(_PARAMETERS[converter])
+            gtype = _parameter(_PARAMETERS[converter])
+            self.kept.setdefault(gtype.schema.digest, gtype)
+            found[name] = gtype.schema.digest
         return found
 
-    def entry(self, digest: str) -> TypeEntry:
+    def entry(self, digest: str, gtype: GType[Any]) -> TypeEntry:
         """The schema of a type, for the manifest."""
-        gtype = self.gtypes[digest]
-        document = _sorted(gtype.json_schema())
-        root = document.get("$defs", {}).get(document.get("$ref", "").rpartition("/")[2], document)
-        return TypeEntry(
-            name=root.get("title"),
-            validation=document,
-            serialization=_sorted(gtype.json_schema(mode="serialization")),
-        )
+        known = self._entries.get(digest)
+        if known is None or known[0] is not gtype:
+            document = _sorted(gtype.json_schema())
+            root = document.get("$defs", {}).get(document.get("$ref", "").rpartition("/")[2], document)
+            entry = TypeEntry(
+                name=root.get("title"),
+                validation=document,
+                serialization=_sorted(gtype.json_schema(mode="serialization")),
+            )
+            known = self._entries[digest] = (gtype, entry)
+        return known[1]
+
+
+@cache
+def _parameter(annotation: Any) -> GType[Any]:
+    return GType(annotation)
+
+
+def _form(node: ast.expr) -> Any:
+    """A key of an annotation that is made of names, or None: equal keys in one module are one type."""
+    kind = node.__class__
+    if kind is ast.Name:
+        return node.id  # type: ignore[attr-defined]
+    if kind is ast.Constant:
+        value = node.value  # type: ignore[attr-defined]
+        return (value.__class__, value)
+    if kind is ast.Attribute:
+        inner = (".", node.attr, _form(node.value))  # type: ignore[attr-defined]
+    elif kind is ast.Subscript:
+        inner = ("[", _form(node.value), _form(node.slice))  # type: ignore[attr-defined]
+    elif kind is ast.Tuple:
+        inner = (",", *map(_form, node.elts))  # type: ignore[attr-defined]
+    else:
+        return None
+    return None if None in inner else inner

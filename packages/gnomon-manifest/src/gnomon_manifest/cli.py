@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 from ._build import build
 from ._compare import check, compare
 from ._errors import ManifestError
-from ._findings import render
+from ._findings import Finding, render
 from ._manifest import Manifest
 from ._openapi import openapi
 from ._python import python_client
@@ -23,6 +23,7 @@ from ._typescript import typescript_client
 __all__ = ["main", "manifest"]
 
 _TARGET = click.argument("target")
+_BROKEN = frozenset({"syntax", "unreadable"})
 _OUTPUT = click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
 )
@@ -32,8 +33,11 @@ def locate(target: str) -> Path:
     """The place of a target: a path, or the dotted name of a package or module, which is looked for, not imported.
 
     Raises:
+        click.UsageError: when the target is empty.
         click.ClickException: when there is neither.
     """
+    if not target:
+        raise click.UsageError("TARGET is empty; write . for this folder")
     path = Path(target)
     if path.exists():
         return path
@@ -46,7 +50,7 @@ def locate(target: str) -> Path:
     raise click.ClickException(f"there is no path and no module {target!r}")
 
 
-def _read(target: str) -> tuple[Manifest, Path]:
+def _read(target: str, cache: Path | None = None) -> tuple[Manifest, Path]:
     path = locate(target)
 
     def progress(done: int, of: int) -> None:
@@ -54,19 +58,31 @@ def _read(target: str) -> tuple[Manifest, Path]:
             click.echo(f"\rreading {done} of {of} files", err=True, nl=done == of)
 
     try:
-        return build(path, progress=progress), path
+        return build(path, cache=cache, progress=progress), path
     except ManifestError as error:
         raise click.ClickException(str(error)) from error
 
 
+def _saved(target: str) -> Manifest:
+    try:
+        return Manifest.from_json(Path(target).read_bytes())
+    except (OSError, ManifestError) as error:
+        raise click.ClickException(f"{target}: {error}") from error
+
+
 def _load(target: str) -> Manifest:
-    """A manifest that was written to a file, or that of a source tree."""
+    """A manifest that was written to a file, or that of a source tree.
+
+    Files that could not be read are reported, and then there is no answer: it would leave their handlers out.
+    """
     if target.endswith(".json"):
-        try:
-            return Manifest.from_json(Path(target).read_bytes())
-        except (OSError, ManifestError) as error:
-            raise click.ClickException(f"{target}: {error}") from error
-    return _read(target)[0]
+        return _saved(target)
+    found, path = _read(target)
+    broken = [finding for finding in found.findings if finding.code in _BROKEN]
+    if broken:
+        _report(broken, path)
+        raise click.exceptions.Exit(1)
+    return found
 
 
 def _write(text: str, output: Path | None) -> None:
@@ -79,9 +95,9 @@ def _write(text: str, output: Path | None) -> None:
         raise click.ClickException(f"{output} can not be written: {error.strerror}") from error
 
 
-def _report(found: Manifest, path: Path) -> None:
+def _report(findings: Iterable[Finding], path: Path) -> None:
     root = path if path.is_dir() else path.parent
-    for finding in found.findings:
+    for finding in findings:
         try:
             source = (root / finding.position.file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -94,13 +110,19 @@ def _report(found: Manifest, path: Path) -> None:
 @click.option("--json", "form", flag_value="json", help="The whole manifest, as canonical JSON.")
 @click.option("--sarif", "form", flag_value="sarif", help="The findings, as SARIF 2.1.0.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is a finding.")
+@click.option(
+    "--cache",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what was read in this file, and analyse only what changed since.",
+)
 @_OUTPUT
-def manifest(target: str, form: str | None, strict: bool, output: Path | None) -> None:
+def manifest(target: str, form: str | None, strict: bool, cache: Path | None, output: Path | None) -> None:
     """Say what TARGET exposes, without importing it.
 
-    TARGET is a package, a folder, a .py file, or the dotted name of a module.
+    TARGET is a package, a folder, a .py file, or the dotted name of a module. A file that can not be read, such as one
+    with a syntax error, makes it exit with 1; the others are read all the same.
     """
-    found, path = _read(target)
+    found, path = _read(target, cache)
     forms: dict[str | None, Callable[[], str]] = {
         "json": found.to_json,
         "sarif": lambda: json.dumps(sarif(found.findings), indent=2),
@@ -108,8 +130,8 @@ def manifest(target: str, form: str | None, strict: bool, output: Path | None) -
     }
     _write(forms[form](), output)
     if form != "sarif":
-        _report(found, path)
-    if strict and found.findings:
+        _report(found.findings, path)
+    if any(strict or finding.code in _BROKEN for finding in found.findings):
         raise click.exceptions.Exit(1)
 
 
@@ -118,8 +140,8 @@ def manifest(target: str, form: str | None, strict: bool, output: Path | None) -
 def main() -> None:
     """Read source code, without importing it, into manifests of handlers, hooks and types.
 
-    Exit status: 0 when all is well, 1 when the answer is no (findings with --strict, a disagreement, a changed
-    contract), 2 when the command itself is wrong.
+    Exit status: 0 when all is well, 1 when the answer is no (a file that can not be read, findings with --strict, a
+    disagreement, a changed contract, nothing at TARGET), 2 when the command itself is wrong.
     """
 
 

@@ -1,0 +1,213 @@
+"""What was read of a source tree, in a file, for the next program.
+
+A file of lines: what it is made by and the digest of the rest, the types, then one line for each module. A line is
+written anew only when its module was. It is read as JSON, so that nothing in it can run; whatever is wrong with it,
+the tree is read as if there were none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from ._findings import Finding, Position
+from ._model import Handler, TypeEntry
+from ._reach import installed_version
+from ._source import SourceFile
+from ._units import Unit
+from ._wire import _fields, encode
+
+__all__ = ["Cache", "Cached"]
+
+_FORMAT: Final = 1
+_PACKAGES: Final = ("gnomon_manifest", "gnomon_gtype")
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """What a cache has of a source tree: its files, its modules, and each type with the module that names it."""
+
+    sources: tuple[SourceFile, ...]
+    units: tuple[Unit, ...]
+    entries: dict[str, tuple[str, TypeEntry]]
+
+
+@cache
+def _made_by() -> str:
+    """The digest of everything but the source that a manifest depends on: this Python, and the code that reads."""
+    found = hashlib.sha256(f"{_FORMAT} {sys.version}".encode())
+    for package in _PACKAGES:
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations if spec else None) or ():
+            for file in sorted(Path(folder).rglob("*.py")):
+                found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+class Cache:
+    """One file of what was read.
+
+    Args:
+        path: the file; it need not exist.
+        undecorated: as the tree is read.
+    """
+
+    def __init__(self, path: str | Path, *, undecorated: bool) -> None:
+        self.path = Path(path)
+        self.undecorated = undecorated
+        # by module: its handlers and the number of modules it looked into, which tell whether the line still holds
+        self._lines: dict[str, tuple[list[Handler], int, str]] = {}
+        self._written = ""
+
+    def load(self) -> Cached | None:
+        """What the file has; None when it is missing, damaged, or of anything else than this program."""
+        try:
+            head, _, body = self.path.read_bytes().partition(b"\n")
+            digest = hashlib.sha256(body).hexdigest()
+            if json.loads(head) != self._head(digest):
+                return None
+            found = self._read(body.decode("ascii").split("\n"))
+        except Exception:
+            # it is only a cache: whatever stands in it, it has to be read from the source instead
+            self._lines = {}
+            return None
+        self._written = digest
+        return found
+
+    def _head(self, digest: str) -> dict[str, Any]:
+        return {"cache": "gnomon-manifest", "by": _made_by(), "all": self.undecorated, "body": digest}
+
+    def _read(self, lines: list[str]) -> Cached | None:
+        sources = tuple(map(_source, json.loads(lines[0])))
+        entries = {
+            digest: (owner, _converter(TypeEntry)(entry))
+            for digest, (owner, entry) in json.loads(lines[1]).items()
+        }
+        units = []
+        for line in lines[2:]:
+            units.append(unit := _unit(json.loads(line)))
+            self._lines[unit.name] = (unit.handlers, len(unit.looked_into), line)
+        edges = {edge for unit in units for handler in unit.handlers for edge in handler.open_edges}
+        if any(
+            edge.kind == "distribution" and installed_version(edge.name) != edge.version for edge in edges
+        ):
+            return None
+        return Cached(sources, tuple(units), entries)
+
+    def store(
+        self,
+        sources: Iterable[SourceFile],
+        units: Iterable[Unit],
+        entries: Mapping[str, tuple[str, TypeEntry]],
+    ) -> None:
+        """Write what was read, where it differs from what the file has; a file that can not be written is left."""
+        lines = [
+            _text([_packed(source) for source in sources]),
+            _text({digest: [owner, encode(entry)] for digest, (owner, entry) in sorted(entries.items())}),
+        ]
+        kept: dict[str, tuple[list[Handler], int, str]] = {}
+        for unit in sorted(units, key=lambda unit: unit.name):
+            known = self._lines.get(unit.name)
+            if known is None or known[0] is not unit.handlers or known[1] != len(unit.looked_into):
+                known = (unit.handlers, len(unit.looked_into), _text(_packed_unit(unit)))
+            kept[unit.name] = known
+            lines.append(known[2])
+        self._lines = kept
+        body = "\n".join(lines).encode("ascii")
+        digest = hashlib.sha256(body).hexdigest()
+        if digest != self._written:
+            self._write(_text(self._head(digest)).encode("ascii") + b"\n" + body)
+            self._written = digest
+
+    def _write(self, data: bytes) -> None:
+        """Whole or not at all, whoever else writes at the same time."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name, suffix=".new")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(name).replace(self.path)
+        except OSError:
+            return
+
+
+_text: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def _packed(source: SourceFile) -> list[Any]:
+    return [source.file, source.module, source.is_package, source.digest, encode(source.findings)]
+
+
+def _source(value: list[Any]) -> SourceFile:
+    file, module, is_package, digest, findings = value
+    return SourceFile(module, is_package, file, digest, "", None, _findings(findings), cached=True)
+
+
+def _packed_unit(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "looked_into": sorted(unit.looked_into),
+        "gives": unit.gives,
+        "shown": [[name, encode(place)] for name, place in unit.shown],
+        "findings": encode(unit.findings),
+        "handlers": encode(unit.handlers),
+        "types": list(unit.types),
+    }
+
+
+def _unit(value: dict[str, Any]) -> Unit:
+    handler = _converter(Handler)
+    place = _converter(Position)
+    return Unit(
+        value["name"],
+        set(value["looked_into"]),
+        gives=value["gives"],
+        shown=[(name, place(where)) for name, where in value["shown"]],
+        findings=list(_findings(value["findings"])),
+        handlers=[handler(item) for item in value["handlers"]],
+        types=dict.fromkeys(value["types"]),
+        live=False,
+    )
+
+
+def _findings(value: list[Any]) -> tuple[Finding, ...]:
+    return tuple(map(_converter(Finding), value))
+
+
+@cache
+def _converter(kind: Any) -> Callable[[Any], Any]:
+    """What makes a part of the model from its JSON, for JSON that this program wrote: nothing is checked."""
+    fields = {name: made for name, inner in _fields(kind).items() if (made := _part(inner)) is not None}
+
+    def convert(value: dict[str, Any]) -> Any:
+        for name, made in fields.items():
+            value[name] = made(value[name])
+        return kind(**value)
+
+    return convert
+
+
+def _part(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes a field from its JSON; None when it is the same."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = _part(arguments[0])
+        return None if inner is None else lambda value: value if value is None else inner(value)
+    if origin is tuple:
+        made = _part(arguments[0])
+        return tuple if made is None else lambda value: tuple(map(made, value))
+    if origin is not None and arguments[0] is int and issubclass(origin, Mapping):
+        return lambda value: {int(key): item for key, item in value.items()}
+    return _converter(kind) if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields") else None

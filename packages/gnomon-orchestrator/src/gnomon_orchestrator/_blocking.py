@@ -21,7 +21,7 @@ class LoopWatch(trio.abc.Instrument):
     """
 
     def __init__(self, threshold: float, clock_ns: Callable[[], int]) -> None:
-        self.threshold_ns = int(threshold * 1e9)
+        self.threshold_ns: int = int(threshold * 1e9)
         self._clock_ns = clock_ns
         self._began_ns = 0
         self._blocks: deque[tuple[weakref.ref[trio.lowlevel.Task], int, int]] = deque(maxlen=_REMEMBERED)

@@ -59,21 +59,21 @@ class Entry:
         in_thread: bool = False,
     ) -> None:
         self.kind: StepKind = kind
-        self.name = name
-        self.id = id
-        self.point = point
+        self.name: str = name
+        self.id: str = id
+        self.point: str | None = point
         self.level: Level | None = level
-        self.hook = hook
-        self.plain = plain
-        self.in_thread = in_thread
-        self.binding = binding
+        self.hook: Hook | LocalHook | None = hook
+        self.plain: bool = plain
+        self.in_thread: bool = in_thread
+        self.binding: Binding = binding
         self.call: Call = binding.adapter()
-        self.is_async = binding.is_async
-        self.event = "handler" if kind == "handler" else "validation" if kind == "validation" else "hook"
-        self.index = -1
-        self.execution = Execution()
-        self.provides = 0
-        self.needs = 0
+        self.is_async: bool = binding.is_async
+        self.event: str = "handler" if kind == "handler" else "validation" if kind == "validation" else "hook"
+        self.index: int = -1
+        self.execution: Execution = Execution()
+        self.provides: int = 0
+        self.needs: int = 0
         # Set if a timeout is all that keeps the step from being plain.
         self.timeout: float | None = None
 

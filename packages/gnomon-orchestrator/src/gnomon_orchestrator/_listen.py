@@ -15,8 +15,8 @@ class Listening:
     __slots__ = ("function", "kinds")
 
     def __init__(self, function: Callable[[LifecycleEvent], object], kinds: frozenset[EventKind]) -> None:
-        self.function = function
-        self.kinds = kinds
+        self.function: Callable[[LifecycleEvent], object] = function
+        self.kinds: frozenset[EventKind] = kinds
 
     def __call__(self, event: LifecycleEvent, /) -> object:
         return self.function(event)

@@ -23,7 +23,7 @@ from ._entries import (
 )
 from ._errors import InvalidHook, UnknownHook
 from ._hook import Hook, resolve
-from ._observer import listening_table
+from ._observer import Table, listening_table
 from ._threads import Threads, ThreadStatistics
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Orchestrator:
 class _Compiled:
     """Everything that runs for the requests of one route, in order."""
 
-    websocket = False
+    websocket: bool = False
 
     def __init__(
         self,
@@ -231,33 +231,39 @@ class _Compiled:
         timeout: float | None = None,
         stream_timeout: float | None = None,
     ) -> None:
-        self.name = name
-        self.id = id
-        self.version = version
-        self.timeout = timeout
-        self.stream_timeout = stream_timeout
-        self.response = response
-        self.exit_timeout = orchestrator._exit_timeout
-        self.listeners = orchestrator._listeners
-        self.table = orchestrator._table
-        self.boundaries = orchestrator._boundaries
-        self.threads = orchestrator._threads
-        self.clock_ns = orchestrator._clock_ns
-        self.watch = orchestrator._watch
+        self.name: str = name
+        self.id: str = id
+        self.version: str = version
+        self.timeout: float | None = timeout
+        self.stream_timeout: float | None = stream_timeout
+        self.response: Validator | None = response
+        self.exit_timeout: float = orchestrator._exit_timeout
+        self.listeners: tuple[Listener, ...] = orchestrator._listeners
+        self.table: Table = orchestrator._table
+        self.boundaries: tuple[Boundary, ...] = orchestrator._boundaries
+        self.threads: Threads = orchestrator._threads
+        self.clock_ns: Callable[[], int] = orchestrator._clock_ns
+        self.watch: LoopWatch | None = orchestrator._watch
 
         way_in, way_out = _ways(hooks)
-        self.received = tuple(entry for entry in way_in if _at(entry) == "received")
-        self.guards = tuple(guard_entry(guard, number) for number, guard in enumerate(guards, 1))
-        self.body_entry = _body_entry() if request is not None and request.reads_body else None
-        self.request_entry = None if request is None else validation_entry(request, "request")
-        self.before = tuple(entry for entry in way_in if _at(entry) is None)
-        self.refusal_entry = handler if handler.kind == "refusal" else None
-        self.handler_entry = handler
-        self.after = tuple(entry for entry in way_out if entry.point == "after" and _at(entry) is None)
-        self.response_entry = None if response is None else validation_entry(response, "response")
-        self.first_byte = tuple(entry for entry in way_out if _at(entry) == "first_byte")
-        self.last_byte = tuple(entry for entry in way_out if _at(entry) == "last_byte")
-        self.catch = tuple(entry for entry in way_out if entry.point == "catch")
+        self.received: tuple[Entry, ...] = tuple(entry for entry in way_in if _at(entry) == "received")
+        self.guards: tuple[Entry, ...] = tuple(
+            guard_entry(guard, number) for number, guard in enumerate(guards, 1)
+        )
+        self.body_entry: Entry | None = _body_entry() if request is not None and request.reads_body else None
+        self.request_entry: Entry | None = None if request is None else validation_entry(request, "request")
+        self.before: tuple[Entry, ...] = tuple(entry for entry in way_in if _at(entry) is None)
+        self.refusal_entry: Entry | None = handler if handler.kind == "refusal" else None
+        self.handler_entry: Entry = handler
+        self.after: tuple[Entry, ...] = tuple(
+            entry for entry in way_out if entry.point == "after" and _at(entry) is None
+        )
+        self.response_entry: Entry | None = (
+            None if response is None else validation_entry(response, "response")
+        )
+        self.first_byte: tuple[Entry, ...] = tuple(entry for entry in way_out if _at(entry) == "first_byte")
+        self.last_byte: tuple[Entry, ...] = tuple(entry for entry in way_out if _at(entry) == "last_byte")
+        self.catch: tuple[Entry, ...] = tuple(entry for entry in way_out if entry.point == "catch")
 
         # Numbered in the order in which they run, so that a number says how far a request has come.
         inward = [*self.received, *self.guards]
@@ -265,9 +271,9 @@ class _Compiled:
         inward += [*self.before, handler]
         outward = [*self.after]
         outward += [entry for entry in (self.response_entry,) if entry is not None]
-        self.out_index = len(inward)
-        self.send_index = len(inward) + len(outward)
-        self.entries = (*inward, *outward)
+        self.out_index: int = len(inward)
+        self.send_index: int = len(inward) + len(outward)
+        self.entries: tuple[Entry, ...] = (*inward, *outward)
         others = (*self.first_byte, *self.last_byte, *self.catch)
         for index, entry in enumerate(self.entries):
             entry.place(index, id, version)
@@ -275,7 +281,7 @@ class _Compiled:
             entry.place(index, id, version)
         _require([*self.received, *self.before], [*self.after, *others])
         # The compiled function takes the place of the method, whose frame would cost each request 0.1 µs.
-        self.run = compile_plan(self)  # type: ignore[arg-type]
+        self.__dict__["run"] = compile_plan(self)  # type: ignore[arg-type]
 
     def describe(self) -> PlanDescription:
         """Everything that will run, in its effective order: as data, and as text with ``str()``."""
@@ -319,7 +325,7 @@ class Plan(_Compiled):
 class WebSocketPlan(_Compiled):
     """Everything that runs for a WebSocket, from its opening request to its close; made by an ``Orchestrator``."""
 
-    websocket = True
+    websocket: bool = True
 
     async def run(
         self, req: Question, ws: Socket, lctx: LocalContext, gctx: GlobalContext[Any]

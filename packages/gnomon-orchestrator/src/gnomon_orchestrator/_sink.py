@@ -66,7 +66,7 @@ class BoundedSink:
     ) -> None:
         if capacity < 1:
             raise InvalidHook(f"the capacity of a sink is 1 or more, not {capacity!r}")
-        self.kinds = frozenset(kinds)
+        self.kinds: frozenset[EventKind] = frozenset(kinds)
         self._consume = consume
         self._capacity = capacity
         self._waiting: deque[LifecycleEvent] = deque()

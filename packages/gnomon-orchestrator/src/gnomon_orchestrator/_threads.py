@@ -38,7 +38,7 @@ class Threads:
     """The threads of one orchestrator."""
 
     def __init__(self, limit: int) -> None:
-        self.limiter = trio.CapacityLimiter(limit)
+        self.limiter: trio.CapacityLimiter = trio.CapacityLimiter(limit)
         self._lock = threading.Lock()
         self._abandoned = 0
         self._abandoned_total = 0
@@ -80,9 +80,9 @@ class Lease:
     __slots__ = ("cut", "name", "running")
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.cut = False
-        self.running = False
+        self.name: str = name
+        self.cut: bool = False
+        self.running: bool = False
 
     def check(self) -> None:
         """Refuse if the step was given up."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from gnomon_context import Alert, LocalContext, RequestOutcome, open_global_context
+from gnomon_context import Alert, GlobalContext, LocalContext, RequestOutcome, open_global_context
 from gnomon_orchestrator import Hook, Orchestrator, Plan, WebSocketPlan
 
 from ._fakes import EventLog, FakeRequest, FakeResponse, FakeSocket
@@ -59,7 +59,7 @@ class FakeValidator:
         self.accepts = accepts
         self.reads_body = reads_body
         self.error = error
-        self.asked = 0
+        self.asked: int = 0
 
     def validate(self, subject: Any, /) -> None:
         """Return or raise."""
@@ -90,11 +90,16 @@ class Bench:
     ('ok', [200, 'hello'])
     """
 
+    gctx: GlobalContext[Any]
+    lctx: LocalContext
+    scope: trio.CancelScope
+    outcome: RequestOutcome
+
     def __init__(self) -> None:
-        self.log = EventLog()
-        self.req = FakeRequest()
-        self.res = FakeResponse()
-        self.ws = FakeSocket(answer=self.res)
+        self.log: EventLog = EventLog()
+        self.req: FakeRequest = FakeRequest()
+        self.res: FakeResponse = FakeResponse()
+        self.ws: FakeSocket = FakeSocket(answer=self.res)
         self.alerts: list[Alert] = []
         self.ran: list[str] = []
 
@@ -132,7 +137,7 @@ class Bench:
         general = {name: options.pop(name) for name in _GENERAL if name in options}
         listeners = options.pop("listeners", [self.log])
         everywhere = [hook for hook in hooks if hook.level != "route"]
-        self.orchestrator = Orchestrator(everywhere, listeners, **general)
+        self.orchestrator: Orchestrator = Orchestrator(everywhere, listeners, **general)
         if handler is None:
             assert refusal is not None
             self.plan: Plan | WebSocketPlan = self.orchestrator.refusal(refusal, name="nowhere")

@@ -23,7 +23,7 @@ class FakeRequest:
         self.body = body
         self.delay = delay
         self.error = error
-        self.reads = 0
+        self.reads: int = 0
 
     async def read(self) -> bytes:
         """Receive the body."""
@@ -175,12 +175,12 @@ class FakeSocket:
         delay: float = 0.0,
         fail: BaseException | None = None,
     ) -> None:
-        self.incoming = list(incoming)
-        self.answer = FakeResponse() if answer is None else answer
+        self.incoming: list[Any] = list(incoming)
+        self.answer: FakeResponse = FakeResponse() if answer is None else answer
         self.delay = delay
         self.fail = fail
-        self.accepted = False
-        self.closed = False
+        self.accepted: bool = False
+        self.closed: bool = False
         self.sent: list[Any] = []
         self._on_accept: Callable[[], object] | None = None
 
@@ -253,7 +253,7 @@ class EventLog:
     """
 
     def __init__(self, kinds: Collection[EventKind] = EVENT_KINDS) -> None:
-        self.kinds = frozenset(kinds)
+        self.kinds: frozenset[EventKind] = frozenset(kinds)
         self.events: list[LifecycleEvent] = []
 
     def __call__(self, event: LifecycleEvent, /) -> None:

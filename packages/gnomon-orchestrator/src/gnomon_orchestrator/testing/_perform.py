@@ -52,13 +52,18 @@ class _Sources:
 class Performance:
     """The functions of one scenario, and the plan made of them."""
 
+    handler: Part
+    trace: Trace
+
     def __init__(self, scenario: Scenario, *, boundaries: tuple[Any, ...] = (), silent: bool = False) -> None:
         self.scenario = scenario
-        self.log = EventLog()
-        self.req = FakeRequest()
-        self.res = FakeResponse(delay=scenario.send_delay)
+        self.log: EventLog = EventLog()
+        self.req: FakeRequest = FakeRequest()
+        self.res: FakeResponse = FakeResponse(delay=scenario.send_delay)
         self.calls: dict[str, int] = {}
-        self.functions = {part.name: self._function(part) for part in scenario.parts}
+        self.functions: dict[str, Callable[..., object]] = {
+            part.name: self._function(part) for part in scenario.parts
+        }
         guards = [FakeGuard(self.functions[part.name], part.name) for part in scenario.of("guard")]
         orchestrator = Orchestrator(
             self._hooks("global"),

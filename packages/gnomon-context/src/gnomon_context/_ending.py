@@ -300,6 +300,9 @@ async def _run_step(
         with scope:
             if step.held is not None:
                 error = await step.held.stop(told, deadline)
+                if error is None and step.held.was_cancelled:
+                    # Whether it committed before is not to be known.
+                    error = TimeoutError(f"the exit of {step.name!r} was cancelled at its deadline")
             else:
                 result: Any = step.fn(*step.args)
                 if inspect.isawaitable(result):

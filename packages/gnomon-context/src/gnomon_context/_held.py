@@ -48,6 +48,11 @@ class HeldManager:
         """Whether the manager has been left, for whatever reason."""
         return self._over.is_set()
 
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether the exit was cancelled at its deadline, also if it swallowed that and ended quietly."""
+        return self._hold.cancel_called
+
     async def stop(self, error: BaseException | None, deadline: float) -> BaseException | None:
         """Leave the manager, with `error` if there is one; returns what its exit raised, if anything.
 
@@ -66,8 +71,7 @@ class HeldManager:
         until = max(deadline, trio.current_time()) + 1.0
         with trio.CancelScope(shield=True, deadline=until) as patience:
             await self._over.wait()
-        cancelled = self._hold.cancelled_caught or (self._hold.cancel_called and self.failure is None)
-        if patience.cancelled_caught or cancelled:
+        if patience.cancelled_caught or self._hold.cancelled_caught:
             return TimeoutError("the exit of the context manager overran its deadline and was cancelled")
         return self.failure
 

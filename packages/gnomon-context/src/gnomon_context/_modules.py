@@ -295,6 +295,10 @@ class ModuleRegistry:
             with trio.CancelScope(shield=True, deadline=until) as patience:
                 await self.stop(entry, application, deadline)
             if patience.cancelled_caught:
+                held = entry.held
+                assert held is not None, "what is in the order runs"
+                # Whoever holds the lock may never come to stop it, and the application waits for it.
+                held.abandon()
                 self._forget(entry, "failed", None)
                 application.alert("module_stop_failed", None, {"module": entry.name})
 

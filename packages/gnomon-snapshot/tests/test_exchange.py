@@ -66,6 +66,17 @@ async def test_what_is_pruned_meanwhile_is_left_out(tmp_path):
 
 
 @trio_test
+async def test_how_far_it_is(tmp_path):
+    told = []
+    store = await filled(230)
+    await export_snapshots(store, tmp_path / "e", progress=told.append)
+    assert told == [100, 200, 230]
+    told.clear()
+    await import_snapshots(MemoryStore(), tmp_path / "e", progress=told.append)
+    assert told == [100, 200]
+
+
+@trio_test
 async def test_a_failed_export_leaves_what_was_there(tmp_path):
     store = await filled(5)
     path = tmp_path / "e"

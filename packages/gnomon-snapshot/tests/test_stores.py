@@ -484,6 +484,48 @@ async def test_pruning_gives_room_back(tmp_path):
     assert path.stat().st_size < before / 4
 
 
+@trio_test
+async def test_pruning_lets_others_write_between_its_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr("gnomon_snapshot._sqlite._STEP", 10)
+    monkeypatch.setattr("gnomon_snapshot._sqlite._PAGES", 1)
+    path = tmp_path / "s"
+    async with (
+        SqliteStore(path) as store,
+        SqliteStore(path, patience=2) as other,
+        trio.open_nursery() as nursery,
+    ):
+        await store.put(*(make_snapshot(number, state={"x": "x" * 9000}) for number in range(35)))
+        told = []
+
+        def progress(count):
+            told.append(count)
+            nursery.start_soon(other.put, make_snapshot(1000 + count))
+
+        assert await store.prune(Retention(count=2), progress=progress) == 33
+        assert told == [10, 20, 30, 33]
+    assert stored_numbers(path) == {33, 34, 1010, 1020, 1030, 1033}
+
+
+@trio_test
+async def test_pruning_that_is_cancelled_has_forgotten_the_oldest(tmp_path, monkeypatch):
+    monkeypatch.setattr("gnomon_snapshot._sqlite._STEP", 10)
+    path = tmp_path / "s"
+    async with SqliteStore(path) as store:
+        await store.put(*(make_snapshot(number) for number in range(35)))
+        with trio.CancelScope() as scope:
+            await store.prune(Retention(count=2), progress=lambda _: scope.cancel())
+        assert scope.cancelled_caught
+    assert stored_numbers(path) == set(range(10, 35))
+
+
+def stored_numbers(path):
+    connection = apsw.Connection(str(path))
+    try:
+        return {int(row[0], 16) for row in connection.execute("SELECT request_id FROM snapshot")}
+    finally:
+        connection.close()
+
+
 WRITER = """
 import sys, trio
 from gnomon_snapshot import SqliteStore

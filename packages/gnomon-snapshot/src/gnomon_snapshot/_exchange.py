@@ -7,6 +7,7 @@ of zero; the number of snapshots (8 bytes).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,11 @@ _PAGE: Final = 100
 
 
 async def export_snapshots(
-    store: SnapshotStore, path: str | os.PathLike[str], *, query: Query = EVERYTHING
+    store: SnapshotStore,
+    path: str | os.PathLike[str],
+    *,
+    query: Query = EVERYTHING,
+    progress: Callable[[int], object] | None = None,
 ) -> int:
     """Write snapshots of a store into a file, newest first; the file is there when it is complete.
 
@@ -31,6 +36,7 @@ async def export_snapshots(
         store: Where they are.
         path: The file; one that is there is replaced at the end.
         query: Which.
+        progress: Called now and then with how many were written so far.
 
     Returns:
         How many were written.
@@ -55,6 +61,8 @@ async def export_snapshots(
                         continue
                     await file.write(len(data).to_bytes(8, "big") + data)
                     count += 1
+                if progress is not None:
+                    progress(count)
                 after = page.next
                 if after is None:
                     break
@@ -66,12 +74,15 @@ async def export_snapshots(
     return count
 
 
-async def import_snapshots(store: SnapshotStore, path: str | os.PathLike[str]) -> int:
+async def import_snapshots(
+    store: SnapshotStore, path: str | os.PathLike[str], *, progress: Callable[[int], object] | None = None
+) -> int:
     """Put the snapshots of a file into a store; one of a request that is there already is replaced.
 
     Args:
         store: Where to put them.
         path: What `export_snapshots` wrote.
+        progress: Called now and then with how many were put so far.
 
     Returns:
         How many there were.
@@ -101,6 +112,8 @@ async def import_snapshots(store: SnapshotStore, path: str | os.PathLike[str]) -
             if len(batch) == _PAGE:
                 await store.put(*batch)
                 batch.clear()
+                if progress is not None:
+                    progress(count)
         await store.put(*batch)
         if await file.read() != count.to_bytes(8, "big"):
             raise SnapshotCorrupt(f"the export is damaged or cut after {count} snapshots")

@@ -68,10 +68,15 @@ CREATE INDEX word_by_request ON word (request_id);
 """
 _COLUMNS: Final = "request_id, at, method, path, route, version, handler_id, outcome, error, digest, size"
 _RANKED: Final = """
-SELECT request_id FROM (
-    SELECT request_id, at, row_number() OVER newest AS place, sum(size) OVER newest AS total
+SELECT at, request_id FROM (
+    SELECT at, request_id, row_number() OVER newest AS place, sum(size) OVER newest AS total
     FROM snapshot WINDOW newest AS (ORDER BY at DESC, request_id DESC)
 ) WHERE """
+_OLDEST: Final = """
+SELECT request_id FROM snapshot WHERE (at, request_id) <= (?, ?) ORDER BY at, request_id LIMIT ?
+"""
+_STEP: Final = 200  # snapshots that are forgotten in one transaction, some milliseconds
+_PAGES: Final = 1000  # that go back to the file system in one
 _INSERT: Final = f"INSERT INTO snapshot ({_COLUMNS}, data) VALUES ({','.join('?' * 12)})"  # noqa: S608 - constants
 
 
@@ -143,12 +148,33 @@ class SqliteStore:
         """Forget a snapshot; see `SnapshotStore.delete`."""
         return await self._write(lambda connection: _delete(connection, [request_id])) > 0
 
-    async def prune(self, retention: Retention, *, now: datetime | None = None) -> int:
-        """Forget what is beyond the bounds and give the room back to the file system; see `SnapshotStore.prune`."""
+    async def prune(
+        self,
+        retention: Retention,
+        *,
+        now: datetime | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> int:
+        """Forget what is beyond the bounds and give the room back to the file system; see `SnapshotStore.prune`.
+
+        It does so in small steps, between which others write. Where it is cancelled, the oldest are gone.
+
+        Args:
+            retention: The bounds.
+            now: From when ages count; the wall clock by default.
+            progress: Called now and then with how many were forgotten so far.
+        """
         oldest = oldest_kept(retention, now)
-        forgotten = await self._write(lambda connection: _prune(connection, retention, oldest))
-        if forgotten:
-            await self._write(_shrink, transaction=False)
+        newest_beyond = await self._read(lambda connection: _newest_beyond(connection, retention, oldest))
+        if newest_beyond is None:
+            return 0
+        forgotten = 0
+        while some := await self._write(lambda connection: _forget_some(connection, newest_beyond)):
+            forgotten += some
+            if progress is not None:
+                progress(forgotten)
+        while await self._write(_shrink, transaction=False):
+            pass
         return forgotten
 
     async def aclose(self) -> None:
@@ -327,16 +353,28 @@ def _listing(query: Query, place: tuple[int, str] | None, limit: int) -> tuple[s
     return f"SELECT {columns} FROM {walked} {where} {order}", (*values, limit)  # noqa: S608 - constants
 
 
-def _prune(connection: apsw.Connection, retention: Retention, oldest: int | None) -> int:
+def _newest_beyond(
+    connection: apsw.Connection, retention: Retention, oldest: int | None
+) -> tuple[int, str] | None:
+    """The newest snapshot beyond a bound: it goes, and so does every older one."""
     bounds = ((oldest, "at < ?"), (retention.count, "place > ?"), (retention.size, "total > ?"))
     beyond = [(bound, condition) for bound, condition in bounds if bound is not None]
     if not beyond:
-        return 0
+        return None
     statement = _RANKED + " OR ".join(condition for _, condition in beyond)
-    rows = connection.execute(statement, tuple(bound for bound, _ in beyond))
+    statement += " ORDER BY at DESC, request_id DESC LIMIT 1"
+    for at, request_id in connection.execute(statement, tuple(bound for bound, _ in beyond)):
+        return at, request_id
+    return None
+
+
+def _forget_some(connection: apsw.Connection, newest: tuple[int, str]) -> int:
+    rows = connection.execute(_OLDEST, (*newest, _STEP))
     return _delete(connection, [row[0] for row in rows])
 
 
-def _shrink(connection: apsw.Connection) -> None:
-    for _ in connection.execute("PRAGMA incremental_vacuum"):
+def _shrink(connection: apsw.Connection) -> bool:
+    """Give some room back; whether there is more."""
+    for _ in connection.execute(f"PRAGMA incremental_vacuum({_PAGES})"):
         pass
+    return bool(connection.pragma("freelist_count"))

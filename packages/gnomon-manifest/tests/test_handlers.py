@@ -527,3 +527,32 @@ def test_a_wrong_signature_is_told_with_the_right_form(manifest_of: Build) -> No
     assert "write: async def a(req, res, lctx, gctx)" in one.message
     assert "'error' is not one of them" in two.message
     assert manifest.handlers == ()
+
+
+def test_a_fault_in_a_type_is_told_to_everybody_who_uses_it(manifest_of: Build) -> None:
+    manifest = manifest_of(
+        """
+        from typing import TypedDict
+        @post("/a")
+        def a(req: Request[Outer], res, lctx, gctx): ...
+        @post("/b")
+        def b(req: Request[Inner], res, lctx, gctx): ...
+        @post("/c")
+        def c(req: Request[Outer], res, lctx, gctx): ...
+        class Inner(TypedDict):
+            wrong: missing
+        class Outer(TypedDict):
+            inner: list[Inner]
+        """
+    )
+    assert [handler.types.body for handler in manifest.handlers] == [None, None, None]
+    assert {finding.code for finding in manifest.findings} == {"unresolvable_type"}
+
+
+@pytest.mark.parametrize("first", ["One", "Two"])
+def test_types_in_a_circle_are_told_the_same_whichever_comes_first(manifest_of: Build, first: str) -> None:
+    manifest = manifest_of(
+        f"from .types import *\n@post('/a')\ndef a(req: Request[{first}], res, lctx, gctx): ...",
+        types="One = list[Two]\nTwo = list[One]",
+    )
+    assert {"'One' refers to itself" in finding.message for finding in manifest.findings} == {True}

@@ -246,3 +246,92 @@ def test_modules_that_are_passed_on_are_an_open_edge(manifest_of: Build) -> None
     )
     assert [use.name for use in handler.modules] == ["mail"]
     assert ("dynamic", "gctx.modules") in [(edge.kind, edge.name) for edge in handler.open_edges]
+
+
+def test_hooks_that_are_given_to_an_application_run_first(manifest_of: Build) -> None:
+    source = """
+        @get("/a")
+        def a(req, res, lctx, gctx): ...
+        @before
+        def own(lctx): ...
+        @before(level="route", timeout=1.0)
+        def given(lctx):
+            lctx.after(late)
+        @catch
+        def late(error): ...
+        MORE = [late]
+        """
+    text = "import gnomon as g\nfrom . import main\nfrom .main import *\ndef make(): return g.App(main, hooks=[given, *MORE])"
+    handler = only(manifest_of(source.replace("@catch", "@catch(level='route')"), z=text))
+    assert order(handler) == [
+        ("before", "global", "given"),
+        ("before", "global", "own"),
+        ("after", "local", "late"),
+        ("catch", "global", "late"),
+    ]
+    assert handler.hooks[0].timeout == 1.0
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "reason"),
+    [
+        ("App('a', hooks=make())", "dynamic_hook", "computed when the program runs"),
+        ("App('a', hooks=[make()])", "dynamic_hook", "no function of the project"),
+        ("App('a', **options)", "dynamic_hook", "hooks may be among them"),
+        ("def plain(lctx): ...\nApp('a', hooks=[plain])", "invalid_declaration", "says not when it runs"),
+    ],
+)
+def test_hooks_of_an_application_that_can_not_be_known_are_told(
+    manifest_of: Build, source: str, code: str, reason: str
+) -> None:
+    (finding,) = manifest_of(source).findings
+    assert (finding.code, reason in finding.message) == (code, True)
+
+
+def test_another_thing_called_app_is_none(manifest_of: Build) -> None:
+    source = "from flask import App\nApp(hooks=make())\nx.App(hooks=1)\nmake()(hooks=1)"
+    assert manifest_of(other=source).findings == ()
+
+
+def test_hooks_that_register_hooks(manifest_of: Build) -> None:
+    handler = only(
+        manifest_of(
+            """
+            @get("/a")
+            def a(req, res, lctx, gctx):
+                from .more import first
+                lctx.before(first)
+            """,
+            more="""
+            from . import deep
+            SECOND = deep.Hooks.second
+            def first(lctx): lctx.after(SECOND)
+            """,
+            deep="""
+            from gnomon import LocalContext
+            class Hooks:
+                @staticmethod
+                def second(lctx: LocalContext): lctx.catch(third)
+            def third(error): ...
+            """,
+        )
+    )
+    assert [(hook.point, hook.level, hook.name) for hook in handler.hooks] == [
+        ("before", "local", "app.more.first"),
+        ("after", "local", "app.deep.Hooks.second"),
+        ("catch", "local", "app.deep.third"),
+    ]
+
+
+def test_a_local_name_hides_a_function_of_that_name(manifest_of: Build) -> None:
+    manifest = manifest_of(
+        """
+        def note(lctx): ...
+        @get("/a")
+        def a(req, res, lctx, gctx):
+            for note in gctx.modules.notes:
+                lctx.before(note)
+        """
+    )
+    assert [finding.code for finding in manifest.findings] == ["dynamic_hook"]
+    assert manifest.handlers[0].hooks == ()

@@ -35,6 +35,10 @@ CASES = {
         "@get('/a')\ndef a(req: Request[int], res, lctx, gctx): ...",
         "@post('/a')\ndef a(req: Request[int], res, lctx, gctx): ...",
     ),
+    "lint_role_not_given": (
+        f"@authenticator(roles=['seller'])\nclass Tokens: ...\n@get('/a', roles=['buyer', 'seller'])\ndef a{SIGNATURE}",
+        f"@authenticator(roles=('buyer',))\ndef tokens(): ...\n@get('/a', roles=['buyer'])\ndef a{SIGNATURE}",
+    ),
     "lint_response_never_sent": (
         f"@get('/a', responses={{404: int}})\ndef a{SIGNATURE}",
         """
@@ -71,3 +75,11 @@ def test_a_status_may_come_from_where_nothing_is_known(manifest_of: Build, body:
 def test_a_handler_without_a_path_conflicts_with_nothing(manifest_of: Build) -> None:
     source = f"def a{SIGNATURE}\ndef b{SIGNATURE}"
     assert manifest_of(a=source, undecorated=True).findings == ()
+
+
+def test_without_a_declared_authenticator_nothing_is_known_about_roles(manifest_of: Build) -> None:
+    route = f"@get('/a', roles=['buyer'])\ndef a{SIGNATURE}"
+    assert manifest_of(route).findings == ()
+    assert manifest_of(route).roles is None
+    found = manifest_of(f"@authenticator(roles=computed())\ndef tokens(): ...\n{route}")
+    assert [finding.code for finding in found.findings] == ["dynamic_value"]

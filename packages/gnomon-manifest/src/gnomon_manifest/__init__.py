@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from ._compare import Difference, check, compare
     from ._findings import Finding, Position, render
     from ._manifest import FORMAT, Manifest
-    from ._model import Handler, HandlerTypes, Hook, ModuleDependency, OpenEdge, Policies, Problem, TypeEntry
+    from ._model import (
+        Handler,
+        HandlerTypes,
+        Hook,
+        ModuleDependency,
+        ModuleEntry,
+        OpenEdge,
+        Policies,
+        Problem,
+        TypeEntry,
+    )
     from ._openapi import openapi
     from ._python import python_client
     from ._reports import markdown, mermaid, sarif
@@ -34,6 +44,7 @@ __all__ = [
     "ManifestError",
     "ManifestRefused",
     "ModuleDependency",
+    "ModuleEntry",
     "OpenEdge",
     "Policies",
     "Position",
@@ -63,6 +74,7 @@ _HOMES = {
     "Manifest": "_manifest",
     "ManifestRefused": "_wire",
     "ModuleDependency": "_model",
+    "ModuleEntry": "_model",
     "OpenEdge": "_model",
     "Policies": "_model",
     "Position": "_findings",

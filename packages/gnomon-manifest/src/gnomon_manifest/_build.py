@@ -309,9 +309,15 @@ class SourceTree:
         findings = {finding for source in self._sources.values() for finding in source.findings}
         for name in self._names.modules:
             findings.update(self._units[name].findings)
-        findings.update(lint(handlers, (shown for unit in units for shown in unit.shown)))
+        given = [unit.roles for unit in units if unit.roles is not None]
+        roles = tuple(sorted({role for some in given for role in some})) if given else None
+        known = None if any(unit.roles_open for unit in units) else roles
+        findings.update(lint(handlers, (shown for unit in units for shown in unit.shown), known))
+        modules = [entry for unit in units for entry in unit.modules]
         return Manifest(
             handlers=tuple(handlers),
+            modules=tuple(sorted(modules, key=attrgetter("name", "source"))),
+            roles=roles,
             types=types,
             findings=tuple(sorted(findings)),
             open_edges=tuple(edges[key] for key in sorted(edges)),

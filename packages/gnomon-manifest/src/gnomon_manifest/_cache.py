@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ._findings import Finding, Position
-from ._model import Handler, TypeEntry
+from ._model import Handler, ModuleEntry, TypeEntry
 from ._reach import installed_version
 from ._source import SourceFile
 from ._units import Unit
@@ -164,6 +164,9 @@ def _packed_unit(unit: Unit) -> dict[str, Any]:
         "findings": encode(unit.findings),
         "handlers": encode(unit.handlers),
         "types": list(unit.types),
+        "modules": encode(unit.modules),
+        "roles": unit.roles,
+        "roles_open": unit.roles_open,
     }
 
 
@@ -178,6 +181,9 @@ def _unit(value: dict[str, Any]) -> Unit:
         findings=list(_findings(value["findings"])),
         handlers=[handler(item) for item in value["handlers"]],
         types=dict.fromkeys(value["types"]),
+        modules=[_converter(ModuleEntry)(item) for item in value["modules"]],
+        roles=None if value["roles"] is None else tuple(value["roles"]),
+        roles_open=value["roles_open"],
         live=False,
     )
 

@@ -15,17 +15,22 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from ._constants import NotStatic, binding_value, constant
 from ._declarations import check_path
+from ._docstring import parse_docstring
 from ._errors import DeclarationError
 from ._findings import CODES, Code, Finding, Position
 from ._hooks import _check_options
+from ._model import ModuleEntry
 from ._names import Definition, FunctionNode, Inside, Module, Names, Outside, Resolved, dotted
+from ._policy import parse_roles
 from ._routes import _GROUP_OPTIONS, _ROUTE_OPTIONS, METHODS, _check_methods, _known, _merge, _policies
+from ._services import RESOURCES, check_module
 
 __all__ = ["Declared", "DeclaredHook", "HookReference", "Reader", "TypeExpression"]
 
 _HOMES: Final = ("gnomon_manifest.declare", "gnomon")
 _VERBS: Final = frozenset({method.lower() for method in METHODS} | {"handler", "websocket"})
 _POINTS: Final = frozenset({"before", "after", "catch"})
+_SERVICES: Final = frozenset({"module", "authenticator"})
 _HOOK_DEFAULTS: Final[dict[str, Any]] = {
     "name": None,
     "level": "global",
@@ -109,6 +114,15 @@ def function_position(node: FunctionNode, module: Module) -> Position:
     return Position(module.source.file, node.lineno, node.col_offset + 1)
 
 
+def docstring(node: FunctionNode | ast.ClassDef) -> str | None:
+    """The docstring as it stands in the source."""
+    first = node.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        value = first.value.value
+        return value if isinstance(value, str) else None
+    return None
+
+
 class Reader:
     """Reads the declarations of a project; what can not be read becomes a finding."""
 
@@ -159,7 +173,8 @@ class Reader:
         found = self.names.resolve(module, path)
         if isinstance(found, Outside):
             home, _, name = found.name.rpartition(".")
-            return Verb(name) if home in _HOMES and name in _VERBS | _POINTS | {"group"} else None
+            known = home in _HOMES and name in _VERBS | _POINTS | _SERVICES | {"group"}
+            return Verb(name) if known else None
         if not isinstance(found, Inside) or found.definition.key in seen:
             return None
         value = binding_value(found.definition)
@@ -316,6 +331,29 @@ class Reader:
         return None
 
     # what is declared
+
+    def module(self, call: ast.Call, made: FunctionNode | ast.ClassDef, module: Module) -> ModuleEntry:
+        """What `@module(...)` says; raises what the decorator would, and NotStatic."""
+        given = {}
+        for name, node, home in self.keywords(call, module):
+            _known({name: node}, frozenset({"name", *RESOURCES}), "a module")
+            given[name] = constant(node, home, self.names)
+        values = check_module(self.path_argument(call, module, "name"), given)
+        return ModuleEntry(
+            **values,
+            summary=parse_docstring(docstring(made)).summary,
+            source=position(made, module),
+        )
+
+    def roles(self, call: ast.Call, module: Module) -> tuple[str, ...]:
+        """What `@authenticator(roles=...)` says; raises what the decorator would, and NotStatic."""
+        found: tuple[str, ...] | None = None
+        for name, node, home in self.keywords(call, module):
+            _known({name: node}, frozenset({"roles"}), "an authenticator")
+            found = parse_roles(constant(node, home, self.names))
+        if found is None:
+            raise DeclarationError("an authenticator needs the roles that it may give; write roles=(...)")
+        return found
 
     def handler(
         self, decorator: ast.expr, verb: Verb, function: FunctionNode, module: Module, qualified: str

@@ -21,16 +21,22 @@ _CONTEXTS = {"lctx": "GlobalContext", "gctx": "LocalContext"}
 Shown: TypeAlias = tuple[str, Position]
 
 
-def lint(handlers: Sequence[Handler], hooks: Iterable[Shown]) -> Iterator[Finding]:
+def lint(
+    handlers: Sequence[Handler], hooks: Iterable[Shown], roles: tuple[str, ...] | None
+) -> Iterator[Finding]:
     """Give every doubt about the declarations of a project that needs all of it.
 
     Args:
         handlers: all handlers, sorted by id.
         hooks: name and place of each hook that is declared.
+        roles: what the declared authenticators may give; None when that is not known.
     """
     yield from _duplicates(handlers)
     yield from _conflicts(handlers)
     yield from _unreachable(hooks, handlers)
+    if roles is not None:
+        for handler in handlers:
+            yield from _ungiven(handler, roles)
     for handler in handlers:
         if handler.hooks:
             yield from _twice(handler)
@@ -69,6 +75,13 @@ def _unreachable(hooks: Iterable[Shown], handlers: Iterable[Handler]) -> Iterato
     for name, place in hooks:
         if (name, place) not in used:
             yield _finding("lint_unreachable_hook", f"no handler runs the hook {name}", place)
+
+
+def _ungiven(handler: Handler, roles: tuple[str, ...]) -> Iterator[Finding]:
+    for role in handler.policies.roles:
+        if role not in roles:
+            message = f"{handler.id} demands the role {role!r}, which no authenticator gives"
+            yield _finding("lint_role_not_given", message, handler.source)
 
 
 def _twice(handler: Handler) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ._findings import Finding
-from ._model import Handler, OpenEdge, TypeEntry
+from ._model import Handler, ModuleEntry, OpenEdge, TypeEntry
 from ._wire import ManifestRefused, decode, encode, loads, schema_of
 
 __all__ = ["FORMAT", "Manifest"]
@@ -22,18 +22,22 @@ class Manifest:
 
     Args:
         handlers: every handler, sorted by id.
+        modules: every module of the global context that is declared, sorted by name and place.
+        roles: the roles that the declared authenticators may give, sorted; None when none is declared.
         types: every type that a handler refers to, by the digest of its schema.
         findings: what could not be known, and what can not be meant, sorted by place.
         open_edges: where the reach of the fingerprints ends, over all handlers.
 
     >>> from gnomon_manifest import Manifest
     >>> Manifest().to_json()
-    '{"findings":[],"format":1,"handlers":[],"open_edges":[],"types":{}}'
+    '{"findings":[],"format":1,"handlers":[],"modules":[],"open_edges":[],"roles":null,"types":{}}'
     >>> Manifest.from_json(Manifest().to_json()) == Manifest()
     True
     """
 
     handlers: tuple[Handler, ...] = ()
+    modules: tuple[ModuleEntry, ...] = ()
+    roles: tuple[str, ...] | None = None
     types: Mapping[str, TypeEntry] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     open_edges: tuple[OpenEdge, ...] = ()

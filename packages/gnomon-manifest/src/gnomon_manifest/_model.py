@@ -15,6 +15,7 @@ __all__ = [
     "Hook",
     "HookLevel",
     "ModuleDependency",
+    "ModuleEntry",
     "OpenEdge",
     "Policies",
     "Problem",
@@ -97,6 +98,24 @@ class ModuleDependency:
 
     name: str
     how: str
+    source: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleEntry:
+    """A module of the global context that the source declares, with what it may use; see `ModuleDeclaration`.
+
+    Args:
+        source: what makes it.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    files: tuple[str, ...]
+    writable: tuple[str, ...]
+    secrets: tuple[str, ...]
+    modules: tuple[str, ...]
+    summary: str
     source: Position
 
 

@@ -65,6 +65,7 @@ class Module:
     imports: dict[str, Imported] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     functions: list[tuple[FunctionNode, tuple[ast.ClassDef, ...]]] = field(default_factory=list)
+    classes: list[ast.ClassDef] = field(default_factory=list)
     looked_into: set[str] = field(default_factory=set)
     resolved: dict[tuple[str, ...], Resolved] = field(default_factory=dict)
     memory: dict[Any, Any] = field(default_factory=dict)
@@ -231,6 +232,7 @@ class _Indexer:
             self.compound(node)
 
     def methods(self, node: ast.ClassDef, outer: tuple[ast.ClassDef, ...]) -> None:
+        self.module.classes.append(node)
         for item in node.body:
             if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self.module.functions.append((item, (*outer, node)))

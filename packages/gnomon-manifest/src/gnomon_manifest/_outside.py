@@ -34,6 +34,7 @@ TRUSTED: Final = frozenset(
 _VERBS: Final = frozenset(
     [
         "after",
+        "authenticator",
         "before",
         "catch",
         "delete",
@@ -41,6 +42,7 @@ _VERBS: Final = frozenset(
         "group",
         "handler",
         "head",
+        "module",
         "options",
         "patch",
         "post",

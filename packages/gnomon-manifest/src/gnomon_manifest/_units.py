@@ -14,11 +14,13 @@ from operator import attrgetter
 from typing import Any, cast
 
 from ._applications import application_hooks
-from ._declared import Declared, DeclaredHook, Reader, function_position, position
+from ._constants import NotStatic
+from ._declared import Declared, DeclaredHook, Reader, docstring, function_position, position
 from ._docstring import parse_docstring
+from ._errors import DeclarationError
 from ._findings import CODES, Finding, Position
 from ._lints import swapped
-from ._model import Handler, Hook, HookLevel, ModuleDependency, OpenEdge, Policies, Problem
+from ._model import Handler, Hook, HookLevel, ModuleDependency, ModuleEntry, OpenEdge, Policies, Problem
 from ._names import Definition, FunctionNode, Module, Names, dotted
 from ._normal import Facts, RegisteredHook, StatusUse
 from ._reach import Reach, open_edges
@@ -54,6 +56,9 @@ class Unit:
         scanned: what is wrong with its declarations.
         findings: that, and what is wrong with what its handlers reach.
         handlers: in the order in which they stand.
+        modules: the modules of the global context that it declares.
+        roles: the roles that the authenticators it declares may give; None without one.
+        roles_open: whether some of those can not be known.
         types: the types of its handlers by digest; None for one that was taken from a cache.
         live: whether it was made from the source, and not taken from a cache.
     """
@@ -69,6 +74,9 @@ class Unit:
     findings: list[Finding] = field(default_factory=list)
     handlers: list[Handler] = field(default_factory=list)
     types: dict[str, Any] = field(default_factory=dict)
+    modules: list[ModuleEntry] = field(default_factory=list)
+    roles: tuple[str, ...] | None = None
+    roles_open: bool = False
     live: bool = True
 
     @property
@@ -122,6 +130,9 @@ class Analysis:
             ):
                 message = f"{qualified} is defined again below, and the runtime sees only the last definition"
                 self.reader.report("ambiguous_definition", message, node, module)
+        for made in module.classes:
+            for decorator in made.decorator_list:
+                self.class_decorator(decorator, made, unit, module)
         self.stray(module)
         if "App(" in module.source.text:
             unit.always += application_hooks(module, self.reader)
@@ -131,6 +142,35 @@ class Analysis:
         ]
         return unit
 
+    def class_decorator(self, decorator: ast.expr, made: ast.ClassDef, unit: Unit, module: Module) -> None:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        verb = self.reader.verb(call.func if call else decorator, module)
+        if verb is None:
+            return
+        if verb.name in ("module", "authenticator"):
+            self.service(verb.name, decorator, made, unit, module)
+        else:
+            message = f"@{verb.name} stands above the class {made.name}; it declares functions"
+            self.reader.report("invalid_declaration", message, decorator, module)
+
+    def service(
+        self, verb: str, decorator: ast.expr, made: FunctionNode | ast.ClassDef, unit: Unit, module: Module
+    ) -> None:
+        """`@module(...)` and `@authenticator(...)`, above a function or a class."""
+        try:
+            if not isinstance(decorator, ast.Call):
+                raise DeclarationError(f"write @{verb}(...), with what it declares")
+            if verb == "module":
+                unit.modules.append(self.reader.module(decorator, made, module))
+            else:
+                unit.roles = (*(unit.roles or ()), *self.reader.roles(decorator, module))
+        except NotStatic as error:
+            self.reader.not_static(error)
+            if verb == "authenticator":
+                unit.roles_open = True
+        except DeclarationError as error:
+            self.reader.report("invalid_declaration", str(error), decorator, module)
+
     def function(
         self, node: FunctionNode, unit: Unit, module: Module, qualified: str, *, method: bool
     ) -> bool:
@@ -139,6 +179,9 @@ class Analysis:
             call = decorator if isinstance(decorator, ast.Call) else None
             verb = self.reader.verb(call.func if call else decorator, module)
             if verb is None:
+                continue
+            if verb.name in ("module", "authenticator"):
+                self.service(verb.name, decorator, node, unit, module)
                 continue
             declared = True
             if verb.name in _POINTS:
@@ -206,7 +249,7 @@ class Analysis:
 
     def handler(self, declared: Declared, everywhere: Everywhere) -> Handler:
         node, module, options = declared.node, declared.module, declared.options
-        documentation = parse_docstring(_docstring(node))
+        documentation = parse_docstring(docstring(node))
         own = list(self.route_hooks(declared))
         closure = self.reach.closure(_roots([declared, *own]), known=everywhere.closure)
         reached = sorted(closure, key=attrgetter("key"))
@@ -340,14 +383,6 @@ class Everywhere:
 
     hooks: Sequence[DeclaredHook]
     closure: frozenset[Definition]
-
-
-def _docstring(node: FunctionNode) -> str | None:
-    first = node.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        value = first.value.value
-        return value if isinstance(value, str) else None
-    return None
 
 
 def _modules(reached: Iterable[Definition]) -> tuple[ModuleDependency, ...]:

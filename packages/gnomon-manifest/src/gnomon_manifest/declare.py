@@ -1,7 +1,7 @@
-"""Declarations of routes and hooks: decorators that attach data to a function and change nothing else.
+"""Declarations of routes, hooks and modules: decorators that attach data to a function and change nothing else.
 
 This module loads the standard library only. A decorated function is still the plain function; a runtime reads
-what was declared with `declaration_of` and `hook_of`, and static analysis reads the same from the source.
+what was declared with `declaration_of`, `hook_of` and `module_of`, and static analysis reads the same from the source.
 """
 
 from __future__ import annotations
@@ -25,12 +25,21 @@ from ._routes import (
     put,
     websocket,
 )
+from ._services import (
+    AuthenticatorDeclaration,
+    ModuleDeclaration,
+    authenticator,
+    authenticator_of,
+    module,
+    module_of,
+)
 from ._shapes import AnyHandler, AnyHook, AnyWebSocketHandler, CatchHook
 
 __all__ = [
     "AnyHandler",
     "AnyHook",
     "AnyWebSocketHandler",
+    "AuthenticatorDeclaration",
     "CatchHook",
     "DeclarationError",
     "Group",
@@ -38,11 +47,14 @@ __all__ = [
     "HandlerDeclaration",
     "HookDeclaration",
     "Level",
+    "ModuleDeclaration",
     "Point",
     "RateLimit",
     "RouteOptions",
     "SignatureError",
     "after",
+    "authenticator",
+    "authenticator_of",
     "before",
     "catch",
     "declaration_of",
@@ -52,6 +64,8 @@ __all__ = [
     "handler",
     "head",
     "hook_of",
+    "module",
+    "module_of",
     "options",
     "parse_rate_limit",
     "patch",

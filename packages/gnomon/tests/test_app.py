@@ -6,6 +6,7 @@ from trio.testing import trio_test
 
 from gnomon import (
     App,
+    AppAlreadyOpen,
     AppNotRunning,
     Config,
     HandlerUnusable,
@@ -24,7 +25,6 @@ from gnomon import (
 )
 from gnomon.testing import Client
 from gnomon.types import Min
-from gnomon_gtype import UnsupportedAnnotation
 from gnomon_orchestrator import Hook
 from gnomon_router import RouteConflict
 
@@ -231,7 +231,7 @@ async def test_an_application_serves_only_while_it_is_open():
     with pytest.raises(AppNotRunning, match="open the application first"):
         await app.dispatch(None, None)
     async with app.open():
-        with pytest.raises(AppNotRunning, match="open already"):
+        with pytest.raises(AppAlreadyOpen, match="open already"):
             async with app.open():
                 pass
 
@@ -266,7 +266,7 @@ def test_a_type_that_cannot_be_served_is_refused():
     @get("/bad")
     async def bad(req: Request[Bad], res, lctx, gctx): ...
 
-    with pytest.raises(UnsupportedAnnotation, match="thread"):
+    with pytest.raises(HandlerUnusable, match="thread"):
         App(bad)
 
 

@@ -10,7 +10,7 @@ from gnomon_context import (
     RequestPhase,
     current_context,
 )
-from gnomon_ingress import HttpError, Limits, Request, Response
+from gnomon_ingress import HttpError, Limits, Request, Response, WebSocket
 from gnomon_manifest.declare import (
     after,
     before,
@@ -24,15 +24,24 @@ from gnomon_manifest.declare import (
     patch,
     post,
     put,
+    websocket,
 )
 from gnomon_orchestrator import EventKind, LifecycleEvent, Listener
 
 from ._app import App, Route
 from ._config import Config
-from ._errors import AppNotRunning, GnomonError, HandlerUnusable, PolicyNotEnforced, SourceUnusable
+from ._errors import (
+    AppAlreadyOpen,
+    AppNotRunning,
+    GnomonError,
+    HandlerUnusable,
+    PolicyNotEnforced,
+    SourceUnusable,
+)
 
 __all__ = [
     "App",
+    "AppAlreadyOpen",
     "AppNotRunning",
     "Config",
     "ContextKey",
@@ -54,6 +63,7 @@ __all__ = [
     "Response",
     "Route",
     "SourceUnusable",
+    "WebSocket",
     "after",
     "before",
     "catch",
@@ -67,10 +77,12 @@ __all__ = [
     "patch",
     "post",
     "put",
+    "websocket",
 ]
 
 for _own in (
     App,
+    AppAlreadyOpen,
     AppNotRunning,
     Config,
     GnomonError,

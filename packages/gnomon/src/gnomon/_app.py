@@ -13,15 +13,17 @@ import trio
 from gnomon_context import GlobalContext, LocalContext, open_global_context
 from gnomon_ingress import HttpError, Request, Response, Server, decode_segment, open_tcp_listeners
 from gnomon_manifest.declare import HandlerDeclaration
-from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan
+from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan, WebSocketPlan
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
 
 from ._binding import request_validator, response_validator
 from ._config import Config
-from ._errors import AppNotRunning
+from ._errors import AppAlreadyOpen, AppNotRunning
 from ._hooks import global_hooks, route_hooks
+from ._places import blaming, place_of
 from ._policies import refuse_unenforced
 from ._sources import Source, collect
+from ._websockets import SocketRoute, socket_route, upgrade_required
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,12 @@ class Route:
     method: str
     path: str
     id: str
-    plan: Plan
+    plan: Plan | WebSocketPlan
+
+    @property
+    def websocket(self) -> bool:
+        """Whether it speaks WebSocket; a plain request is then answered with 426."""
+        return isinstance(self.plan, WebSocketPlan)
 
     def describe(self) -> str:
         """What runs for a request to this route, in order, as text."""
@@ -45,6 +52,7 @@ class _Endpoint:
     body_limit: int | None
     version: str
     where: str
+    socket: SocketRoute | None = None
 
     def __str__(self) -> str:
         # What a conflict of routes shows.
@@ -65,7 +73,8 @@ class App:
         SourceUnusable: A source that cannot be imported or declares nothing.
         RouteConflict: Two handlers for one method and path.
         PolicyNotEnforced: A route demands what nothing enforces.
-        UnsupportedAnnotation: A request or response type that no validator can be made of.
+        HandlerUnusable: A path that cannot be read, or a type that no validator can be made of.
+        TypeError: `modules` is no mapping.
 
     >>> from gnomon import App, get
     >>> @get("/hello/{name}")
@@ -87,6 +96,11 @@ class App:
         self.config: Final = config or Config()
         declared = collect(sources)
         refuse_unenforced(declared.handlers)
+        if not isinstance(modules, Mapping | None):
+            raise TypeError(
+                f"modules= maps names to services, as in modules={{'orders': OrderStore()}}; "
+                f"this is a {type(modules).__name__}"
+            )
         self._modules = dict(modules or {})
         self._gctx: GlobalContext[Any] | None = None
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
@@ -101,6 +115,14 @@ class App:
         )
 
     def _add(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
+        with blaming(handler, declaration.id):
+            return (
+                self._add_socket(handler, declaration)
+                if declaration.websocket
+                else self._add_plan(handler, declaration)
+            )
+
+    def _add_plan(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
         timeout = self.config.timeout if declaration.timeout is None else declaration.timeout
         plan = self._orchestrator.plan(
             handler,
@@ -110,14 +132,23 @@ class App:
             name=declaration.id,
             version=declaration.version or "",
         )
-        code = handler.__code__
-        where = f"{declaration.id} ({code.co_filename}:{code.co_firstlineno})"
+        where = f"{declaration.id} ({place_of(handler)})"
         endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where)
         routes = []
         for method in declaration.methods:
             self._router.add(method, declaration.path, endpoint)
             routes.append(Route(method, declaration.path, declaration.id, plan))
         return routes
+
+    def _add_socket(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
+        timeout = self.config.timeout if declaration.timeout is None else declaration.timeout
+        socket = socket_route(self._orchestrator, handler, declaration, self._hooks)
+        plan = self._orchestrator.refusal(upgrade_required, name=declaration.id)
+        where = f"{declaration.id} ({place_of(handler)})"
+        version = declaration.version or ""
+        endpoint = _Endpoint(plan, timeout, None, version, where, socket)
+        self._router.add("GET", declaration.path, endpoint)
+        return [Route("GET", declaration.path, declaration.id, socket.plan)]
 
     def _refusal(self, make_error: Callable[[], Exception]) -> _Endpoint:
         plan = self._orchestrator.refusal(make_error, name="refusal")
@@ -168,6 +199,9 @@ class App:
             timeout=endpoint.timeout,
         )
         req.bind_abort(lctx.cancel)
+        if endpoint.socket is not None and req.websocket is not None:
+            await endpoint.socket.run(req.websocket, req, lctx, gctx)
+            return
         await endpoint.plan.run(req, res, lctx, gctx)
 
     @asynccontextmanager
@@ -175,10 +209,10 @@ class App:
         """Start the application without serving it: modules up, `dispatch` usable, everything down at the end.
 
         Raises:
-            RuntimeError: It is open already.
+            AppAlreadyOpen: It is open already.
         """
         if self._gctx is not None:
-            raise AppNotRunning(
+            raise AppAlreadyOpen(
                 "the application is open already: make another App for a second run beside it"
             )
         shared: GlobalContext[Any] = GlobalContext(modules=self._modules, config=self.config.settings)

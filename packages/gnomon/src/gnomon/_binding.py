@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable
 from types import NoneType
 from typing import Any
 
 from gnomon_gtype import GType
-from gnomon_ingress import Request, RequestValidator, Response, ResponseValidator
+from gnomon_ingress import Request, RequestValidator, Response, ResponseValidator, WebSocket
 from gnomon_manifest.declare import HandlerDeclaration
 
 from ._errors import HandlerUnusable
+from ._places import place_of
 
 # A success has the declared body, unless its status says that there is none (RFC 9110, sections 15.3.5 and 15.3.6).
 _SUCCESSES = sorted({*range(200, 300)} - {204, 205})
+
+
+# Text and bytes are messages as they are.
+_RAW = (str, bytes, str | bytes, bytes | str)
 
 
 def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
@@ -47,6 +53,51 @@ def response_validator(
     return ResponseValidator(types, development=development) if types else None
 
 
+def message_types(handler: Callable[..., Any]) -> tuple[GType[Any] | None, GType[Any] | None]:
+    """What checks the messages that a WebSocket handler receives and sends; `None` where they go as they are.
+
+    Raises:
+        HandlerUnusable: `ws` is annotated with something else than `WebSocket[...]`.
+        UnsupportedAnnotation: A type that no validator can be made of.
+    """
+    arguments = [*_arguments(handler, "ws", WebSocket), Any, Any]
+    receive, send = (None if each in _RAW else _gtype(each) for each in arguments[:2])
+    return receive, send
+
+
+def check_hook(hook: Callable[..., Any]) -> None:
+    """Check that a hook does not call its request or response something that it is not.
+
+    Raises:
+        HandlerUnusable: `req` or `res` is annotated with a class that it is not one of.
+    """
+    if not inspect.isfunction(hook):
+        return
+    for parameter, generic in (("req", Request), ("res", Response)):
+        hint = _hint(hook, parameter)
+        named = typing.get_origin(hint) or hint
+        try:
+            wrong = named is not Any and isinstance(named, type) and not issubclass(generic, named)
+        except TypeError:
+            # A protocol that cannot be asked.
+            continue
+        if wrong:
+            raise HandlerUnusable(
+                f"{place_of(hook)}: the hook {hook.__qualname__} takes a {generic.__name__} as {parameter}, and not "
+                f"{hint!r}; write {parameter}: {generic.__name__}, or {generic.__name__}[...]"
+            )
+
+
+def _hint(function: Callable[..., Any], parameter: str) -> Any:
+    """The annotation of a parameter; `Any` if there is none, or if it is there for type checkers alone."""
+    annotation = getattr(function, "__annotations__", {}).get(parameter, Any)
+    holder = type("holder", (), {"__annotations__": {parameter: annotation}})
+    try:
+        return typing.get_type_hints(holder, globalns=function.__globals__, include_extras=True)[parameter]
+    except NameError:
+        return Any
+
+
 def _gtype(annotation: Any) -> GType[Any] | None:
     """Nothing is checked where nothing is declared: `Any`, and `None` for no body."""
     return None if annotation in (Any, None, NoneType) else GType(annotation)
@@ -57,7 +108,7 @@ def _arguments(handler: Callable[..., Any], parameter: str, generic: type) -> tu
     annotation = getattr(handler, "__annotations__", {}).get(parameter, Any)
     # Only this one is resolved: other parameters may name what is imported for type checkers alone.
     holder = type("holder", (), {"__annotations__": {parameter: annotation}})
-    where = f"{handler.__code__.co_filename}:{handler.__code__.co_firstlineno}: {handler.__qualname__}"
+    where = f"{place_of(handler)}: {handler.__qualname__}"
     try:
         hint = typing.get_type_hints(holder, globalns=handler.__globals__, include_extras=True)[parameter]
     except NameError as error:

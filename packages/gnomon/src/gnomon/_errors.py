@@ -27,7 +27,13 @@ class AppNotRunning(GnomonError):
     code: str = "app_not_running"
 
 
+class AppAlreadyOpen(GnomonError):
+    """An application was opened that is open: it has one set of modules, and serves once."""
+
+    code: str = "app_already_open"
+
+
 class HandlerUnusable(GnomonError, TypeError):
-    """The annotations of a handler cannot be turned into checks of its requests and responses."""
+    """A handler or hook cannot be used: its path cannot be read, or nothing can be checked by its annotations."""
 
     code: str = "handler_unusable"

@@ -8,6 +8,7 @@ from typing import Any
 from gnomon_manifest.declare import HandlerDeclaration, HookDeclaration, Point, hook_of
 from gnomon_orchestrator import Hook
 
+from ._binding import check_hook
 from ._errors import SourceUnusable
 
 Given = Hook | Callable[..., Any]
@@ -48,13 +49,14 @@ def _named(hooks: Iterable[Given]) -> dict[str, Callable[..., Any]]:
     found = {}
     for hook in hooks:
         if isinstance(hook, Hook):
-            found[hook.name or hook.fn.__name__] = hook.fn
+            found[hook.name or str(getattr(hook.fn, "__name__", ""))] = hook.fn
         elif (declared := hook_of(hook)) is not None:
             found[declared.name] = hook
     return found
 
 
 def _as_hook(given: Given, point: Point | None, named: Mapping[str, Callable[..., Any]]) -> Hook:
+    check_hook(given.fn if isinstance(given, Hook) else given)
     if isinstance(given, Hook):
         return given
     declared = hook_of(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import json
 import re
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 import click
 
 from gnomon_manifest.declare import declaration_of
+from gnomon_orchestrator import OrchestratorError
+from gnomon_router import RouterError
 
-from ._app import App
+from ._app import App, Route
 from ._errors import GnomonError, SourceUnusable
 
 GROUP = "gnomon.commands"
@@ -71,13 +74,18 @@ def routes(target: str, hooks: bool, as_json: bool) -> None:
     """List the routes of TARGET."""
     found = _loaded(target).routes
     if as_json:
-        click.echo(json.dumps([{"method": r.method, "path": r.path, "id": r.id} for r in found], indent=2))
+        click.echo(json.dumps([_as_json(route) for route in found], indent=2))
         return
     width = max((len(route.path) for route in found), default=0)
     for route in found:
-        click.echo(f"{route.method:<7} {route.path:<{width}}  {route.id}")
+        click.echo(f"{'WS' if route.websocket else route.method:<7} {route.path:<{width}}  {route.id}")
         if hooks:
             click.echo("".join(f"        {line}\n" for line in route.describe().splitlines()), nl=False)
+
+
+def _as_json(route: Route) -> dict[str, object]:
+    shown: dict[str, object] = {"method": route.method, "path": route.path, "id": route.id}
+    return {**shown, "websocket": True} if route.websocket else shown
 
 
 _TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
@@ -98,10 +106,17 @@ def load_app(target: str) -> App:
     module, _, attribute = target.partition(":")
     if attribute:
         return _attribute(_module(module), attribute)
-    if isinstance(app := getattr(_module(module), "app", None), App):
+    app = getattr(_module(module), "app", None)
+    if isinstance(app, App):
         return app
     if hasattr(_module(module), "__path__") and importlib.util.find_spec(f"{module}.app") is not None:
         return _attribute(_module(f"{module}.app"), "app")
+    if app is not None and not inspect.ismodule(app) and declaration_of(app) is None:
+        name = "app" if callable(app) else "create_app"
+        raise SourceUnusable(
+            f"{module}.app is a {type(app).__name__} and no App: make it one, or name what makes one, "
+            f"as in {module}:{name}"
+        )
     return App(module)
 
 
@@ -109,7 +124,7 @@ def _loaded(target: str) -> App:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return load_app(target)
-    except GnomonError as error:
+    except (GnomonError, RouterError, OrchestratorError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,0 +1,118 @@
+"""What is wrong with an application says where, and how to mend it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from click.testing import CliRunner
+from trio.testing import trio_test
+
+from gnomon import App, AppAlreadyOpen, HandlerUnusable, Request, Response, before, get
+from gnomon.cli import main
+from gnomon_orchestrator import Hook
+
+if TYPE_CHECKING:
+    from somewhere import NotThere
+
+
+@get("/fine")
+async def fine(req, res, lctx, gctx): ...
+
+
+def test_a_path_that_cannot_be_read_names_the_handler():
+    @get("/users/{id:nothing}", id="users.read")
+    async def read(req, res, lctx, gctx): ...
+
+    with pytest.raises(
+        HandlerUnusable, match=r"(?s)test_composition_errors.py:\d+: users.read: .*id:nothing"
+    ):
+        App(read)
+
+
+def test_a_type_without_a_validator_names_the_handler():
+    @get("/sockets", id="sockets.read")
+    async def read(req: Request[socket.socket], res, lctx, gctx): ...
+
+    with pytest.raises(HandlerUnusable, match=r"(?s)test_composition_errors.py:\d+: sockets.read: .*socket"):
+        App(read)
+
+
+class Stranger(Protocol):
+    def swims(self) -> bool: ...
+
+
+def test_hooks_call_things_what_they_are():
+    def swapped(req: Response, res): ...
+
+    def number(res: int): ...
+
+    for hook in (swapped, number):
+        for given in (before(hook), Hook(hook, "before")):
+            with pytest.raises(HandlerUnusable, match=r"test_composition_errors.py:\d+: the hook .*; write"):
+                App(fine, hooks=[given])
+
+    @before
+    def loose(req: object, res: Response[dict[str, int]]): ...
+
+    @before
+    def checked_by_nobody(req: NotThere, res: Stranger): ...
+
+    class Callable:
+        def __call__(self, req: int): ...
+
+    App(fine, hooks=[loose, checked_by_nobody, Hook(Callable(), "before")])
+
+
+@trio_test
+async def test_one_application_is_opened_once():
+    app = App(fine)
+    async with app.open():
+        with pytest.raises(AppAlreadyOpen, match="make another App"):
+            async with app.open():
+                pass  # pragma: no cover
+
+
+def test_modules_are_a_mapping():
+    with pytest.raises(TypeError, match=r"modules= maps names to services.* this is a list"):
+        App(fine, modules=[object()])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "app = 3",
+            "served.web.app is a int and no App: make it one, or name what makes one, as in served.web:create_app",
+        ),
+        (
+            "def app(): ...",
+            "served.web.app is a function and no App: make it one, or name what makes one, as in served.web:app",
+        ),
+    ],
+)
+def test_something_else_called_app_is_no_app(write_package, source, said):
+    write_package("served", web=source)
+    done = CliRunner().invoke(main, ["serve", "served.web"])
+    assert done.exit_code == 1
+    assert said in done.output
+
+
+def test_errors_of_the_packages_below_are_no_tracebacks(write_package):
+    write_package(
+        "twice",
+        web="""
+            from gnomon import get
+
+            @get("/")
+            async def one(req, res, lctx, gctx): ...
+
+            @get("/")
+            async def two(req, res, lctx, gctx): ...
+        """,
+    )
+    done = CliRunner().invoke(main, ["routes", "twice"])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: ")
+    assert "twice.web.two" in done.output

@@ -8,6 +8,7 @@ from typing import Any
 
 from gnomon_ingress import Request, Response, Server
 from gnomon_ingress._connection import Connection
+from gnomon_ingress.testing import MemoryStream
 
 
 class ScriptedTransport:
@@ -51,6 +52,21 @@ class ScriptedTransport:
 
     def peer_gone(self) -> bool:
         return False
+
+
+async def everything(stream: MemoryStream) -> bytes:
+    data = b""
+    while piece := await stream.receive_some():
+        data += piece
+    return re.sub(rb"date: [^\r]*\r\n", b"", data)
+
+
+def head(target: bytes = b"/", *lines: bytes, method: bytes = b"GET") -> bytes:
+    return b"\r\n".join([method + b" " + target + b" HTTP/1.1", b"Host: a", *lines, b"", b""])
+
+
+async def hello(req: Request, res: Response) -> None:
+    res.text("hello")
 
 
 async def echo(req: Request, res: Response) -> None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from ingress_support import answers, without_interim
+from ingress_support import answers
 from trio.testing import MockClock, trio_test
 
 from gnomon_ingress import Config, Limits, Request, Response, Server
@@ -115,5 +115,5 @@ def test_the_split_changes_nothing(body: bytes, cuts: list[int]) -> None:
     cuts = sorted(min(cut, len(data)) for cut in cuts)
     split = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     whole = trio.run(answers, Server(echo, config=ON), [data])
-    assert without_interim(trio.run(answers, Server(echo, config=ON), [p for p in split if p])) == whole
+    assert trio.run(answers, Server(echo, config=ON), [piece for piece in split if piece]) == whole
     assert whole.endswith(b"\r\n\r\n" + body)

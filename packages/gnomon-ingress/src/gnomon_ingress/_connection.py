@@ -43,6 +43,7 @@ class Connection(Output):
     """
 
     __slots__ = (
+        "_again",
         "_buffer",
         "_burst",
         "_client",
@@ -82,6 +83,8 @@ class Connection(Output):
         self.body_limit = server.body_limit
         self._dispatch = server.dispatch
         self._buffer = b""
+        #: The bytes of the last request, if they were all there was and the same bytes may be served without a look.
+        self._again: bytes | None = None
         self._burst = 0
         self._client = client
         self._scheme = scheme
@@ -117,9 +120,13 @@ class Connection(Output):
         dispatch = self._dispatch
         reserved = server.reserved
         sock = self.transport.sock
+        descriptor = self.transport.fileno()
         receive = self.transport.receive
         wait_readable = trio.lowlevel.wait_readable
         size = server.limits.head_size
+        most = server.requests_per_connection - 1
+        parser = self._parser
+        request: Request[Any, Any, Any] | None
         while True:
             try:
                 if self._buffer:
@@ -131,13 +138,19 @@ class Connection(Output):
                         data = await receive(size)
                     else:
                         # What ``receive`` does, without a coroutine in between.
-                        await wait_readable(sock)
+                        await wait_readable(descriptor)
                         data = sock.recv(size)
-                    if not data:
+                    if data == self._again and self.sequence < most and not server.draining:
+                        # The same bytes as the last request, which has passed the policy and needed no care.
+                        self.sequence += 1
+                        self.state = RUN
+                        request = Request(parser.line, parser.headers, self)
+                    elif not data:
                         return False
-                    self._burst = 0
-                    self._buffer = data
-                    request = self._take_head() or await self._receive_head()
+                    else:
+                        self._burst = 0
+                        self._buffer = data
+                        request = self._take_head() or await self._receive_head()
             except Refusal as refusal:
                 await self._refuse(refusal)
                 return False
@@ -273,6 +286,7 @@ class Connection(Output):
         """Make a request of the buffer if it begins with a complete head."""
         buffer = self._buffer
         parser = self._parser
+        self._again = None
         if parser.recognise(buffer):
             self._buffer = b""
             self.sequence += 1
@@ -295,6 +309,8 @@ class Connection(Output):
             and self.sequence < server.requests_per_connection
         ):
             self._close = self._special = False
+            if not self._buffer:
+                self._again = buffer
         else:
             self._prepare(request, parser)
         return request

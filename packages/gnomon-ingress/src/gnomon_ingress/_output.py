@@ -86,12 +86,11 @@ class Output:
         if self._special or length >= self._join_below or status in _BODILESS:
             return 0
         if response._headers is None:
-            head = self.server.heads[status, response._media]
+            data = self.server.heads[status, response._media, length] + payload
         elif "etag" in response._headers:
             return 0
         else:
-            head = self._begin_head(response)
-        data = b"".join((head, length_field(length), payload))
+            data = b"".join((self._begin_head(response), length_field(length), payload))
         try:
             written = self._send(data)
         except BlockingIOError:
@@ -273,7 +272,7 @@ class Output:
         headers = response._headers
         heads = self.server.heads
         if headers is None:
-            head = heads[response._status, response._media]
+            head = heads.begin(response._status, response._media)
         else:
             head = fields(response) if "date" in headers else fields(response) + heads.shared
         reader = self._reader

@@ -21,19 +21,30 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {reason(status)}\r\n".encode("ascii")
 
 
-class Heads(dict[tuple[int, str | None], bytes]):
-    """Heads up to the length, by status and content type; services use few of them, and Date changes once a second."""
+class Heads(dict[tuple[int, str | None, int], bytes]):
+    """Whole heads by status, content type and length; services use few of them, and Date changes once a second."""
 
     def __init__(self, shared: bytes) -> None:
-        self.shared = shared
+        #: The fields of every response.
+        self.shared: bytes = shared
+        self._beginnings: dict[tuple[int, str | None], bytes] = {}
 
-    def __missing__(self, key: tuple[int, str | None]) -> bytes:
-        status, media = key
-        kind = b"" if media is None else f"content-type: {media}\r\n".encode("latin-1")
-        head = status_line(status) + kind + self.shared
+    def __missing__(self, key: tuple[int, str | None, int]) -> bytes:
+        status, media, length = key
+        head = self.begin(status, media) + length_field(length)
         if len(self) < _REMEMBERED:
             self[key] = head
         return head
+
+    def begin(self, status: int, media: str | None) -> bytes:
+        """Return a head up to its length."""
+        known = self._beginnings.get((status, media))
+        if known is None:
+            kind = b"" if media is None else f"content-type: {media}\r\n".encode("latin-1")
+            known = status_line(status) + kind + self.shared
+            if len(self._beginnings) < _REMEMBERED:
+                self._beginnings[status, media] = known
+        return known
 
 
 def length_field(length: int) -> bytes:

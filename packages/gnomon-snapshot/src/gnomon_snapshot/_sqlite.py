@@ -211,8 +211,7 @@ class SqliteStore:
                 self._writer.execute("COMMIT")
                 return result
             except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+                _roll_back(self._writer)
                 raise
 
         return await self._in_thread(run, self._writing)
@@ -288,8 +287,14 @@ def _create(connection: apsw.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    """SQLite does it by itself after some errors, and refuses to do it again, which would hide them."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _put(connection: apsw.Connection, snapshots: tuple[Snapshot, ...]) -> None:

@@ -325,6 +325,34 @@ async def test_memory_pressure_is_told_once_each_time_it_rises(autojump_clock: M
 
 
 @trio_test
+async def test_a_memory_callback_that_hangs_is_cut_off(autojump_clock: MockClock) -> None:
+    memory = FakeMemory(used=95, limit=100)
+    called: list[float] = []
+    alerts: list[Alert] = []
+    gctx: GlobalContext[Any] = GlobalContext()
+    memory.install(gctx)
+    gctx.on_alert(alerts.append)
+
+    async def hang(figures: MemoryFigures) -> None:
+        called.append(trio.current_time())
+        await trio.sleep_forever()
+
+    assert gctx.on_memory_pressure(hang, name="shed load", interval=1, timeout=3) is hang
+    async with open_global_context(gctx):
+        await trio.sleep(3.5)
+        memory.used = 10
+        await trio.sleep(1)
+        memory.used = 95
+        await trio.sleep(5)
+    assert called == [0, 5]
+    assert [(alert.kind, alert.detail) for alert in alerts] == [
+        ("memory_callback_failed", {"name": "shed load", "timed_out": True})
+    ] * 2
+    with pytest.raises(TypeError, match="a callback is a function"):
+        gctx.on_memory_pressure(3)  # type: ignore[type-var]
+
+
+@trio_test
 async def test_memory_that_cannot_be_read_is_an_alert(autojump_clock: MockClock) -> None:
     alerts: list[Alert] = []
     gctx: GlobalContext[Any] = GlobalContext()

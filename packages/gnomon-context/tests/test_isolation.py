@@ -35,16 +35,32 @@ FAILURES = [
 ]
 
 
-async def misbehave(gctx: GlobalContext[Any], failure: str, start: float) -> None:
+# What the catch hook of each hears, once.
+OUTCOMES = {
+    "raises": ["error"],
+    "times out": ["timeout"],
+    "is cancelled": ["cancelled"],
+    "a task fails": ["error"],
+    "a hook swallows": ["timeout"],
+}
+
+
+async def misbehave(gctx: GlobalContext[Any], failure: str, start: float, caught: list[str]) -> None:
     async def fail() -> None:
         await trio.sleep(0.1)
         raise OSError
+
+    async def hear(lctx: LocalContext, error: BaseException | None) -> None:
+        await trio.sleep(0.1)
+        assert current_context() is lctx and lctx.get("shared name") == "bad" and lctx.outcome is not None
+        caught.append(lctx.outcome.kind)
 
     await trio.sleep(start)
     try:
         async with open_local_context(gctx, path="/bad", timeout=0.5) as lctx:
             lctx.set("shared name", "bad")
-            lctx.before(fail)
+            lctx.after(fail, isolated=True)
+            lctx.catch(hear)
             lctx.catch(fail)
             lctx.compensate(fail)
             lctx.publish("topic", "bad")
@@ -99,27 +115,29 @@ async def observe(gctx: GlobalContext[Any], start: float, pauses: list[float]) -
     start=st.floats(0, 1),
     pauses=st.lists(st.floats(0, 0.5), min_size=1, max_size=4),
 )
-def test_a_failing_request_changes_nothing_others_can_see(
+def test_a_failing_request_changes_nothing_others_can_see_and_its_own_catch_hooks_run(
     failures: list[tuple[str, float]], start: float, pauses: list[float]
 ) -> None:
+    caught: list[list[str]] = [[] for _ in failures]
+
     async def main(with_failures: bool) -> list[Any]:
         result: list[Any] = []
-        caught: list[str] = []
 
         async def run() -> None:
             result.extend(await observe(gctx, start, pauses))
 
         async with open_global_context(modules={"a": 1}, config={"b": 2}) as gctx:
-            gctx.on_alert(lambda alert: caught.append(alert.kind))
+            gctx.on_alert(lambda alert: None)
             gctx.state.set("c", 3)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                for each in failures if with_failures else []:
-                    nursery.start_soon(misbehave, gctx, *each)
+                for each, own in zip(failures, caught, strict=True) if with_failures else []:
+                    nursery.start_soon(misbehave, gctx, *each, own)
         return result
 
     alone = trio.run(main, False, clock=virtual_clock())
     assert trio.run(main, True, clock=virtual_clock()) == alone
+    assert caught == [OUTCOMES.get(failure, []) for failure, _ in failures]
 
 
 @trio_test

@@ -189,7 +189,8 @@ def test_a_compensation_after_the_commit_is_refused() -> None:
         lctx.compensate(sync_hook)
     untouched = local_context()
     commit(untouched)
-    assert untouched.extras is None
+    with pytest.raises(IllegalPhase, match=r"'sync_hook'.*would never run"):
+        untouched.compensate(sync_hook)
 
 
 def test_a_context_is_rebuilt() -> None:

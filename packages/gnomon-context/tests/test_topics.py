@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -403,3 +404,55 @@ async def test_reading_a_closed_subscription_says_that_it_is_closed() -> None:
                 messages.receive_nowait()
         with pytest.raises(ContextClosed):
             messages.receive_nowait()
+
+
+@trio_test
+async def test_nobody_overtakes_a_publisher_that_waits_for_room(autojump_clock: MockClock) -> None:
+    received: list[int] = []
+    async with open_global_context() as gctx, trio.open_nursery() as nursery:
+        with gctx.subscribe("topic", max_buffer=1) as messages:
+            gctx.publish_nowait("topic", 1)
+            nursery.start_soon(gctx.publish, "topic", 2)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(gctx.publish, "topic", 3)
+            await trio.testing.wait_all_tasks_blocked()
+            received.append(messages.receive_nowait())
+            # There is room now, and the next in turn has not come to use it.
+            with pytest.raises(TopicFull, match=r"earlier messages for 'topic' wait to be delivered \(2\)"):
+                gctx.publish_nowait("topic", 4)
+            await trio.testing.wait_all_tasks_blocked()
+            received.append(messages.receive_nowait())
+            with pytest.raises(TopicFull, match=r"delivered \(1\)"):
+                gctx.publish_nowait("topic", 4)
+            await trio.testing.wait_all_tasks_blocked()
+            received.append(messages.receive_nowait())
+            gctx.publish_nowait("topic", 4)
+            received.append(messages.receive_nowait())
+            # One that gave up waiting is in nobody's way.
+            gctx.publish_nowait("topic", 5)
+            with trio.move_on_after(1):
+                await gctx.publish("topic", 6)
+            received.append(messages.receive_nowait())
+            gctx.publish_nowait("topic", 7)
+            received.append(messages.receive_nowait())
+    assert received == [1, 2, 3, 4, 5, 7]
+
+
+@trio_test
+async def test_room_that_is_gone_again_at_ones_turn_is_waited_for(autojump_clock: MockClock) -> None:
+    received: list[int] = []
+
+    async def read(messages: Subscription) -> None:
+        async for message in messages:
+            received.append(message)
+            await trio.sleep(1)
+
+    async with open_global_context() as gctx, trio.open_nursery() as nursery:
+        with gctx.subscribe("topic", max_buffer=1) as messages:
+            # All find room as they come, and only the first as its turn comes.
+            for number in range(3):
+                nursery.start_soon(gctx.publish, "topic", number)
+            nursery.start_soon(read, messages)
+            await trio.sleep(10)
+            nursery.cancel_scope.cancel()
+    assert sorted(received) == [0, 1, 2]

@@ -56,8 +56,10 @@ class MemoryWatch:
     """Who wants to hear of memory pressure."""
 
     fn: Callable[[MemoryFigures], Any]
+    name: str
     threshold: float
     interval: float
+    timeout: float
 
 
 def _current_time() -> float:
@@ -161,8 +163,7 @@ class Application:
             self.alert("requests_outlived", None, {"requests": [lctx.request_id for lctx in self.live]})
         await self.drain_detached(deadline)
 
-    def watch_memory(self, fn: Callable[[MemoryFigures], Any], threshold: float, interval: float) -> None:
-        watch = MemoryWatch(fn, threshold, interval)
+    def watch_memory(self, watch: MemoryWatch) -> None:
         self.memory_watches.append(watch)
         if self.nursery is not None:
             self.nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
@@ -172,7 +173,7 @@ class Application:
         while True:
             figures = self.read_memory()
             if figures is None:
-                self.alert("memory_unknown", None, {"name": name_of(watch.fn)})
+                self.alert("memory_unknown", None, {"name": watch.name})
                 return
             if figures.pressure >= watch.threshold and not above:
                 above = True
@@ -183,12 +184,19 @@ class Application:
             await trio.sleep(watch.interval)
 
     async def _tell_memory(self, watch: MemoryWatch, figures: MemoryFigures) -> None:
+        failure: Exception | None = None
+        patience = trio.move_on_after(watch.timeout)
         try:
-            result = watch.fn(figures)
-            if inspect.isawaitable(result):
-                await result
+            # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
+            with patience:
+                result = watch.fn(figures)
+                if inspect.isawaitable(result):
+                    await result
         except Exception as error:
-            self.alert("memory_callback_failed", error, {"name": name_of(watch.fn)})
+            failure = error
+        if failure is not None or patience.cancelled_caught:
+            detail = {"name": watch.name, "timed_out": patience.cancelled_caught}
+            self.alert("memory_callback_failed", failure, detail)
 
     def open_nursery(self) -> trio.Nursery:
         if self.nursery is None:

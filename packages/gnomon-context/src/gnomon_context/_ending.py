@@ -20,7 +20,7 @@ EXIT_LIMIT = 5.0
 # How many further callbacks those of the ending may register: one that registers itself would never end.
 MAX_ADDED = 1000
 
-StepKind: TypeAlias = Literal["on_error", "on_timeout", "compensation", "cleanup"]
+StepKind: TypeAlias = Literal["on_error", "on_timeout", "compensation", "cleanup", "after_hook", "catch_hook"]
 
 
 class StepReport(NamedTuple):
@@ -176,7 +176,7 @@ async def leave_entered(
         now = trio.current_time()
         share = max(0.0, end - now) / (2 if any(other.held for other in extras.cleanups) else 1)
         raises = told is None
-        failure = await _run_step(lctx, "cleanup", step, now + share, observe, told=told, alert=not raises)
+        failure = await run_step(lctx, "cleanup", step, now + share, observe, told=told, alert=not raises)
         if failure is not None and raises:
             refused, told = failure, _told_of(lctx, failure)
         if failure is not None and not isinstance(failure, Exception):
@@ -237,10 +237,13 @@ async def run_cleanups(
 
 
 def commit(lctx: LocalContext) -> None:
-    """Discard the compensations for good: the answer is about to leave."""
-    if lctx._extras is not None:
-        lctx._extras.compensations.clear()
-        lctx._extras.sealed = True
+    """Discard the compensations for good, and refuse further ones: the answer is about to leave.
+
+    A runtime that runs nothing of the user's after this may leave it out while `lctx.extras` is None.
+    """
+    extras = lctx._more()
+    extras.compensations.clear()
+    extras.sealed = True
 
 
 async def _run_all(
@@ -268,7 +271,7 @@ async def _run_all(
         share = max(0.0, end - now) / (2 if steps else 1)
         allowed = share if step.timeout is None else min(step.timeout, max(0.0, end - now))
         told = None if step.held is None else _failure_of(lctx)
-        error = await _run_step(lctx, kind, step, now + allowed, observe, told=told)
+        error = await run_step(lctx, kind, step, now + allowed, observe, told=told)
         if error is not None and not isinstance(error, Exception) and fatal is None:
             fatal = error
     if steps:
@@ -280,7 +283,7 @@ async def _run_all(
         raise fatal
 
 
-async def _run_step(
+async def run_step(
     lctx: LocalContext,
     kind: StepKind,
     step: Step,
@@ -290,6 +293,7 @@ async def _run_step(
     told: BaseException | None = None,
     alert: bool = True,
 ) -> BaseException | None:
+    """Run one step, shielded until `deadline` (trio clock); what it raised comes back, and is an alert."""
     started_ns = time.monotonic_ns()
     _tell(lctx, observe, StepReport(kind, step.name, "start", started_ns, None, None))
     error: BaseException | None = None

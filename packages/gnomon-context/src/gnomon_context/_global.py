@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 import trio
 
-from ._application import Alert, Application
+from ._application import Alert, Application, MemoryWatch
 from ._config import Config
 from ._config_load import ConfigSources
 from ._errors import ContextClosed
@@ -17,7 +17,6 @@ from ._keys import ModuleKey
 from ._lifecycle import Check, HealthReport, call, make_callback, run_checks
 from ._module import Module, as_modules
 from ._modules import ModuleRegistry
-from ._pressure import MemoryFigures
 from ._resources import SecretProvider
 from ._sources import Sources
 from ._state import SharedState
@@ -286,20 +285,34 @@ class GlobalContext(Generic[Modules]):
         return await run_checks([*application.own_checks(), *own, *self._registry.health_checks()])
 
     def on_memory_pressure(
-        self, fn: Callable[[MemoryFigures], Any], *, threshold: float = 0.9, interval: float = 5.0
-    ) -> None:
+        self,
+        fn: F,
+        *,
+        name: str | None = None,
+        threshold: float = 0.9,
+        interval: float = 5.0,
+        timeout: float = 10.0,
+    ) -> F:
         """Call `fn(figures)` when the memory in use passes a threshold, and again after it had fallen below.
 
         Figures come from the control group if it has a limit, else from the process and the machine.
 
         Args:
-            fn: sync or async.
+            fn: sync or async; what it raises, or that it takes longer than `timeout`, becomes an alert.
+            name: shown in alerts.
             threshold: share of the limit, from 0 to 1.
             interval: seconds between two readings.
+            timeout: seconds it may take.
         """
-        if not (0 < threshold <= 1 and interval > 0):
-            raise ValueError("threshold is a share from 0 to 1, and interval a positive number of seconds")
-        self._application.watch_memory(fn, threshold, interval)
+        if not callable(fn):
+            raise TypeError(f"a callback is a function, not {fn!r}")
+        if not (0 < threshold <= 1 and interval > 0 and timeout > 0):
+            raise ValueError(
+                "threshold is a share from 0 to 1, and interval and timeout are positive numbers of seconds: "
+                f"got {threshold!r}, {interval!r} and {timeout!r}"
+            )
+        self._application.watch_memory(MemoryWatch(fn, name or name_of(fn), threshold, interval, timeout))
+        return fn
 
     async def begin_shutdown(self, *, timeout: float = math.inf) -> None:
         """Announce the shutdown: health turns unhealthy, `on_pre_shutdown` runs; requests go on being served.

@@ -13,6 +13,7 @@ from ._current import current
 from ._ending import commit, join_tasks, leave_entered, run_cleanups, run_compensations, run_failure_callbacks
 from ._errors import DeadlineExceeded
 from ._global import GlobalContext
+from ._hooks import Outward
 from ._local import LocalContext
 from ._sources import Sources
 from ._tasks import without_cancelled
@@ -22,6 +23,9 @@ from .runtime import begin, end
 @final
 class open_local_context:  # noqa: N801 - used like a function: `async with open_local_context(gctx)`
     """Run a block as one request: tasks joined, undone on failure, cleaned up, closed.
+
+    The block is the handler: the after and catch hooks that it registers run when it is left, and take `lctx`,
+    `gctx` and, to catch, `error`, by name. A before hook would come too late, and is the alert `hooks_skipped`.
 
     Args:
         gctx: an open global context.
@@ -74,7 +78,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        lctx = self._lctx
+        lctx, hooks = self._lctx, Outward(self._lctx)
         leaving = error
         try:
             try:
@@ -83,10 +87,11 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
                 leaving = _combine(error, raised)
             if leaving is None:
                 try:
+                    await hooks.run_after()
                     await leave_entered(lctx, None)
                 except BaseException as raised:
                     leaving = raised
-            fatal = await _finish(lctx, leaving)
+            fatal = await _finish(lctx, leaving, hooks)
         finally:
             end(lctx)
             current.set(self._before)
@@ -129,7 +134,7 @@ def _combine(error: BaseException | None, raised: BaseException) -> BaseExceptio
     return BaseExceptionGroup("a task of the request failed", [error, raised])
 
 
-async def _finish(lctx: LocalContext, leaving: BaseException | None) -> BaseException | None:
+async def _finish(lctx: LocalContext, leaving: BaseException | None, hooks: Outward) -> BaseException | None:
     """Settle the outcome, undo or commit, clean up; returns a KeyboardInterrupt or the like of a step."""
     failure = None if leaving is None else without_cancelled(leaving)
     if failure is not None:
@@ -138,14 +143,21 @@ async def _finish(lctx: LocalContext, leaving: BaseException | None) -> BaseExce
         outcome = lctx.settle("ok" if leaving is None else "cancelled", leaving)
     fatal: BaseException | None = None
     steps: list[Callable[[], Awaitable[None]]] = [lambda: run_cleanups(lctx)]
-    if outcome.ok:
-        commit(lctx)
-    else:
-        steps[:0] = [
+    if not outcome.ok:
+        # Nobody is there to hear an answer that after and catch hooks would be about.
+        heard = outcome.kind != "disconnect"
+        steps = [
             lambda: run_failure_callbacks(lctx, outcome.error),
+            *([lambda: hooks.run_isolated("catch", outcome.error)] if heard else []),
             lambda: leave_entered(lctx, failure or leaving),
             lambda: run_compensations(lctx),
+            *([lambda: hooks.run_isolated("after", None)] if heard else []),
+            *steps,
         ]
+    elif lctx.extras is not None:
+        # Without extras nothing of the user's comes after this that could compensate too late.
+        commit(lctx)
+    hooks.report_skipped()
     for step in steps:
         try:
             await step()

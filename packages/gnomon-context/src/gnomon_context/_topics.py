@@ -127,7 +127,7 @@ class Subscription:
 class Topic:
     """The subscribers under one name."""
 
-    __slots__ = ("_freed", "_owner", "_turn", "name", "subscriptions")
+    __slots__ = ("_freed", "_owner", "_turn", "_waiting", "name", "subscriptions")
 
     def __init__(self, name: str, owner: Topics) -> None:
         self.name = name
@@ -135,6 +135,8 @@ class Topic:
         self._owner = owner
         # Whose message is next: publishers wait in the order in which they came.
         self._turn = trio.Lock()
+        # How many of them wait for room, or behind one that does; nobody overtakes those.
+        self._waiting = 0
         self._freed = trio.Event()
 
     def add(self, subscription: Subscription) -> None:
@@ -161,14 +163,33 @@ class Topic:
     def _full(self, overflow: Overflow) -> bool:
         return any(each.overflow == overflow and each._is_full() for each in self.subscriptions)
 
+    def _has_no_room(self) -> bool:
+        return self._full("wait") and not self._full("refuse") and not self._owner.closed
+
     async def publish(self, message: Any) -> Delivery:
-        async with self._turn:
-            while self._full("wait") and not self._full("refuse") and not self._owner.closed:
-                self._freed = trio.Event()
-                await self._freed.wait()
-            return self.publish_nowait(message)
+        waits = self._waiting > 0 or self._has_no_room()
+        self._waiting += waits
+        try:
+            async with self._turn:
+                while self._has_no_room():
+                    self._waiting += not waits
+                    waits = True
+                    self._freed = trio.Event()
+                    await self._freed.wait()
+                return self._deliver(message)
+        finally:
+            self._waiting -= waits
 
     def publish_nowait(self, message: Any) -> Delivery:
+        self._owner.check_open()
+        if self._waiting:
+            raise TopicFull(
+                f"earlier messages for {self.name!r} wait to be delivered ({self._waiting}), nobody got this one: "
+                "await publish(), or subscribe with a larger max_buffer or overflow='drop_oldest'"
+            )
+        return self._deliver(message)
+
+    def _deliver(self, message: Any) -> Delivery:
         """To all or to none: whoever is cancelled or refused has delivered to nobody."""
         self._owner.check_open()
         if self._full("refuse") or self._full("wait"):

@@ -64,6 +64,19 @@ RICH = Scenario(
     send_delay=0.2,
 )
 
+RICH_SOCKET = replace(
+    RICH,
+    parts=tuple(
+        replace(part, acts=(replace(part.acts[0], accepts=True),)) if part.point == "handler" else part
+        for part in RICH.parts
+    ),
+    response=None,
+    websocket=True,
+)
+ACCEPTS = Part("handler", "handler", "route", acts=(Act(0.5, accepts=True),))
+SLOW_TO_LEAVE = replace(
+    ACCEPTS, acts=(Act(0.0, accepts=True),), registers=(Callback("entered", "slow", Act(0.5)),)
+)
 ANSWERS = Part("handler", "handler", "route", acts=(Act(0.0, "answer"),))
 CANCELS = Part("handler", "handler", "route", acts=(Act(0.0, "answer", cancels=True),))
 FAILS = Part("handler", "handler", "route", acts=(Act(0.0, "raise"),))
@@ -106,6 +119,12 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((*FAILING, FAILS)))
 @example(scenario=Scenario((FAILS,), send_delay=0.2, interruption=Interruption(0.113, "outside")))
 @example(scenario=Scenario((HAS_A_FAILING_CHILD,)))
+@example(scenario=RICH_SOCKET)
+@example(scenario=Scenario((ACCEPTS,), websocket=True))
+@example(scenario=Scenario((ACCEPTS,), websocket=True, interruption=Interruption(0.113, "disconnect")))
+@example(scenario=Scenario((ACCEPTS,), websocket=True, interruption=Interruption(0.113, "shutdown")))
+@example(scenario=Scenario((SLOW_TO_LEAVE,), websocket=True, interruption=Interruption(0.113, "disconnect")))
+@example(scenario=Scenario((SLOW_TO_LEAVE,), websocket=True, interruption=Interruption(0.113, "shutdown")))
 @example(scenario=Scenario((REFUSES_TO_COMMIT,)))
 @example(scenario=Scenario((REFUSES_TO_COMMIT, *FAILING), interruption=Interruption(0.113, "disconnect")))
 @example(scenario=Scenario((FAILS, *CALLED_BACK)))
@@ -161,8 +180,9 @@ def test_a_request_that_fails_changes_nothing_for_others_and_runs_its_own_catch_
     assert failed == expected(failing)
 
 
+@pytest.mark.parametrize("rich", [RICH, RICH_SOCKET])
 @pytest.mark.parametrize("kind", ["disconnect", "shutdown", "explicit", "outside"])
 @pytest.mark.parametrize("at", [number * 100 + 13 for number in range(26)])
-def test_the_richest_request_interrupted_at_any_time(kind, at):
-    scenario = replace(RICH, interruption=Interruption(at / 1000, kind))
+def test_the_richest_request_interrupted_at_any_time(rich, kind, at):
+    scenario = replace(rich, interruption=Interruption(at / 1000, kind))
     assert performed(scenario) == expected(scenario)

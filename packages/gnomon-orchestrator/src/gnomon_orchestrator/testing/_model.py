@@ -50,6 +50,8 @@ class Model:
         self.phase = "received"
         self.status: int | None = None
         self.started = False
+        # Whether the WebSocket is open: from then on there is no answer any more.
+        self.accepted = False
         self.sent: list[object] = []
         self.compensations: list[Callback] = []
         # With what was entered and not left yet among them.
@@ -155,6 +157,11 @@ class Model:
                 if callback.kind == "entered":
                     self.sleep(0.0)
                     self.cleanups.append(callback)
+        if act.accepts and not self.accepted:
+            self.sleep(0.0)
+            self.accepted = True
+            self.deadline = math.inf
+            self.sent.append("accepted")
         self.do(act)
 
     def do(self, act: Act) -> None:
@@ -374,25 +381,33 @@ class Model:
             self.join()
             if self.cancelled_by() is not None:
                 raise Cut
-            if self.status is None:
-                raise Failed("NoAnswer")
-            stage = "after"
-            self.after_hooks(shared=False, only_global=False)
-            self.validate_response()
-            if self.cancelled_by() is not None:
-                raise Cut
-            self.deadline = math.inf
-            self.leave_well()
-            stage = "sending"
-            self.move("responding")
-            self.compensations.clear()
-            self.sealed = self.extras
-            self.send()
+            if self.accepted:
+                self.leave_well()
+                self.move("responding")
+                kind = REASONS.get(self.cancelled_by() or "", "ok")
+                truncated = kind == "disconnect"
+                if not truncated:
+                    self.sent.append("closed 1001" if kind == "shutdown" else "closed 1000")
+            else:
+                if self.status is None:
+                    raise Failed("NoAnswer")
+                stage = "after"
+                self.after_hooks(shared=False, only_global=False)
+                self.validate_response()
+                if self.cancelled_by() is not None:
+                    raise Cut
+                self.deadline = math.inf
+                self.leave_well()
+                stage = "sending"
+                self.move("responding")
+                self.compensations.clear()
+                self.sealed = self.extras
+                self.send()
         except Failed as failed:
             kind, error, again, truncated, recovered = self.failure(failed, stage)
         self.shielded = True
         self.callbacks("cleanup", self.cleanups, EXIT)
-        if kind == "ok":
+        if self.phase != "failed":
             self.move("completed")
         self.tell("request.finished", "here", 1, error, (kind, truncated, recovered))
         raised = "Cancelled" if again else None
@@ -419,12 +434,14 @@ class Model:
         truncated = self.started
         if kind == "disconnect":
             self.undo()
-            return kind, error, again, truncated, False
-        if truncated:
+            return kind, error, again, truncated or self.accepted, False
+        if truncated or self.accepted:
             self.call_back(kind)
             self.catch(observing=True)
             self.undo()
-            return kind, error, again, True, False
+            if self.accepted:
+                self.sent.append("closed 1001" if kind == "shutdown" else "closed 1011")
+            return kind, error, again, truncated, False
         recovered = self.answer(kind, status, returned=stage != "in", refused=failed.refused)
         self.shielded = False
         interrupted = self.cancelled_by() is not None or kind in ("timeout", "cancelled", "shutdown")

@@ -14,10 +14,10 @@ import trio
 import trio.testing
 
 from gnomon_context import GlobalContext, LocalContext, open_global_context
-from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan
+from gnomon_orchestrator import Hook, LifecycleEvent, Orchestrator, Plan, WebSocketPlan
 
 from ._bench import FakeGuard, FakeValidator, Refused
-from ._fakes import EventLog, FakeRequest, FakeResponse
+from ._fakes import EventLog, FakeRequest, FakeResponse, FakeSocket
 from ._scenario import EXIT, Act, Callback, Child, Part, Scenario, Trace, milliseconds
 
 
@@ -73,23 +73,24 @@ class Performance:
             exit_timeout=EXIT,
             clock_ns=lambda: round(trio.current_time() * 1e9),
         )
-        self.plan: Plan
+        self.ws: FakeSocket = FakeSocket(answer=self.res)
+        self.plan: Plan | WebSocketPlan
         if scenario.refusal:
             self.plan = orchestrator.refusal(lambda: Refused(404), name="here")
             return
         (handler,) = scenario.of("handler")
-        refused = scenario.response
-        self.plan = orchestrator.plan(
-            self.functions[handler.name],
-            hooks=self._hooks("route"),
-            request=None
-            if scenario.request is None
-            else FakeValidator(lambda _: scenario.request == "accept"),
-            response=None if refused is None else FakeValidator(lambda res: res.status_code not in refused),
-            name="here",
-        )
         # The handler is known by its name in the scenario.
         self.handler = handler
+        refused = scenario.response
+        options: dict[str, Any] = {"hooks": self._hooks("route"), "name": "here"}
+        if scenario.request is not None:
+            options["request"] = FakeValidator(lambda _: scenario.request == "accept")
+        if scenario.websocket:
+            self.plan = orchestrator.websocket_plan(self.functions[handler.name], **options)
+            return
+        if refused is not None:
+            options["response"] = FakeValidator(lambda res: res.status_code not in refused)
+        self.plan = orchestrator.plan(self.functions[handler.name], **options)
 
     def _hooks(self, level: str) -> list[Hook]:
         return [
@@ -117,11 +118,19 @@ class Performance:
             return part.act(number)
 
         async def run_async(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+            await run_any(res, lctx)
+
+        async def run_socket(req: Any, ws: Any, lctx: Any, gctx: Any) -> None:
+            await run_any(ws.answer, lctx, ws)
+
+        async def run_any(res: Any, lctx: Any, ws: Any = None) -> None:
             act = begin(lctx)
             if self.calls[part.name] == 1:
                 for callback in part.registers:
                     if callback.kind == "entered":
                         await lctx.enter(_Manager(callback), name=callback.name)
+            if act.accepts:
+                await ws.accept()
             if act.cancels:
                 lctx.cancel()
             if act.delay:
@@ -134,7 +143,9 @@ class Performance:
                 lctx.cancel()
             _end(act, res)
 
-        function = run_sync if part.sync else run_async
+        function: Callable[..., object] = run_sync if part.sync else run_async
+        if self.scenario.websocket and part.point == "handler":
+            function = run_socket
         function.__qualname__ = part.name
         return function
 
@@ -179,7 +190,8 @@ class Performance:
                 if self.scenario.interruption is not None:
                     nursery.start_soon(self._interrupt, lctx, outside)
                 try:
-                    outcome = await self.plan.run(self.req, self.res, lctx, gctx)
+                    subject: Any = self.ws if self.scenario.websocket else self.res
+                    outcome = await self.plan.run(self.req, subject, lctx, gctx)
                 except BaseException as error:
                     raised = type(error).__name__
             nursery.cancel_scope.cancel()
@@ -189,7 +201,7 @@ class Performance:
             tuple(self._line(event, began) for event in self.log.events),
             None if outcome is None else outcome.kind,
             (settled.truncated, settled.recovered),
-            tuple("body" if position else item for position, item in enumerate(self.res.sent)),
+            (*self.ws.sent, *("body" if position else item for position, item in enumerate(self.res.sent))),
             raised,
         )
 

@@ -29,12 +29,14 @@ class Act:
             of ``status``.
         status: See ``then``.
         cancels: Calls ``lctx.cancel()`` before it sleeps.
+        accepts: Accepts the WebSocket before that; for handlers of those.
     """
 
     delay: float = 0.0
     then: Ending = "return"
     status: int = 200
     cancels: bool = False
+    accepts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Scenario:
         interruption: A cancellation.
         send_delay: Seconds between the first byte of the answer and the last.
         refusal: Whether there is no route: the handler is not called.
+        websocket: Whether the handler is one of WebSockets, which is async, and has no response validator.
     """
 
     parts: tuple[Part, ...]
@@ -121,6 +124,7 @@ class Scenario:
     interruption: Interruption | None = None
     send_delay: float = 0.0
     refusal: bool = False
+    websocket: bool = False
 
     def of(self, point: str, level: str | None = None) -> Sequence[Part]:
         """The parts of one point, and level."""

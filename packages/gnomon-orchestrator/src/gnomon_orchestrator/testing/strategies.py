@@ -98,10 +98,17 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         known = tuple(part for part in parts if part.level == "global" and part.point != "guard")
         interruption = draw(st.one_of(st.none(), _interruptions()))
         return Scenario(parts=(*known, handler), interruption=interruption, refusal=True)
+    websocket = draw(st.integers(0, 3)) == 3
+    if websocket:
+        acts = tuple(replace(act, accepts=draw(st.booleans())) for act in handler.acts)
+        handler = replace(handler, sync=False, acts=acts)
     return Scenario(
         parts=(*parts, handler),
+        websocket=websocket,
         request=draw(st.sampled_from([None, None, "accept", "refuse"])),
-        response=draw(
+        response=None
+        if websocket
+        else draw(
             st.sampled_from([None, None, frozenset[int](), frozenset({200}), frozenset({200, 418, 500})])
         ),
         deadline=draw(st.sampled_from([math.inf, math.inf, math.inf, 0.057, 0.257, 0.657, 3.557])),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 
+from gnomon_gtype import GType, Min, contains
+from gnomon_gtype import schema as n
 from gnomon_gtype.schema import (
     Array,
     Definitions,
@@ -106,3 +110,17 @@ def test_a_definition_that_is_only_itself_is_refused():
 def test_walk_gives_paths():
     tree = record(a=Array(rest=Integer()))
     assert [path for path, _ in tree.walk()] == ["", ".a", ".a[]"]
+
+
+def test_numbers_too_long_for_decimal_text_are_shown_in_hexadecimal():
+    huge = 10**5000
+    tree = GType(Annotated[int, Min(huge)])
+    assert repr(tree) == f"GType(Integer(minimum={huge:#x}))"
+    assert eval(repr(tree.schema), {"Integer": n.Integer}) == tree.schema  # noqa: S307 (a text that was just made)
+    assert repr(n.literal(huge, -huge)) == f"Literal(values=({huge:#x}, {-huge:#x},))"
+    field = n.Field(name="a", schema=n.Integer(), default=[huge, {"b": huge, "c": frozenset({huge})}])
+    assert repr(field) == (
+        f"Field(name='a', schema=Integer(), required=False, default=[{huge:#x}, {{'b': {huge:#x}, 'c': frozenset of 1 item}}])"
+    )
+    assert f"limit={huge:#x}" in repr(tree.problems(1)[0])
+    assert repr(contains(GType(str), tree)) == f"Containment(answer='no', witness={huge:#x}, reason='')"

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, NotRequired, TypedDict
 
 import annotated_types as at
 import pytest
 
-from gnomon_gtype import Gt, GType, Max, Min, NaiveDatetime, Timestamp, UnsupportedAnnotation, Zone
+from gnomon_gtype import (
+    Gt,
+    GType,
+    Max,
+    Min,
+    NaiveDatetime,
+    Timestamp,
+    UnsupportedAnnotation,
+    ValidationError,
+    Zone,
+)
 
 no = pytest.Refused
 UTC = dt.UTC
@@ -94,3 +105,29 @@ def test_row(rows, annotation, channel, given, outcome):
 def test_limits_and_zones_that_mean_nothing_are_refused(annotation):
     with pytest.raises(UnsupportedAnnotation):
         GType(annotation)
+
+
+class Meeting(TypedDict):
+    topic: str
+    at: dt.datetime
+    until: NotRequired[dt.time]
+
+
+@pytest.mark.parametrize("read", [str, str.encode])
+def test_the_colons_of_times_hide_no_key_that_stands_twice(read: Callable[[str], str | bytes]):
+    meeting = GType(Meeting)
+    for text, codes in [
+        ('{"topic":"a","at":"2026-01-02T03:04:05Z"}', ()),
+        ('{"topic":"a","at":"2026-01-02T03:04:05Z","until":"05:00"}', ()),
+        (r'{"topic":"a","at":"2026-01-02T03\u003a04:05Z"}', ()),
+        (r'{"topic":"a","topic":"b","at":"2026-01-02T03\u003a04:05Z"}', ("duplicate_key",)),
+        ('{"topic":"a","at":"2026-01-02T03:04:05Z","at":"2026-01-02T03:04:05Z"}', ("duplicate_key",)),
+        ('{"topic":"a: b","at":"2026-01-02T03:04:05Z"}', ()),
+        ('{"topic":"a","at":"2026-01-02T03:04:05"}', ("timezone",)),
+    ]:
+        try:
+            meeting.validate_json(read(text))
+        except ValidationError as error:
+            assert tuple(problem.code for problem in error.problems) == codes, text
+        else:
+            assert not codes, text

@@ -16,7 +16,7 @@ from typing import Literal as OneOf
 from gnomon_gtype._errors import SchemaError
 from gnomon_gtype._merge import merge
 from gnomon_gtype._patterns import check_pattern
-from gnomon_gtype._problems import shown
+from gnomon_gtype._problems import shown, written
 from gnomon_gtype._scalars import Anything, Float, Integer, Literal, Nothing, Number, check_length
 from gnomon_gtype._schema import UNSET, Form, Schema, canonical, layout_of
 
@@ -153,7 +153,7 @@ class Field:
         for item in fields(self)[2:]:
             value = getattr(self, item.name)
             if value is not item.default:
-                shown.append(f"{item.name}={value!r}")
+                shown.append(f"{item.name}={written(value)}")
         return f"Field({', '.join(shown)})"
 
     @property

@@ -222,7 +222,12 @@ class GType(Generic[T]):
         return hash(self._schema)
 
     def __repr__(self) -> str:
-        shown = repr(self._schema) if self.annotation is None else _annotation_text(self.annotation)
+        try:
+            shown = repr(self._schema) if self.annotation is None else _annotation_text(self.annotation)
+        except (
+            ValueError
+        ):  # of a limit that is too long to be written in decimal, which the tree writes otherwise
+            shown = repr(self._schema)
         return f"GType({shown})"
 
 

@@ -191,15 +191,13 @@ class _Emitter:
         return doc
 
     def native(self, node: Schema) -> bool:
-        """Whether values that differ in Python differ when they are written; bytes and text need not."""
+        """Whether values that differ in Python differ when they are written; bytes and text need not.
+
+        Nor need records that lose keys or gain defaults, and integers that become the same float.
+        """
         if not self.output:
             return True
-        parts = [part for tree in (node, *self.known.values()) for _, part in tree.walk()]
-        return all(
-            type(part) in _NATIVE
-            and not any(isinstance(v, (bytes, Enum)) for v in getattr(part, "values", ()))
-            for part in parts
-        )
+        return all(_kept_apart(part) for tree in (node, *self.known.values()) for _, part in tree.walk())
 
     def wrapped(self, node: c.Sensitive | c.Refined, merged: bool) -> Doc:
         doc = self.at(node.base, merged=merged)
@@ -270,7 +268,8 @@ class _Emitter:
 
     def set(self, node: c.Set) -> Doc:
         doc: Doc = {"type": "array"}
-        if self.native(node.items) or isinstance(node.items, (s.Bytes, s.Uuid, s.Date)):
+        # a set compares its items as they are written, so floats are no loss; all parts of a date, a UUID are written
+        if self.native(node.items) or isinstance(node.items, (s.Float, s.Bytes, s.Uuid, s.Date)):
             doc["uniqueItems"] = True
         if not isinstance(node.items, s.Anything):
             doc["items"] = self.at(node.items)
@@ -353,16 +352,28 @@ _NATIVE = frozenset(
         s.Boolean,
         s.Integer,
         s.Number,
-        s.Float,
         s.String,
-        s.Literal,
         c.Array,
-        c.Record,
         c.Union,
         c.Intersection,
         c.Ref,
     )
 )
+
+
+def _kept_apart(node: Schema) -> bool:
+    if isinstance(node, s.Literal):
+        return not any(isinstance(value, (bytes, Enum)) for value in node.values)
+    if isinstance(node, s.Float):
+        limits = (node.minimum, node.maximum)
+        return all(limit is not None and abs(limit) <= _EXACT_FLOAT for limit in limits)
+    if isinstance(node, c.Record):
+        kept = node.extra == "forbid" or (node.extra == "keep" and node.rest is not None)
+        return kept and node.cls is None and not any(item.has_default for item in node.fields)
+    return type(node) in _NATIVE
+
+
+_EXACT_FLOAT = 1 << 53
 
 
 def _reference(name: str) -> Doc:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from gnomon_gtype._errors import GTypeError
@@ -108,9 +108,29 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.location}: {self.message}" if self.path else self.message
 
+    def __repr__(self) -> str:
+        return f"Problem({', '.join(f'{item.name}={written(getattr(self, item.name))}' for item in fields(self))})"
+
 
 Catalogue = Callable[[Problem], str | None]
 """Gives the message of a problem in another language, or `None` to leave the standard one."""
+
+
+def written(value: object) -> str:
+    """The `repr` of a value, with integers in hexadecimal that Python refuses to write in decimal."""
+    try:
+        return repr(value)
+    except ValueError:
+        pass
+    if isinstance(value, int):
+        return hex(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{written(key)}: {written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{written(item)}, " for item in value).rstrip() + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    return shown(value)
 
 
 def pointer_of(path: Sequence[str | int]) -> str:

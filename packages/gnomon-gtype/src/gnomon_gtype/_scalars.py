@@ -70,7 +70,7 @@ class Integer(Schema):
         for name in ("minimum", "maximum", "multiple_of"):
             value = getattr(self, name)
             if value is not None and type(value) is not int:
-                raise SchemaError(f"{name} of an integer is an int, not {value!r}")
+                raise SchemaError(f"{name} of an integer is an int, not {shown(value)}")
         if self.multiple_of is not None and self.multiple_of <= 0:
             raise SchemaError(f"multiple_of is above 0, not {shown(self.multiple_of)}")
         if self.multiple_of == 1:
@@ -93,7 +93,7 @@ class Bounded(Schema):
             value = getattr(self, name)
             if value is not None and type(value) not in self.limits:
                 names = " or ".join(kind.__name__ for kind in self.limits)
-                raise SchemaError(f"{name} of {self.tag} is {names}, not {value!r}")
+                raise SchemaError(f"{name} of {self.tag} is {names}, not {shown(value)}")
             if value is None and getattr(self, f"exclusive_{name}"):
                 raise SchemaError(f"exclusive_{name} needs a {name}")
         _check_finite(self.minimum)
@@ -102,9 +102,9 @@ class Bounded(Schema):
 
 def _check_finite(value: object) -> None:
     if isinstance(value, float) and not -float("inf") < value < float("inf"):
-        raise SchemaError(f"a limit is a finite number, not {value!r}")
+        raise SchemaError(f"a limit is a finite number, not {shown(value)}")
     if isinstance(value, decimal.Decimal) and not value.is_finite():
-        raise SchemaError(f"a limit is a finite number, not {value!r}")
+        raise SchemaError(f"a limit is a finite number, not {shown(value)}")
 
 
 def _exact(value: int | float | None) -> int | float | None:
@@ -159,7 +159,7 @@ class DecimalNumber(Bounded):
         Bounded.__post_init__(self)
         step = self.multiple_of
         if step is not None and not (isinstance(step, decimal.Decimal) and step.is_finite() and step > 0):
-            raise SchemaError(f"multiple_of of decimal is a Decimal above 0, not {step!r}")
+            raise SchemaError(f"multiple_of of decimal is a Decimal above 0, not {shown(step)}")
         for name in ("max_digits", "decimal_places"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 0):
@@ -211,7 +211,7 @@ class Literal(Schema):
         for value in self.values:
             if not isinstance(value, enum.Enum) and type(value) not in (str, int, float, bytes, bool):
                 raise SchemaError(
-                    f"a literal is a str, int, float, bool, bytes or enum member, not {value!r}"
+                    f"a literal is a str, int, float, bool, bytes or enum member, not {shown(value)}"
                 )
             if isinstance(value, float):
                 _check_finite(value)
@@ -281,7 +281,9 @@ def _check_zone(zone: Zone, *limits: Any) -> None:
         raise SchemaError(f"zone is 'aware', 'naive' or 'any', not {zone!r}")
     for limit in limits:
         if limit is not None and (zone == "any" or (limit.utcoffset() is None) != (zone == "naive")):
-            raise SchemaError(f"the limit {limit!r} cannot be compared with times whose zone is {zone!r}")
+            raise SchemaError(
+                f"the limit {shown(limit)} cannot be compared with times whose zone is {zone!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -327,7 +329,7 @@ class Uuid(Schema):
 
     def __post_init__(self) -> None:
         if self.version is not None and self.version not in range(1, 9):
-            raise SchemaError(f"version of a UUID is 1 to 8 or None, not {self.version!r}")
+            raise SchemaError(f"version of a UUID is 1 to 8 or None, not {shown(self.version)}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -360,7 +362,7 @@ class IpAddress(Schema):
     def __post_init__(self) -> None:
         if self.kind not in ("address", "network", "interface") or self.version not in (4, 6):
             raise SchemaError(
-                f"an IP type is address, network or interface of version 4 or 6, not {self.kind!r} {self.version!r}"
+                f"an IP type is address, network or interface of version 4 or 6, not {self.kind!r} {shown(self.version)}"
             )
 
 

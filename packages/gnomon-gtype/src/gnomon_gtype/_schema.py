@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
+from gnomon_gtype._problems import written
+
 
 class Unset(enum.Enum):
     """Marks the absence of a default, which `None` could not."""
@@ -142,7 +144,7 @@ class Schema:
             if item.name == "meta" and value is None:
                 continue
             if not (same_value(value, item.default)):
-                shown.append(f"{item.name}={value!r}")
+                shown.append(f"{item.name}={written(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

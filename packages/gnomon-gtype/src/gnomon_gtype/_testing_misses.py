@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from hypothesis import strategies as st
 
@@ -35,6 +35,8 @@ _OTHERS: tuple[Any, ...] = (
     set(),
 )
 """One of nearly every kind: what is tried in place of a value."""
+_LONG = 2_000
+"""No value is made that is longer, only to be too long."""
 
 
 class Breaking:
@@ -85,12 +87,13 @@ class Breaking:
     def text(self, node: s.String) -> list[Strategy]:
         """Valid text with something cut off or put on, and any other text."""
         valid = self.making.values(node)
-        found = [st.text(max_size=12)] if node.patterns or node.format or node.max_length is not None else []
+        short = node.max_length is not None and node.max_length < 12
+        found = [st.text(max_size=12)] if node.patterns or node.format or short else []
         if node.patterns or node.format:
             found.append(st.tuples(valid, st.sampled_from(["\n", " ", "!", "\0", "é"])).map("".join))
         if node.min_length:
             found.append(valid.map(lambda text: text[: node.min_length - 1]))
-        if node.max_length is not None:
+        if _may_exceed(node.max_length):
             most = node.max_length
             found.append(valid.map(lambda text: (text + "x" * most)[:most] + "x"))
         return [st.just("\ud800"), *found]
@@ -99,7 +102,7 @@ class Breaking:
         found = []
         if node.min_length:
             found.append(st.binary(max_size=node.min_length - 1))
-        if node.max_length is not None:
+        if _may_exceed(node.max_length):
             found.append(st.binary(min_size=node.max_length + 1, max_size=node.max_length + 3))
         return found
 
@@ -149,11 +152,11 @@ class Breaking:
         remade = _remaking(node)
         nodes = {part for part in (*node.prefix, node.rest, *node.suffix) if part is not None}
         broken = st.one_of([self.misses(part) for part in nodes])
-        found = [_replacing(valid.filter(len), broken, remade)]
+        found = [_replacing(valid.filter(_has_items), broken, remade)]
         if node.cls is None:
             found.append(valid.map(lambda value: remade(list(value)[:-1])))
-            found.append(valid.filter(len).map(lambda value: remade([*value, value[-1]])))
-            if node.max_length is not None:
+            found.append(valid.filter(_has_items).map(lambda value: remade([*value, value[-1]])))
+            if _may_exceed(node.max_length):
                 longer = c.Array(rest=node.rest or s.Anything(), min_length=node.max_length + 1)
                 found.append(self.making.values(longer).map(remade))
         found.append(valid.map(tuple if node.container == "list" else list))
@@ -182,16 +185,13 @@ class Breaking:
             found.append(
                 self._put(valid, self.misses(node.keys).filter(lambda key: type(key) is str), st.none())
             )
-        if node.min_length or node.max_length is not None:
+        if node.min_length or _may_exceed(node.max_length):
             free = c.Record(
                 node.fields, extra=node.extra, rest=node.rest, patterns=node.patterns, keys=node.keys
             )
             found.append(self.making.values(free))
-            found.append(
-                st.dictionaries(
-                    names, st.none(), min_size=(node.max_length or 0) + 1, max_size=(node.max_length or 0) + 3
-                )
-            )
+            most = node.max_length if _may_exceed(node.max_length) else 0
+            found.append(st.dictionaries(names, st.none(), min_size=most + 1, max_size=most + 3))
         return found
 
     @staticmethod
@@ -215,9 +215,9 @@ class Breaking:
         keys, values = self.making.hashable(node.keys), self.making.values(node.values)
         hashable = self.misses(node.keys).filter(can_hash)
         found = [self._put(valid, hashable, values), self._put(valid, keys, self.misses(node.values))]
-        if node.min_length or node.max_length is not None:
+        if node.min_length or _may_exceed(node.max_length):
             found.append(st.dictionaries(keys, values))
-        if node.max_length is not None:
+        if _may_exceed(node.max_length):
             found.append(st.dictionaries(keys, values, min_size=node.max_length + 1))
         return found
 
@@ -227,8 +227,9 @@ class Breaking:
         valid = self.making.values(node)
         hashable = self.misses(node.items).filter(can_hash)
         found = [st.tuples(valid, hashable).map(lambda parts: kind([*parts[0], parts[1]])), valid.map(list)]
-        if node.min_length or node.max_length is not None:
-            free = c.Set(node.items, min_length=(node.max_length or -1) + 1, frozen=node.frozen)
+        if node.min_length or _may_exceed(node.max_length):
+            most = node.max_length if _may_exceed(node.max_length) else -1
+            free = c.Set(node.items, min_length=most + 1, frozen=node.frozen)
             found += [
                 valid.map(lambda value: kind(list(value)[: max(0, node.min_length - 1)])),
                 self.making.values(free),
@@ -256,8 +257,19 @@ class Breaking:
         return [self.misses(node.base), self.making.values(node.base)]
 
 
+def _may_exceed(limit: int | None) -> TypeGuard[int]:
+    """Whether a value that is longer than the limit can be made in reasonable time."""
+    return limit is not None and limit <= _LONG
+
+
 def _nothing(_breaking: Breaking, _node: Any) -> list[Strategy]:
     return []
+
+
+def _has_items(
+    value: Any,
+) -> bool:  # not `len` itself, which Hypothesis reads, and then trips over lists of at most one item
+    return len(value) > 0
 
 
 def _moved(kind: type, limit: Any, away: int, number: int) -> Any:

@@ -33,6 +33,7 @@ from gnomon_gtype._problems import Problem
 from gnomon_gtype._recursion import definitions
 from gnomon_gtype._schema import Schema
 from gnomon_gtype._testing_numbers import exact, floats, integers, quotient, times
+from gnomon_gtype._testing_recursion import Recursion
 
 Strategy = st.SearchStrategy[Any]
 
@@ -63,13 +64,40 @@ class Making:
     Args:
         known: the nodes that references name.
         opaque: a strategy for each id of an opaque part that has none of its own.
+        level: how many references lead to the values that are made.
     """
 
-    def __init__(self, known: Mapping[str, Schema], opaque: Mapping[str, Strategy]) -> None:
+    def __init__(
+        self, known: Mapping[str, Schema], opaque: Mapping[str, Strategy], *, level: int = 0
+    ) -> None:
         self.known = known
         self.opaque_values = opaque
+        self.level = level
+        self.recursion = Recursion(known)
         self.made: dict[str, Strategy] = {}
         self.emptiness: dict[Schema, bool] = {}
+        self._deeper: Making | None = None
+
+    @property
+    def deepest(self) -> bool:
+        """Whether values must end here, as soon as their type lets them."""
+        return self.level == self.recursion.levels
+
+    def deeper(self) -> Making:
+        """What makes the values behind a reference."""
+        if self.deepest:
+            return self
+        if self._deeper is None:
+            self._deeper = Making(self.known, self.opaque_values, level=self.level + 1)
+            self._deeper.emptiness = self.emptiness
+        return self._deeper
+
+    def most(self, node: Schema, low: int, high: int | None) -> int | None:
+        """Most items of a collection of `node`: few when each may hold further ones, or the values would never end."""
+        if not self.recursion.inside(node):
+            return high
+        spare = 0 if self.deepest else max(1, 3 - self.level)
+        return low + spare if high is None else max(low, min(high, low + spare))
 
     def problems(self, node: Schema, value: Any) -> tuple[Problem, ...]:
         """What is wrong with a Python value."""
@@ -102,9 +130,10 @@ class Making:
         return not node.min_length and self.empty(replace(node, min_length=1))
 
     def reference(self, node: c.Ref) -> Strategy:
-        if node.name not in self.made:
-            self.made[node.name] = st.deferred(lambda: self.values(self.known[node.name]))
-        return self.made[node.name]
+        below = self.deeper()
+        if node.name not in below.made:
+            below.made[node.name] = st.deferred(lambda: below.values(below.known[node.name]))
+        return below.made[node.name]
 
     def literal(self, node: s.Literal) -> Strategy:
         return st.sampled_from(node.values)
@@ -234,12 +263,11 @@ class Making:
     def array(self, node: c.Array) -> Strategy:
         if node.rest is not None and not (node.prefix or node.suffix or node.contains):
             key = checks.json_key if node.unique else None
+            most = self.most(node.rest, node.min_length, node.max_length)
             items = (
                 st.builds(list)
-                if self.only_empty(node)
-                else st.lists(
-                    self.values(node.rest), min_size=node.min_length, max_size=node.max_length, unique_by=key
-                )
+                if most == 0 or self.only_empty(node)
+                else st.lists(self.values(node.rest), min_size=node.min_length, max_size=most, unique_by=key)
             )
             return items if node.container in ("list", "sequence") else items.map(tuple)
         return self.checked(node, self._composed_array(node))
@@ -255,10 +283,15 @@ class Making:
             for part, fewest, _ in node.contains
         ]
 
+        longest_given = len(prefix)
+        if self.deepest and any(map(self.recursion.inside, node.prefix)):
+            longest_given = node.required or 0
+
         @st.composite
         def build(draw: st.DrawFn) -> Any:
             complete = node.required is None
-            number = len(prefix) if complete else draw(st.integers(node.required or 0, len(prefix)))
+            fewest_given = node.required or 0
+            number = len(prefix) if complete else draw(st.integers(fewest_given, longest_given))
             items = [draw(item) for item in prefix[:number]]
             if rest is not None and number == len(prefix):
                 for strategy, fewest in wanted:
@@ -266,6 +299,7 @@ class Making:
                 missing = max(0, node.shortest - len(items) - len(suffix))
                 limit = None if node.max_length is None else node.max_length - len(items) - len(suffix)
                 assume(limit is None or limit >= missing)
+                limit = self.most(node.rest or s.Anything(), missing, limit)
                 items += draw(st.lists(rest, min_size=missing, max_size=limit))
             items += [draw(item) for item in suffix]
             if node.cls is not None:
@@ -281,6 +315,7 @@ class Making:
             item.name: self.values(item.schema)
             for item in fields
             if not (item.required or isinstance(item.schema, s.Nothing))
+            and not (self.deepest and self.recursion.inside(item.schema))
         }
         named: Strategy = st.fixed_dictionaries(required, optional=optional)
         if node.cls is not None:
@@ -300,29 +335,31 @@ class Making:
 
     def _matching(self, pattern: str, part: Schema) -> Strategy:
         text = s.String(patterns=(pattern,))
-        if self.empty(text) or self.empty(part):
+        most = self.most(part, 0, 2)
+        if most == 0 or self.empty(text) or self.empty(part):
             return st.builds(dict)
         keys = self.values(text)
-        return st.dictionaries(keys, self.values(part), max_size=2)
+        return st.dictionaries(keys, self.values(part), max_size=most)
 
     def _others(self, node: c.Record) -> Strategy:
         names = {item.name for item in node.fields}
         text = s.String() if node.keys is None else c.intersection(s.String(), node.keys)
         rest = node.rest or s.Anything()
-        if self.empty(text) or self.empty(rest):
+        fewest = max(0, node.min_length - len(names))
+        most = self.most(rest, fewest, fewest + 2)
+        if most == 0 or self.empty(text) or self.empty(rest):
             return st.builds(dict)
         keys = st.text(max_size=8) if node.keys is None else self.values(text)
-        fewest = max(0, node.min_length - len(names))
         return st.dictionaries(
             keys.filter(lambda key: key not in names),
             self.values(rest),
             min_size=fewest,
-            max_size=fewest + 2,
+            max_size=most,
         )
 
     def map(self, node: c.Map) -> Strategy:
-        low, high = node.min_length, node.max_length
-        if self.only_empty(node):
+        low, high = node.min_length, self.most(node, node.min_length, node.max_length)
+        if high == 0 or self.only_empty(node):
             return st.builds(dict)
         pairs = st.dictionaries(
             self.hashable(node.keys), self.values(node.values), min_size=low, max_size=high
@@ -334,14 +371,15 @@ class Making:
         return self.values(_hashable_part(node)).filter(can_hash)
 
     def set(self, node: c.Set) -> Strategy:
-        low, high = node.min_length, node.max_length
-        if self.only_empty(node):
+        low, high = node.min_length, self.most(node.items, node.min_length, node.max_length)
+        if high == 0 or self.only_empty(node):
             return st.builds(frozenset if node.frozen else set)
         items = st.lists(self.hashable(node.items), min_size=low, max_size=high, unique=True)
         return self.checked(node, items.map(frozenset if node.frozen else set))
 
     def union(self, node: c.Union) -> Strategy:
-        return st.one_of([self.values(member) for member in node.members])
+        members = self.recursion.shortest(node.members) if self.deepest else node.members
+        return st.one_of([self.values(member) for member in members])
 
     def intersection(self, node: c.Intersection) -> Strategy:
         makers = [self.values(member) for member in node.members if not isinstance(member, c.Not)]

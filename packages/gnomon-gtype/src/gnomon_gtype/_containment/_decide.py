@@ -11,6 +11,7 @@ from gnomon_gtype._composites import Definitions, Ref
 from gnomon_gtype._containment._outcome import Budget, Empty, Exhausted, Unclear
 from gnomon_gtype._containment._search import Goal, Search
 from gnomon_gtype._gtype import GType
+from gnomon_gtype._problems import written
 from gnomon_gtype._schema import Schema
 
 STEPS: Final = 1_000_000
@@ -31,6 +32,9 @@ class Containment:
     answer: OneOf["yes", "no", "unknown"]
     witness: Any = None
     reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"Containment(answer={self.answer!r}, witness={written(self.witness)}, reason={self.reason!r})"
 
 
 _YES: Final = Containment(answer="yes")

@@ -2,13 +2,18 @@
 
 from types import FunctionType
 
+from gnomon_snapshot._answers import Divergence
 from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
 from gnomon_snapshot._breakpoints import Breakpoint, Debugger, DebugSession, Paused
+from gnomon_snapshot._calls import ModuleCall
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
 from gnomon_snapshot._conditions import Condition
 from gnomon_snapshot._errors import (
+    NotRecorded,
     PatchError,
     PauseOver,
+    ReplayDiverged,
+    ReplayError,
     SnapshotCorrupt,
     SnapshotError,
     SnapshotNotFound,
@@ -19,9 +24,15 @@ from gnomon_snapshot._errors import (
 from gnomon_snapshot._exchange import export_snapshots, import_snapshots
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._patch import Operation, apply, diff
+from gnomon_snapshot._recorder import LiveRecording, Recorder
+from gnomon_snapshot._recording import RecordedRequest, RecordedStep, Recording, Traced, traced
 from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
+from gnomon_snapshot._replay import Edit, Replayable, ReplayRun, Stage, replay, run_on
+from gnomon_snapshot._replay_all import Cause, ReplaySummary, replay_all
+from gnomon_snapshot._report import Difference, ReplayReport, compare
 from gnomon_snapshot._restore import restore
 from gnomon_snapshot._sampling import Sampling
+from gnomon_snapshot._secrets import Withheld
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._sqlite import SqliteStore
 from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
@@ -34,14 +45,21 @@ __all__ = [
     "CREDENTIAL_HEADERS",
     "BackgroundWriter",
     "Breakpoint",
+    "Cause",
     "Condition",
     "DebugSession",
     "Debugger",
+    "Difference",
+    "Divergence",
+    "Edit",
     "EventLike",
     "Limits",
+    "LiveRecording",
     "Loss",
     "Lost",
     "MemoryStore",
+    "ModuleCall",
+    "NotRecorded",
     "Operation",
     "Page",
     "PatchError",
@@ -51,7 +69,17 @@ __all__ = [
     "Query",
     "Record",
     "RecordedError",
+    "RecordedRequest",
+    "RecordedStep",
+    "Recorder",
+    "Recording",
     "Redactor",
+    "ReplayDiverged",
+    "ReplayError",
+    "ReplayReport",
+    "ReplayRun",
+    "ReplaySummary",
+    "Replayable",
     "RequestLike",
     "RequestState",
     "ResponseLike",
@@ -65,21 +93,29 @@ __all__ = [
     "SnapshotStore",
     "SnapshotTooNew",
     "SqliteStore",
+    "Stage",
     "StepLike",
     "StoreError",
     "Summary",
     "TaskState",
     "TimeTravel",
     "Timeline",
+    "Traced",
     "Types",
     "TypesError",
+    "Withheld",
     "WriterStatistics",
     "apply",
     "capture",
+    "compare",
     "diff",
     "export_snapshots",
     "import_snapshots",
+    "replay",
+    "replay_all",
     "restore",
+    "run_on",
+    "traced",
 ]
 
 for _name in __all__:

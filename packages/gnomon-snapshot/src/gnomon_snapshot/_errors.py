@@ -51,3 +51,21 @@ class StoreError(SnapshotError, OSError):
     """The store could not do its work: disk full, read-only, locked, damaged, or closed."""
 
     code: ClassVar[str] = "snapshot_store"
+
+
+class NotRecorded(SnapshotError, LookupError):
+    """A snapshot carries no recording, so that its request cannot be replayed."""
+
+    code: ClassVar[str] = "snapshot_not_recorded"
+
+
+class ReplayDiverged(SnapshotError):
+    """A replayed request asked the outside world for what its recording does not answer; raised where it asked."""
+
+    code: ClassVar[str] = "replay_diverged"
+
+
+class ReplayError(SnapshotError, ValueError):
+    """A replay cannot be run as it was asked for."""
+
+    code: ClassVar[str] = "replay_error"

@@ -30,7 +30,9 @@ _MAX_INT_BITS = 8 * 4096
 class Graph:
     """One pass over everything that goes into one snapshot, so that identity holds across its parts."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, first: int = 1) -> None:
+        # the first number for what is shared: graphs that are copied apart and written together have numbers apart
+        self.first = first
         self.limits = limits
         self.depth = limits.depth
         self.count = limits.count
@@ -82,7 +84,7 @@ class Graph:
         return self.lost(value, "count", shown=f"{length} values")
 
     def _again(self, node: Any) -> CBORTag:
-        number = self.numbers.setdefault(id(node), len(self.numbers) + 1)
+        number = self.numbers.setdefault(id(node), self.first + len(self.numbers))
         return CBORTag(tag.REF, number)
 
     def _begin(self, value: object, node: Any) -> None:

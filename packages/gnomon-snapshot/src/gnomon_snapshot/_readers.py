@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 from gnomon_context import GlobalContext, LocalContext
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._records import Lost, Record, RecordedError
+from gnomon_snapshot._standin import StandIn
 from gnomon_snapshot._types import is_python_class, kind_of, members_of, name_of
 
 TEXT = frozenset({str})
 _MAX_FRAMES = 50
-_NEVER = (LocalContext, GlobalContext)  # the whole application hangs on these
+_NEVER = (LocalContext, GlobalContext, StandIn)  # the whole application hangs on these
 _MAX_REACHED = 256  # objects looked at before a `repr` is trusted not to show a sensitive one
 _OPAQUE = (type, ModuleType, FunctionType)  # a `repr` does not look into these
 

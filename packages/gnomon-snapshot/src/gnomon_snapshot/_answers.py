@@ -1,0 +1,373 @@
+"""Answers a replayed request in the place of the outside world, from its recording."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple, NoReturn, final, get_args
+from uuid import UUID
+
+import trio
+
+from gnomon_context import Config
+from gnomon_snapshot._calls import EXITS, key_of, refusal_of, shown_node
+from gnomon_snapshot._errors import ReplayDiverged
+from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._outside import Drawn, SourcesLike, config_of
+from gnomon_snapshot._recording import Recording
+from gnomon_snapshot._secrets import stand_for_secrets
+from gnomon_snapshot._session import Session
+from gnomon_snapshot._standin import SPECIAL, Owner, make_standin, named
+from gnomon_snapshot._types import Kind
+
+_PLAIN: Final = Limits()
+_CONTAINERS: Final = frozenset(SPECIAL)
+
+
+class Divergence(NamedTuple):
+    """A call that the recording could not answer.
+
+    Attributes:
+        position: Which call of its task it was, from 0.
+        task: The task of the request, empty for the one that runs handler and hooks.
+        expected: The next call that the recording has for that task, empty if it has no more.
+        actual: The call that was made.
+        reason: Why it has no answer.
+    """
+
+    position: int
+    task: str
+    expected: str
+    actual: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"call {self.position}" + (f" of task {self.task}" if self.task else "")
+        expected = f"; recorded is {self.expected}" if self.expected else "; recorded is no further call"
+        return f"{where}: {self.actual} {self.reason}{expected}"
+
+
+@final
+class Answers:
+    """The backend of stand-ins in a replay: finds for each call the recorded one, by task, method and arguments.
+
+    Args:
+        recording: Where the answers stand.
+        session: Where the replay is recorded in its turn.
+        waits: Whether an answer comes when it came then, on the clock of the loop, or at once.
+        skip: How many calls are over already, because the replay begins after them.
+        reached: Called with the number of each recorded call before it is answered.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        session: Session,
+        *,
+        waits: bool,
+        skip: int,
+        reached: Callable[[int], object],
+    ) -> None:
+        self.session = session
+        self.divergences: list[Divergence] = []
+        self._waits = waits
+        self._reached = reached
+        self._nodes = recording.node["calls"]
+        self._values = recording.fresh()
+        self._types = recording.snapshot._types
+        self._names: dict[str, str] = recording.node["names"]
+        self._gets: set[tuple[str, str]] = set()
+        self._open: dict[bytes, deque[int]] = defaultdict(deque)
+        self._by_task: dict[str, deque[int]] = {}
+        self._first: dict[str, bytes] = {}
+        self._answered = [number < skip for number in range(len(self._nodes))]
+        self._bound: dict[str, str] = {"": ""}
+        self._count: dict[str, int] = defaultdict(int)
+        self._draws: dict[tuple[str, str], deque[Any]] = defaultdict(deque)
+        self._last: dict[str, Any] = {}
+        for number, node in enumerate(self._nodes):
+            key, task = key_of(node), node["task"]
+            self._first.setdefault(task, key)
+            if node["mode"] == "get":
+                self._gets.add((node["on"], node["name"]))
+            if number >= skip:
+                self._open[key].append(number)
+            self._by_task.setdefault(task, deque()).append(number)
+        for kind, draws in self._values["draws"].items():
+            for task, value in draws:
+                self._draws[kind, task].append(value)
+                self._last.setdefault(kind, value)
+                self._first.setdefault(task, b"")
+
+    # What stand-ins ask for.
+
+    def module(self, name: str, cls: type, protocols: frozenset[str] = _CONTAINERS) -> Any:
+        """A stand-in for a module."""
+        return make_standin(self, Owner(name, cls), protocols)
+
+    def protocols(self, name: str) -> frozenset[str]:
+        """The special methods that the recording has calls of, for a module whose class is not known."""
+        return frozenset(
+            node["name"] for node in self._nodes if node["on"] == name and node["name"] in _CONTAINERS
+        )
+
+    def attribute(self, owner: Owner, name: str) -> Any:
+        """A recorded value, or a function that is answered when it is called."""
+        if (owner.path, name) in self._gets:
+            return self._answer(owner, name, "get", (), {})
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._answer(owner, name, "sync", args, kwargs)
+
+        full = f"{owner.path}.{name}"
+        self.session.names[full] = qualified = self._names.get(full, full)
+        return named(call, name, qualified)
+
+    def invoke(self, owner: Owner, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A special method."""
+        return self._answer(owner, name, "sync", args, kwargs)
+
+    def _answer(
+        self, owner: Owner, name: str, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        entry = self.session.begin(owner, name, mode, args, kwargs)
+        key = key_of(entry)
+        entry["task"] = task = self._task(entry["task"], key)
+        number = self._find(task, key)
+        position = self._count[task]
+        self._count[task] += 1
+        if number is None:
+            if name in EXITS and len(args) > 1 and isinstance(args[1], ReplayDiverged):
+                # Left because of a divergence: that one is told, and a further one would hide it.
+                self.session.end(entry, "returned", None)
+                return _nothing() if name == "__aexit__" else None
+            self._diverge(entry, position, task, "has no answer in the recording")
+        self._reached(number)
+        expected = self._expected(task)
+        self._answered[number] = True
+        node = self._nodes[number]
+        entry["mode"] = node["mode"]
+        reason = refusal_of(node)
+        if reason:
+            self._diverge(entry, position, task, f"cannot be answered: {reason}", expected)
+        if node["mode"] == "async":
+            return self._later(entry, number)
+        return self._now(entry, number)
+
+    def _find(self, task: str, key: bytes) -> int | None:
+        """The first call of that task, or else of any, with that key that was not answered yet."""
+        waiting = self._open.get(key, ())
+        found = [number for number in waiting if not self._answered[number]]
+        own = (number for number in found if self._nodes[number]["task"] == task)
+        return next(own, found[0] if found else None)
+
+    def _task(self, label: str, key: bytes) -> str:
+        """The recorded task that a task of the replay is: of the same name, best with the same first call."""
+        known = self._bound.get(label)
+        if known is None:
+            base = label.rpartition("#")[0]
+            taken = set(self._bound.values())
+            free = [
+                task for task in self._first if task.rpartition("#")[0] == base and task and task not in taken
+            ]
+            alike = (task for task in free if key and self._first[task] == key)
+            known = next(alike, free[0] if free else f"{label}, new")
+            self._bound[label] = known
+        return known
+
+    def _expected(self, task: str) -> str:
+        """The next call that the recording has for a task."""
+        waiting = self._by_task.get(task, deque())
+        while waiting and self._answered[waiting[0]]:
+            waiting.popleft()
+        return shown_node(self._nodes[waiting[0]]) if waiting else ""
+
+    def _diverge(
+        self, entry: dict[str, Any], position: int, task: str, reason: str, expected: str | None = None
+    ) -> NoReturn:
+        if expected is None:
+            expected = self._expected(task)
+        divergence = Divergence(position, task, expected, shown_node(entry), reason)
+        self.divergences.append(divergence)
+        error = ReplayDiverged(str(divergence))
+        self.session.failed(entry, error)
+        raise error
+
+    def _now(self, entry: dict[str, Any], number: int) -> Any:
+        """Give a recorded answer back, as a fresh object."""
+        node, how = self._nodes[number], self._nodes[number]["how"]
+        value = self._values["calls"][number]["value"]
+        self.session.end(entry, how, node["value"])
+        if how == "handle":
+            protocols = frozenset(value["protocols"]) & _CONTAINERS
+            return make_standin(self, Owner(value["path"], _named_class(value["type"])), protocols)
+        if how == "class":
+            for kind in get_args(Kind):
+                cls = self._types.find(value, kind)
+                if cls is not None:
+                    return cls
+            task = entry["task"]
+            reason = f"is the class {value}, which is not registered: give it to Types"
+            self._diverge(entry, self._count[task] - 1, task, reason)
+        if how == "raised":
+            raise (
+                value
+                if isinstance(value, BaseException)
+                else ReplayDiverged(f"an exception was lost: {value}")
+            )
+        if how == "returned":
+            return stand_for_secrets(value)
+        # Cancelled while it ran without a suspension, or never ended: nothing can come back.
+        raise ReplayDiverged(f"{shown_node(node)} did not end when it was recorded")
+
+    async def _later(self, entry: dict[str, Any], number: int) -> Any:
+        """The same for an awaited call: it ends when it ended then."""
+        node = self._nodes[number]
+        try:
+            if node["how"] in ("cancelled", "pending"):
+                await trio.sleep_forever()
+            delay = self.session.began + node["ended"] / 1e9 - self.session.clock()
+            if self._waits and delay > 0:
+                await trio.sleep(delay)
+            else:
+                await trio.lowlevel.checkpoint()
+        except trio.Cancelled as cancelled:
+            self.session.failed(entry, cancelled)
+            raise
+        return self._now(entry, number)
+
+    # What sources ask for.
+
+    def draw(self, kind: str) -> Any:
+        """The next recorded value of a kind, or the last one when there are no more; `None` if there never was one."""
+        waiting = () if self.session.paused else self._draws[kind, self._task(self.session.label(), b"")]
+        if waiting:
+            value = self._last[kind] = waiting.popleft()
+            return value
+        return self._last.get(kind)
+
+    def next_draw(self, kind: str) -> Any:
+        """The next recorded value of a kind, `None` when there are no more."""
+        waiting = self._draws[kind, self._task(self.session.label(), b"")]
+        return waiting.popleft() if waiting else None
+
+
+@final
+class AnsweredSources(SourcesLike):
+    """Time, randomness and ids from a recording.
+
+    Where more is asked for than was recorded, time stands still, and random numbers and ids are made of the request
+    id, the same on every run.
+    """
+
+    def __init__(self, answers: Answers, recording: Recording) -> None:
+        self._answers = answers
+        self._session = answers.session
+        self._meta = recording.snapshot.meta
+        self._more = random.Random(recording.request_id)  # noqa: S311 - repeatable on purpose
+        self.random = Drawn(self._number, self._bits)
+
+    def _number(self) -> float:
+        value = self._answers.next_draw("random")
+        made: float = value if type(value) is float else self._more.random()
+        self._session.draw("random", made)
+        return made
+
+    def _bits(self, bits: int) -> int:
+        value = self._answers.next_draw("random")
+        fits = type(value) is int and value.bit_length() <= bits
+        made: int = value if fits else self._more.getrandbits(bits)
+        self._session.draw("random", made)
+        return made
+
+    def now(self) -> datetime:
+        """The wall clock as it stood."""
+        value = self._answers.draw("now")
+        moment: datetime = value if isinstance(value, datetime) else self._meta.received_at
+        self._session.draw("now", Graph(_PLAIN).copy(moment))
+        return moment
+
+    def monotonic(self) -> float:
+        """The monotonic clock as it stood."""
+        value = self._answers.draw("monotonic")
+        moment: float = value if isinstance(value, float) else self._meta.received_ns / 1e9
+        self._session.draw("monotonic", moment)
+        return moment
+
+    def uuid(self) -> UUID:
+        """The id that was handed out."""
+        value = self._answers.next_draw("uuid")
+        made = value if isinstance(value, UUID) else UUID(int=self._more.getrandbits(128), version=4)
+        self._session.draw("uuid", Graph(_PLAIN).copy(made))
+        return made
+
+
+def answered_config(answers: Answers, own: Config) -> Config:
+    """A configuration that answers what was read, and for the rest asks the application's own."""
+    tree: dict[str, Any] = {}
+    for path, value in answers._values["config"]:
+        section = tree
+        for key in path[:-1]:
+            section = section.setdefault(key, {})
+        section[path[-1]] = _Leaf(stand_for_secrets(value))
+    return config_of(_AnsweredConfig(answers, tree, own, ()))
+
+
+class _Leaf(NamedTuple):
+    value: Any
+
+
+@final
+class _AnsweredConfig(Mapping[str, Any]):
+    def __init__(
+        self, answers: Answers, tree: dict[str, Any], own: Mapping[str, Any], path: tuple[str, ...]
+    ) -> None:
+        self._answers = answers
+        self._tree = tree
+        self._own = own
+        self._path = path
+        self._sections: dict[str, Config] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        path = (*self._path, key)
+        found = self._tree.get(key)
+        if isinstance(found, _Leaf):
+            self._answers.session.read(path, found.value)
+            return found.value
+        own = self._own.get(key)
+        if found is not None or isinstance(own, Config):
+            if key not in self._sections:
+                below = own if isinstance(own, Mapping) else {}
+                self._sections[key] = config_of(_AnsweredConfig(self._answers, found or {}, below, path))
+            return self._sections[key]
+        value = self._own[key]
+        self._answers.divergences.append(
+            Divergence(
+                len(self._answers.session.config),
+                self._answers.session.label(),
+                "",
+                f"config.{'.'.join(path)}",
+                "was not read when it was recorded: the value of this application was given",
+            )
+        )
+        self._answers.session.read(path, value)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        # what was iterated over was read whole, and what was not is the application's own
+        return iter(self._tree or self._own)
+
+    def __len__(self) -> int:
+        return len(self._tree or self._own)
+
+
+async def _nothing() -> None:
+    await trio.lowlevel.checkpoint()
+
+
+def _named_class(name: str) -> type:
+    """An empty class under the name of one that is not here."""
+    return type(name.rpartition(".")[2] or "Handle", (), {})

@@ -1,0 +1,142 @@
+"""Configuration, time, randomness and ids, while they are recorded."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, final
+from uuid import UUID
+
+from gnomon_context import Config
+from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._session import Session
+
+_PLAIN: Final = Limits()
+
+
+class SourcesLike:
+    """What `gnomon_context` asks of the sources of a request."""
+
+    random: random.Random
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        raise NotImplementedError  # pragma: no cover - the two kinds below have it
+
+    def monotonic(self) -> float:
+        """The monotonic clock in seconds."""
+        raise NotImplementedError  # pragma: no cover - the two kinds below have it
+
+    def uuid(self) -> UUID:
+        """A unique id."""
+        raise NotImplementedError  # pragma: no cover - the two kinds below have it
+
+
+@final
+class RecordedSources(SourcesLike):
+    """Hands out what the real sources say, and writes it down."""
+
+    def __init__(self, session: Session, real: Any) -> None:
+        self._session = session
+        self._real = real
+        self.random = Drawn(
+            lambda: self._drawn(real.random.random()), lambda bits: self._drawn(real.random.getrandbits(bits))
+        )
+
+    def _drawn(self, value: Any) -> Any:
+        self._session.draw("random", value)
+        return value
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        moment: datetime = self._real.now()
+        self._session.draw("now", Graph(_PLAIN).copy(moment))
+        return moment
+
+    def monotonic(self) -> float:
+        """The monotonic clock in seconds."""
+        moment: float = self._real.monotonic()
+        self._session.draw("monotonic", moment)
+        return moment
+
+    def uuid(self) -> UUID:
+        """A unique id."""
+        made: UUID = self._real.uuid()
+        self._session.draw("uuid", Graph(_PLAIN).copy(made))
+        return made
+
+
+@final
+class Drawn(random.Random):
+    """A generator over two functions, from which every other method of `random.Random` follows."""
+
+    def __new__(cls, *_functions: object) -> Drawn:
+        return super().__new__(cls)
+
+    def __init__(self, draw: Callable[[], float], draw_bits: Callable[[int], int]) -> None:
+        self._draw = draw
+        self._draw_bits = draw_bits
+        self.gauss_next = None
+
+    def random(self) -> float:
+        """A number from 0 up to 1."""
+        return self._draw()
+
+    def getrandbits(self, k: int, /) -> int:
+        """A number of that many bits."""
+        if k < 0:
+            raise ValueError("number of bits must be non-negative")
+        return self._draw_bits(k)
+
+    def randbytes(self, n: int) -> bytes:
+        """So many random bytes."""
+        return self.getrandbits(n * 8).to_bytes(n, "little")
+
+    def seed(self, *_arguments: Any, **_options: Any) -> None:
+        """Do nothing, as the generator of the system does."""
+
+    def getstate(self) -> Any:
+        """Raise: there is no state."""
+        raise NotImplementedError("this generator has no state")
+
+    def setstate(self, _state: Any) -> None:
+        """Raise: there is no state."""
+        raise NotImplementedError("this generator has no state")
+
+
+def config_of(values: Mapping[str, Any]) -> Config:
+    """A configuration over a mapping of ours, so that every reading of it is seen."""
+    made = object.__new__(Config)
+    # a private part in use: `Config(...)` would read everything at once
+    object.__setattr__(made, "_values", values)
+    return made
+
+
+@final
+class RecordedConfig(Mapping[str, Any]):
+    """A section of a configuration that writes down what is read of it."""
+
+    def __init__(self, session: Session, real: Config, path: tuple[str, ...] = ()) -> None:
+        self._session = session
+        self._real = real
+        self._path = path
+        self._sections: dict[str, Config] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        value = self._real[key]
+        if isinstance(value, Config):
+            if key not in self._sections:
+                self._sections[key] = config_of(RecordedConfig(self._session, value, (*self._path, key)))
+            return self._sections[key]
+        self._session.read((*self._path, key), value)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        for key in self._real:
+            self[key]  # one that is iterated over has to be whole in a replay
+            yield key
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

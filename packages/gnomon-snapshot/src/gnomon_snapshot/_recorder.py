@@ -1,0 +1,366 @@
+"""Records sampled requests: what the outside world answered them, in the order in which it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, final
+
+import trio
+
+from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Sources, SystemSources
+from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
+from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
+from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._outside import RecordedConfig, RecordedSources, config_of
+from gnomon_snapshot._recording import Recording, Traced
+from gnomon_snapshot._sampling import Sampling
+from gnomon_snapshot._secrets import Secrets
+from gnomon_snapshot._session import Session
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._store import SnapshotStore
+from gnomon_snapshot._timeline import Timeline
+from gnomon_snapshot._types import NO_TYPES, Types
+
+_ALL: Final = Sampling(rate=1.0, failures=False)
+_LIMITS: Final = Limits()
+_SYSTEM: Final = SystemSources()
+
+
+class _Connected(Protocol):
+    @property
+    def client(self) -> Any: ...
+
+
+@final
+class Recorder:
+    """Chooses requests, records them, and keeps the recordings in a store without making a request wait.
+
+    Args:
+        store: Where recordings are kept; anybody's snapshots may stand beside them.
+        sampling: Which requests; all by default. With `failures` every request is recorded and those that end well
+            are dropped again unless they were chosen, which every request pays for; without, one that is not chosen
+            pays for the choice alone.
+        types: The classes that come back as themselves, the exceptions of modules among them.
+        secrets: The names of modules whose answers are secret: only the arguments, such as the name of a secret, are
+            written.
+        redactors: By place, `request.body`, `response.body`, `state.<key>`, `modules.<module>.<method>.arguments` or
+            `.result`: what blanks the sensitive parts of that value before it is written.
+        credential_headers: Names of header fields, in small letters, whose values are not written.
+        steps: Whether a snapshot is kept at every hook and handler, from which a replay can go on.
+        manifest: The fingerprint of the manifest in force.
+        limits: Bounds of the final snapshot, and again of each call.
+        capacity: How many recordings may wait to be stored; what finds no room is dropped and counted.
+
+    >>> import trio
+    >>> from gnomon_context import LocalContext
+    >>> from gnomon_context.testing import global_context
+    >>> from gnomon_snapshot import MemoryStore
+    >>> class Prices:
+    ...     def of(self, sku):
+    ...         return 12 if sku == "apple" else 7
+    >>> async def main():
+    ...     recorder = Recorder(MemoryStore())
+    ...     live = recorder.begin(global_context(modules={"prices": Prices()}))
+    ...     lctx = LocalContext(live.gctx, path="/total")
+    ...     live.began(lctx)
+    ...     lctx.set("total", live.gctx.modules.prices.of("apple"))
+    ...     return live.finish(lctx)
+    >>> recording = trio.run(main)
+    >>> [(str(call), call.value) for call in recording.calls]
+    [("prices.of('apple')", 12)]
+    """
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        *,
+        sampling: Sampling = _ALL,
+        types: Types = NO_TYPES,
+        secrets: Iterable[str] = (),
+        redactors: Mapping[str, Redactor] | None = None,
+        credential_headers: frozenset[str] = CREDENTIAL_HEADERS,
+        steps: bool = False,
+        manifest: str = "",
+        limits: Limits = _LIMITS,
+        capacity: int = 256,
+    ) -> None:
+        self.store = store
+        self.sampling = sampling
+        self.types = types
+        self.secrets = frozenset(secrets)
+        self.redactors = dict(redactors or {})
+        self.credential_headers = credential_headers
+        self.steps = steps
+        self.manifest = manifest
+        self.limits = limits
+        self._capacity = capacity
+        self._writer: BackgroundWriter | None = None
+
+    def wants(self, lctx: LocalContext, request: Any = None) -> bool:
+        """Whether this request has to be recorded from here on; see `Sampling.wants`."""
+        return self.sampling.failures or self.sampling.wants(lctx, request=request)
+
+    def begin(self, gctx: GlobalContext[Any], *, sources: Sources | None = None) -> LiveRecording:
+        """Begin to record one request, in the task that runs it.
+
+        Args:
+            gctx: What requests share; the request gets `LiveRecording.gctx` in its place.
+            sources: Where time, randomness and ids come from; the real ones by default.
+        """
+        return LiveRecording(self, gctx, sources or _SYSTEM)
+
+    def offer(self, recording: Recording, lctx: LocalContext, request: Any = None) -> bool:
+        """Keep a recording if its request was chosen, by now also for how it ended; never waits.
+
+        Returns:
+            Whether it was queued.
+        """
+        if self._writer is None or not self.sampling.wants(lctx, request=request):
+            return False
+        return self._writer.offer(recording.snapshot)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards."""
+        self._writer = BackgroundWriter(self.store, capacity=self._capacity)
+        await self._writer.run(task_status=task_status)
+
+    async def aclose(self) -> None:
+        """Take nothing more, and wait until what was taken is stored; the store stays open."""
+        if self._writer is not None:
+            await self._writer.aclose()
+        else:
+            await trio.lowlevel.checkpoint()
+
+    def statistics(self) -> WriterStatistics | None:
+        """What became of the recordings of the last `run`, `None` before the first."""
+        return None if self._writer is None else self._writer.statistics()
+
+
+@final
+class LiveRecording:
+    """One request while it is recorded; made by `Recorder.begin`.
+
+    Attributes:
+        gctx: What the request gets as its global context: its modules, configuration and sources are recorded.
+    """
+
+    def __init__(self, recorder: Recorder, gctx: GlobalContext[Any], sources: Sources) -> None:
+        self.recorder = recorder
+        self.secrets = Secrets()
+        self.session = new_session(recorder, trio.lowlevel.current_clock().current_time, self.secrets)
+        self.unrecorded: list[str] = []
+        self.timeline: Timeline | None = None
+        self.places: list[list[Any]] = []
+        self.gctx: GlobalContext[Any] = gctx.view(
+            modules=self._modules(gctx),
+            config=config_of(RecordedConfig(self.session, gctx.config)),
+            sources=RecordedSources(self.session, sources),
+        )
+
+    def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:
+        """A stand-in for every module that runs."""
+        found = {}
+        for name in gctx.modules:
+            try:
+                found[name] = self.session.adopt(name, gctx.modules[name])
+            except ModuleNotStarted:
+                self.unrecorded.append(name)
+        return found
+
+    def began(self, lctx: LocalContext) -> None:
+        """Tell that the request begins, as soon as its context is made.
+
+        Args:
+            lctx: Its context, made with `LiveRecording.gctx`.
+        """
+        with self._aside():
+            lctx.meta  # noqa: B018 - made now, it asks no clock later
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Nothing that is asked in this block is an answer to the request."""
+        self.session.paused = True
+        try:
+            yield
+        finally:
+            self.session.paused = False
+
+    def step(self, name: str, lctx: LocalContext, request: Any, response: Any) -> None:
+        """Keep a snapshot of the request as it is at a boundary, if the recorder keeps steps.
+
+        Args:
+            name: The id of the step that is about to run.
+            lctx: Its context.
+            request: The request.
+            response: The response.
+        """
+        if self.recorder.steps:
+            if self.timeline is None:
+                self.timeline = Timeline(types=self.recorder.types)
+            self.timeline.add(name, self._capture(lctx, request, response, {}))
+            self.places.append([name, len(self.session.calls)])
+
+    def _capture(
+        self, lctx: LocalContext, request: Any, response: Any, redactors: Mapping[str, Redactor]
+    ) -> Snapshot:
+        with self._aside():
+            return capture(
+                lctx,
+                request=request,
+                response=response,
+                manifest=self.recorder.manifest,
+                redactors={**self.recorder.redactors, **redactors},
+                credential_headers=self.recorder.credential_headers,
+                limits=self.recorder.limits,
+                types=self.recorder.types,
+            )
+
+    def finish(
+        self,
+        lctx: LocalContext,
+        *,
+        request: RequestLike | None = None,
+        response: ResponseLike | None = None,
+        trace: Iterable[Traced] = (),
+        redactors: Mapping[str, Redactor] | None = None,
+        timeout: float | None = None,
+        sent: bytes | None = None,
+    ) -> Recording:
+        """Take the final snapshot and make the recording, before the context is closed.
+
+        Args:
+            lctx: The context of the request.
+            request: The request.
+            response: The response.
+            trace: What the lifecycle went through; see `traced`.
+            redactors: Those of this route, beside the recorder's.
+            timeout: Seconds that the request had from its arrival, `None` for no deadline.
+            sent: What was sent of a streamed body.
+
+        Raises:
+            gnomon_context.ContextClosed: The request is over.
+        """
+        if response is not None and sent is not None:
+            response = _Streamed(response, sent)
+        own = dict(redactors or {})
+        snapshot = self._capture(lctx, request, response, own)
+        session = self.session
+        for name in self.unrecorded:
+            if name in self.gctx.modules and _runs(self.gctx, name):
+                session.names[f"{name}!"] = (
+                    "it was lazy and did not run when the request came: its calls went unseen"
+                )
+        outcome = lctx.outcome
+        part: dict[str, Any] = {
+            "request": None
+            if request is None
+            else self._request(request, {**self.recorder.redactors, **own}),
+            "timeout": timeout,
+            "ended": session.at(),
+            "cancelled": None if outcome is None or outcome.kind in ("ok", "error") else lctx.cancel_reason,
+            "calls": session.calls,
+            "names": session.names,
+            "draws": session.draws,
+            "config": session.config,
+            "trace": [entry.to_node() for entry in trace],
+            "places": self.places,
+            "timeline": None if self.timeline is None else self.timeline.to_bytes(),
+        }
+        return Recording.of(self._guarded({**snapshot.tree, "recording": part}))
+
+    def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
+        """The request as it has to be sent again, without its secrets."""
+        copy = Graph(self.recorder.limits, first=1 << 23).copy
+        return {
+            "method": str(request.method),
+            "target": copy(_redacted(redactors.get("request.target"), request.target)),
+            "headers": [[name, copy(value)] for name, value in self._headers(request)],
+            "client": _host(request),
+            **self._body(request, redactors.get("request.body"), copy),
+        }
+
+    def _headers(self, request: Any) -> Iterable[tuple[str, str]]:
+        headers = request.headers
+        several = getattr(headers, "getall", None) or (lambda name: (headers[name],))
+        for name in headers:
+            for value in several(name):
+                secret = str(name).lower() in self.recorder.credential_headers
+                yield str(name), self.secrets.header(str(name).lower(), str(value)) if secret else str(value)
+
+    def _body(self, request: Any, redactor: Redactor | None, copy: Callable[[Any], Any]) -> dict[str, Any]:
+        """The bytes of the body; its value where something in it is blanked; the reason where there is neither."""
+        raw = getattr(request, "raw_body", None)
+        if redactor is not None:
+            try:
+                value = request.body
+                blanked = redactor.redact(value)
+            except Exception as error:
+                reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
+                return {"body": None, "value": None, "missing": "" if raw == b"" else reason}
+            if blanked != value:
+                return {"body": None, "value": copy(blanked), "missing": ""}
+        if raw is None:
+            return {
+                "body": None,
+                "value": None,
+                "missing": "the handler took it as a stream, or never read it",
+            }
+        node = copy(bytes(raw))
+        if type(node) is not bytes:
+            return {"body": None, "value": None, "missing": f"its {len(raw)} bytes are more than the limit"}
+        return {"body": node, "value": None, "missing": ""}
+
+    def _guarded(self, tree: dict[str, Any]) -> Snapshot:
+        """A snapshot in which no secret stands that the request has met."""
+        types = self.recorder.types
+        made = Snapshot._of(tree, None, types)
+        if self.secrets.texts:
+            packed = made.to_bytes()
+            timeline = tree["recording"]["timeline"]
+            if self.secrets.found_in(packed) or (timeline is not None and self.secrets.found_in(timeline)):
+                # The snapshots of the steps have digests of their own, so that they cannot be blanked in place.
+                tree["recording"]["timeline"], tree["recording"]["places"] = None, []
+                made = Snapshot._of(self.secrets.blank(tree), None, types)
+        return made
+
+
+def _runs(gctx: GlobalContext[Any], name: str) -> bool:
+    try:
+        gctx.modules[name]
+    except ModuleNotStarted:
+        return False
+    return True
+
+
+def _redacted(redactor: Redactor | None, value: Any) -> Any:
+    return value if redactor is None else redactor.redact(value)
+
+
+def _host(request: _Connected) -> str | None:
+    client = getattr(request, "client", None)
+    return None if client is None else str(getattr(client, "host", client))
+
+
+def new_session(recorder: Recorder, clock: Callable[[], float], secrets: Secrets) -> Session:
+    """A session with the settings of a recorder."""
+    return Session(
+        clock=clock,
+        types=recorder.types,
+        limits=recorder.limits,
+        secrets=secrets,
+        secret_modules=recorder.secrets,
+        redactors=recorder.redactors,
+    )
+
+
+class _Streamed:
+    """A streamed response with what was sent of it in the place of the iterator."""
+
+    def __init__(self, response: Any, sent: bytes) -> None:
+        self._response = response
+        self.body = sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)

@@ -1,0 +1,405 @@
+"""Runs a recorded request again, through the real lifecycle of an application, with the outside world answered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, final
+
+import trio
+
+from gnomon_context import GlobalContext, LocalContext
+from gnomon_context.runtime import rebuild
+from gnomon_snapshot._answers import AnsweredSources, Answers, answered_config
+from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
+from gnomon_snapshot._clock import ReplayClock, steady_scheduling
+from gnomon_snapshot._errors import ReplayError
+from gnomon_snapshot._recorder import LiveRecording, Recorder
+from gnomon_snapshot._recording import RecordedRequest, Recording, Traced
+from gnomon_snapshot._report import ReplayReport, compare
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._standin import protocols_of
+from gnomon_snapshot._types import NO_TYPES
+
+# Seconds, of the clock of the replay, after which a request without a deadline that waits for nothing is given up.
+_PATIENCE: Final = 86_400.0
+_KEEP: Final[Any] = object()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What to change of a recorded request before it is replayed.
+
+    Args:
+        method: Another method.
+        target: Another path and query.
+        headers: Header fields to set, in small letters; `None` takes one out.
+        body: Another body: bytes, or a value to send as JSON.
+        state: Keys to set in the local context, where the replay begins; `...` takes one out.
+
+    >>> Edit(headers={"x-beta": "1"}, body={"quantity": 2}).headers
+    {'x-beta': '1'}
+    """
+
+    method: str | None = None
+    target: str | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    body: Any = _KEEP
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, request: RecordedRequest) -> RecordedRequest:
+        """The request with the changes."""
+        headers = tuple(pair for pair in request.headers if pair[0].lower() not in self.headers)
+        added = tuple((name, value) for name, value in self.headers.items() if value is not None)
+        edited = request._replace(
+            method=self.method or request.method,
+            target=self.target or request.target,
+            headers=headers + added,
+        )
+        if self.body is _KEEP:
+            return edited
+        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        return edited._replace(body=body, value=None, missing="")
+
+
+class Stage(Protocol):
+    """An application that was opened for replays."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """The settings by which it records: types, redactors, secrets."""
+        ...
+
+    def busy(self) -> bool:
+        """Whether something is at work that does not wait for time, such as a thread of its own."""
+        ...
+
+    async def run(self, run: ReplayRun, /) -> None:
+        """Run one request through the whole lifecycle.
+
+        It gets `run.request`; its global context is `run.view(...)` of that of the application, its id `run.request_id`
+        and its timeout `run.timeout`. `run.began(lctx)` is called with its context, and `run.finish(lctx, ...)` with
+        what came of it, before the context is closed.
+        """
+        ...
+
+
+class Replayable(Protocol):
+    """What can run a recorded request; `gnomon.App` is one."""
+
+    def open_replay(self, *, live: frozenset[str]) -> AbstractAsyncContextManager[Stage]:
+        """Open the application with these modules and no others, beside whatever else it does.
+
+        Args:
+            live: The names of the modules to start; none of the rest is started or touched.
+        """
+        ...
+
+
+@final
+class ReplayRun:
+    """One replay, as the application sees it that runs it; made by `replay`.
+
+    Attributes:
+        request: The request to run, edited.
+        request_id: The id it has.
+        timeout: Seconds until its deadline, `None` for no deadline.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        recorder: Recorder,
+        *,
+        live: frozenset[str],
+        from_step: int | str | None,
+        edit: Edit | None,
+    ) -> None:
+        request = recording.request
+        if request is None:
+            raise ReplayError(
+                f"the recording of {recording.request_id} has no request: it was not given to the recorder"
+            )
+        self._edit = edit or Edit()
+        self.recording = recording
+        self.request = self._edit.apply(request)
+        self.request_id = recording.request_id
+        self.timeout = recording.timeout
+        self._recorder = recorder
+        self._live = live
+        self._start = _Start(recording, from_step)
+        self._lctx: LocalContext | None = None
+        self._made: LiveRecording | None = None
+        self._answers: Answers | None = None
+        self._result: Recording | None = None
+
+    def view(self, gctx: GlobalContext[Any], *, classes: Mapping[str, type | None]) -> GlobalContext[Any]:
+        """The global context of the replayed request, answered from the recording.
+
+        Args:
+            gctx: The application's, in which the live modules run.
+            classes: The modules of the application by name, with the class of each if it is known.
+        """
+        # What is live is recorded as always; the rest of the modules is not looked at.
+        live = LiveRecording(self._recorder, gctx.view(only=self._live), AnsweredNothing())
+        answers = Answers(
+            self.recording,
+            live.session,
+            waits=not self._live,
+            skip=self._start.skipped_calls,
+            reached=self._reached,
+        )
+        names = dict.fromkeys(
+            [*classes, *(node["on"].partition("#")[0] for node in self.recording.node["calls"])]
+        )
+        modules: dict[str, Any] = {}
+        for name in names:
+            cls = classes.get(name)
+            if name not in self._live:
+                protocols = answers.protocols(name) | (frozenset() if cls is None else protocols_of(cls))
+                modules[name] = answers.module(name, cls or object, protocols)
+            else:
+                modules[name] = live.gctx.modules[name]
+        self._made, self._answers = live, answers
+        live.gctx = gctx.view(
+            modules=modules,
+            config=answered_config(answers, gctx.config),
+            sources=AnsweredSources(answers, self.recording),
+        )
+        return live.gctx
+
+    @property
+    def gated(self) -> bool:
+        """Whether there are steps that are not to be called, so that `skips` has to be asked before each."""
+        return self._start.boundary is not None
+
+    def _reached(self, number: int) -> None:
+        if number == self._start.edit_at:
+            self._edit_state()
+
+    def _edit_state(self) -> None:
+        assert self._lctx is not None
+        for key, value in self._edit.state.items():
+            if value is not ...:
+                self._lctx.set(key, value)
+            elif key in self._lctx:
+                self._lctx.delete(key)
+
+    def began(self, lctx: LocalContext) -> None:
+        """Tell that the request begins, as soon as its context is made."""
+        assert self._made is not None, "view() comes first"
+        self._lctx = lctx
+        self._made.began(lctx)
+        then = self.recording.snapshot.meta
+        rebuild(
+            lctx,
+            meta=dataclasses.replace(lctx.meta, received_at=then.received_at, received_ns=then.received_ns),
+        )
+        if self._start.boundary is None and self._start.edit_at is None:
+            self._edit_state()
+
+    def skips(self, step: str) -> Snapshot | None:
+        """Whether a hook or handler was over where the replay begins, and is not to be called.
+
+        Args:
+            step: The id of the step.
+
+        Returns:
+            The snapshot of where the replay begins, if the step is skipped: its response is to be put in place. The state
+            is there already.
+        """
+        start = self._start
+        if step not in start.over:
+            if step == start.first and not start.arrived:
+                self._arrive()
+            return None
+        if not start.arrived:
+            self._arrive()
+        return start.snapshot
+
+    def _arrive(self) -> None:
+        start = self._start
+        start.arrived = True
+        assert start.snapshot is not None
+        assert self._lctx is not None
+        for key, value in start.snapshot.state.items():
+            self._lctx.set(key, value)
+        if start.edit_at is None:
+            self._edit_state()
+
+    def finish(
+        self,
+        lctx: LocalContext,
+        *,
+        request: RequestLike | None = None,
+        response: ResponseLike | None = None,
+        trace: Iterable[Traced] = (),
+        redactors: Mapping[str, Redactor] | None = None,
+        sent: bytes | None = None,
+    ) -> None:
+        """Tell what came of the request, before its context is closed; as `LiveRecording.finish`."""
+        assert self._made is not None, "view() comes first"
+        self._result = self._made.finish(
+            lctx,
+            request=request,
+            response=response,
+            trace=trace,
+            redactors=redactors,
+            timeout=self.timeout,
+            sent=sent,
+        )
+
+    async def cancel_as_recorded(self) -> None:
+        """Cancel the request when it was cancelled then, if somebody else did: the client, or a shutdown."""
+        reason = self.recording.node["cancelled"]
+        if reason not in ("disconnect", "shutdown"):
+            return
+        calls = self.recording.node["calls"]
+        ends = [node["ended"] for node in calls if node["how"] == "cancelled" and node["ended"] is not None]
+        await trio.sleep(min([self.recording.node["ended"], *ends]) / 1e9)
+        if self._lctx is not None and self._result is None:
+            self._lctx.cancel(reason)
+
+    def report(self) -> ReplayReport:
+        """What differs, when the request is over.
+
+        Raises:
+            ReplayError: It did not come to its end.
+        """
+        if self._result is None or self._answers is None:
+            raise ReplayError(
+                f"the replay of {self.request_id} came to no end: the request was given up, or its application never called "
+                "finish()"
+            )
+        return compare(
+            self.recording,
+            self._result,
+            divergences=self._answers.divergences,
+            skipped_calls=self._start.skipped_calls,
+        )
+
+
+class AnsweredNothing:
+    """Sources that nobody asks: a replay has its own."""
+
+    random: Any = None
+    now: Any = None
+    monotonic: Any = None
+    uuid: Any = None
+
+
+class _Start:
+    """Where a replay begins.
+
+    Attributes:
+        boundary: The number of the snapshot, `None` for the arrival of the request.
+        snapshot: That snapshot.
+        over: The steps that are not to be called.
+        first: The step that is called first.
+        skipped_calls: How many calls are over.
+        edit_at: The call before which the state is edited, `None` where it is edited at the beginning.
+        arrived: Whether the state was put in place.
+    """
+
+    def __init__(self, recording: Recording, step: int | str | None) -> None:
+        self.boundary: int | None = None
+        self.snapshot: Snapshot | None = None
+        self.over: frozenset[str] = frozenset()
+        self.first = ""
+        self.skipped_calls = 0
+        self.edit_at: int | None = None
+        self.arrived = False
+        if step is None:
+            return
+        kind, number = _find_step(recording, step)
+        places = recording.node["places"]
+        if kind == "call":
+            self.edit_at = number
+            before = [at for at, (_, calls) in enumerate(places) if calls <= number]
+            if not before:
+                return
+            number = before[-1]
+        self.boundary = number
+        timeline = recording.timeline
+        assert timeline is not None
+        self.snapshot = timeline.at(number)
+        self.first, self.skipped_calls = places[number]
+        self.over = frozenset(name for name, _ in places[:number]) - {self.first}
+
+
+def _find_step(recording: Recording, step: int | str) -> tuple[str, int]:
+    steps = recording.steps
+    for number, each in enumerate(steps):
+        if step in (number, each.name):
+            return each.kind, each.number
+    shown = ", ".join(f"{number} {each.name}" for number, each in enumerate(steps[:50]))
+    raise ReplayError(f"the recording has no step {step!r}; there are: {shown or 'none'}")
+
+
+def replay(
+    recording: Recording,
+    app: Replayable,
+    *,
+    allow_live: Collection[str] = (),
+    from_step: int | str | None = None,
+    edit: Edit | None = None,
+) -> ReplayReport:
+    """Run a recorded request again and tell what differs.
+
+    It is sync: the replay has an event loop of its own, in which time stands while code runs and jumps to where it is
+    waited for. From async code, call it in a thread: `await trio.to_thread.run_sync(replay, recording, app)`.
+
+    The request goes through the real lifecycle of the application. No module is started or touched: calls are answered
+    from the recording, and end when they ended then. Results are the same on every run. A call that the recording cannot
+    answer raises `ReplayDiverged` where it is made, and is a `Divergence` of the report.
+
+    Args:
+        recording: What to replay.
+        app: Today's application, or any other.
+        allow_live: The names of modules that are started and asked, instead of the recording; then time flows.
+        from_step: A number or name in `Recording.steps`. At a hook or the handler, what came before it is not run: state
+            and response are those of its snapshot. At a module call, the handler runs again with the earlier calls
+            answered.
+        edit: What to change before.
+
+    Raises:
+        ReplayError: The recording has no request, or no such step.
+    """
+
+    async def main() -> ReplayReport:
+        async with app.open_replay(live=live) as stage:
+            clock.wait_for(stage.busy)
+            return await run_on(stage, recording, live=live, from_step=from_step, edit=edit)
+
+    live = frozenset([allow_live] if isinstance(allow_live, str) else allow_live)
+    clock = ReplayClock(flowing=bool(live))
+    with steady_scheduling():
+        return trio.run(main, clock=clock)
+
+
+async def run_on(
+    stage: Stage,
+    recording: Recording,
+    *,
+    live: frozenset[str] = frozenset(),
+    from_step: int | str | None = None,
+    edit: Edit | None = None,
+) -> ReplayReport:
+    """One replay on an application that is open for it, in the loop of a `ReplayClock`."""
+    recorder = stage.recorder
+    if recorder.types is not NO_TYPES:
+        recording = recording.using(recorder.types)
+    run = ReplayRun(recording, recorder, live=live, from_step=from_step, edit=edit)
+    with trio.move_on_after(_PATIENCE):
+        if recording.node["cancelled"] is None:
+            await stage.run(run)
+        else:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run.cancel_as_recorded)
+                await stage.run(run)
+                nursery.cancel_scope.cancel()
+    return run.report()

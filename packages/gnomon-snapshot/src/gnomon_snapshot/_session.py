@@ -1,0 +1,338 @@
+"""One request while it is recorded: every answer that the outside world gives it, in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from types import GeneratorType
+from typing import Any, Final
+
+import trio
+from cbor2 import CBORTag
+
+from gnomon_snapshot import _tags as tag
+from gnomon_snapshot._calls import HANDLE, arguments_of
+from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._records import Lost
+from gnomon_snapshot._secrets import Secrets, withheld_node
+from gnomon_snapshot._standin import (
+    Owner,
+    make_standin,
+    named,
+    owner_of,
+    protocols_of,
+    real_method,
+)
+from gnomon_snapshot._types import BASES, Types, kind_of, name_of, native_base
+
+# Far from the numbers that the snapshot itself gives to what is shared in it.
+_FIRST_NUMBER: Final = 1 << 24
+_LIVE: Final = ("__aenter__", "__anext__", "__enter__", "__next__", "__await__")
+_ROUTINES: Final = (inspect.isroutine, lambda value: isinstance(value, functools.partial))
+
+
+class Session:
+    """Records through stand-ins; it changes nothing of what it sees.
+
+    Args:
+        clock: Seconds, on the clock that deadlines use.
+        types: The classes that come back as themselves: their instances are values, never live handles.
+        limits: Bounds of each single call.
+        secrets: What must not be written.
+        secret_modules: The modules of which no answer is written.
+        redactors: By place, `modules.<module>.<method>.result` or `.arguments`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        types: Types,
+        limits: Limits,
+        secrets: Secrets,
+        secret_modules: frozenset[str],
+        redactors: dict[str, Any],
+    ) -> None:
+        self.clock = clock
+        self.began = clock()
+        self.types = types
+        self.limits = limits
+        self.secrets = secrets
+        self.secret_modules = secret_modules
+        self.redactors = redactors
+        self.calls: list[dict[str, Any]] = []
+        self.names: dict[str, str] = {}  # what methods are called in traces
+        self.draws: dict[str, list[list[Any]]] = {"now": [], "monotonic": [], "random": [], "uuid": []}
+        self.config: list[list[Any]] = []
+        self.paused = False  # while what records asks for the time itself
+        self._numbers = _FIRST_NUMBER
+        self._handles: dict[int, Any] = {}
+        self._handle_count: dict[str, int] = {}
+        self._main = self.task()
+        self._labels: dict[object, str] = {}
+        self._label_count: dict[str, int] = {}
+
+    # Where and when.
+
+    def task(self) -> object:
+        """The task that runs now, `None` in a thread."""
+        try:
+            return trio.lowlevel.current_task()
+        except RuntimeError:
+            return None
+
+    def label(self) -> str:
+        """What the task that runs now is called in this recording."""
+        task = self.task()
+        if task is self._main:
+            return ""
+        known = self._labels.get(task)
+        if known is None:
+            name = "thread" if task is None else str(getattr(task, "name", ""))
+            count = self._label_count[name] = self._label_count.get(name, 0) + 1
+            known = self._labels[task] = f"{name}#{count}"
+        return known
+
+    def at(self) -> int:
+        """Nanoseconds since the request came."""
+        return round((self.clock() - self.began) * 1e9)
+
+    # Values.
+
+    def graph(self) -> Graph:
+        return Graph(self.limits, first=self._numbers)
+
+    def finish(self, graph: Graph, root: dict[str, Any]) -> None:
+        graph.finish(root)
+        self._numbers += len(graph.numbers)
+
+    def write(self, value: Any, *, place: str = "", secret: bool = False) -> Any:
+        """The node of one value."""
+        self.secrets.learn(value, everything=secret)
+        if secret and value is not None:
+            return withheld_node(value)
+        graph = self.graph()
+        redactor = self.redactors.get(place)
+        if redactor is not None:
+            try:
+                value = redactor.redact(value)
+            except Exception as error:
+                return CBORTag(tag.LOST, [type(error).__name__, "", "failed"])
+        root = {"value": graph.copy(value)}
+        self.finish(graph, root)
+        return root["value"]
+
+    # Calls.
+
+    def begin(
+        self, owner: Owner, name: str, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write down that a call begins, with its arguments as they are now."""
+        graph = self.graph()
+        place = f"modules.{owner.module}.{name}.arguments"
+        given = arguments_of(name, args)
+        for value in (*given, *kwargs.values()):
+            self.secrets.learn(value)
+        if place in self.redactors:
+            node = {"args": self.write([list(given), kwargs], place=place), "kwargs": {}}
+            if type(node["args"]) is not list:
+                node["args"] = [node["args"]]
+        else:
+            node = {
+                "args": [_argument(graph, value) for value in given],
+                "kwargs": {key: _argument(graph, value) for key, value in kwargs.items()},
+            }
+            self.finish(graph, node)
+        refused = ""
+        if any(inspect.isroutine(value) for value in (*given, *kwargs.values())):
+            refused = (
+                "a function was handed to the module, and what the module did with it cannot be repeated"
+            )
+        entry = {
+            "task": self.label(),
+            "on": owner.path,
+            "name": name,
+            "mode": mode,
+            **node,
+            "started": self.at(),
+            "ended": None,
+            "how": "pending",
+            "value": None,
+            "refused": refused,
+            "live": owner.target is not None,
+        }
+        self.calls.append(entry)
+        return entry
+
+    def end(self, entry: dict[str, Any], how: str, value: Any) -> None:
+        """Write down how a call ended."""
+        entry["ended"], entry["how"], entry["value"] = self.at(), how, value
+
+    def failed(self, entry: dict[str, Any], error: BaseException) -> None:
+        """Write down that a call raised."""
+        if isinstance(error, Exception):
+            self.end(entry, "raised", self.write(error))
+        else:
+            self.end(entry, "cancelled", None)
+
+    def attribute(self, owner: Owner, name: str) -> Any:
+        """An attribute of the real thing: a method that is recorded when it is called, a handle, or a value."""
+        try:
+            value = getattr(owner.target, name)
+        except AttributeError as error:
+            self.failed(self.begin(owner, name, "get", (), {}), error)
+            raise
+        if any(test(value) for test in _ROUTINES):
+            return self.method(owner, name, value)
+        entry = self.begin(owner, name, "get", (), {})
+        return self.returned(entry, owner, value)
+
+    def method(self, owner: Owner, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that calls another and records it."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.call(owner, name, function, args, kwargs)
+
+        qualified = getattr(function, "__qualname__", None) or f"{owner.path}.{name}"
+        self.names[f"{owner.path}.{name}"] = qualified
+        return named(call, name, qualified)
+
+    def invoke(self, owner: Owner, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A special method of the real thing."""
+        return self.call(owner, name, real_method(owner.target, name), args, kwargs)
+
+    def call(
+        self,
+        owner: Owner,
+        name: str,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call the real thing, sync or async, and record what it answers."""
+        entry = self.begin(owner, name, "sync", args, kwargs)
+        try:
+            result = function(
+                *(_real(value) for value in args), **{key: _real(value) for key, value in kwargs.items()}
+            )
+        except BaseException as error:
+            self.failed(entry, error)
+            raise
+        if inspect.isawaitable(result) and not hasattr(type(result), "__aenter__"):
+            entry["mode"] = "async"
+            return self._wait(entry, owner, result)
+        return self.returned(entry, owner, result)
+
+    async def _wait(self, entry: dict[str, Any], owner: Owner, result: Any) -> Any:
+        try:
+            value = await result
+        except BaseException as error:
+            self.failed(entry, error)
+            raise
+        return self.returned(entry, owner, value)
+
+    def returned(self, entry: dict[str, Any], owner: Owner, value: Any) -> Any:
+        """Write down what a call returned, and give the handler what it gets: the value, or a stand-in."""
+        if isinstance(value, type):
+            self.end(entry, "class", name_of(value))
+            return value
+        secret = owner.module in self.secret_modules
+        known = self._handles.get(id(value))
+        if known is None and (secret or not is_live(value, self.types)):
+            place = f"modules.{owner.module}.{entry['name']}.result"
+            node = self.write(value, place=place, secret=secret)
+            if secret or not _is_unencodable(node):
+                self.end(entry, "returned", node)
+                return value
+        return self.handle(entry, owner, value)
+
+    def handle(self, entry: dict[str, Any], owner: Owner, value: Any) -> Any:
+        """Give a stand-in for a live handle, the same one for the same handle."""
+        standin = self._handles.get(id(value))
+        if standin is None:
+            count = self._handle_count[owner.module] = self._handle_count.get(owner.module, 0) + 1
+            standin = self.adopt(f"{owner.module}#{count}", value)
+        held = owner_of(standin)
+        assert held is not None
+        protocols = sorted(protocols_of(_class_of(value)))
+        self.end(entry, "handle", {"path": held.path, "type": name_of(type(value)), "protocols": protocols})
+        return standin
+
+    def adopt(self, path: str, value: Any) -> Any:
+        """A stand-in for a module or a handle."""
+        # the owner keeps the value alive, so that its identity is nobody else's
+        standin = make_standin(self, Owner(path, type(value), value), protocols_of(_class_of(value)))
+        self._handles[id(value)] = standin
+        return standin
+
+    # What is no call.
+
+    def draw(self, kind: str, value: Any) -> None:
+        """Write down a time, a random number or an id that was handed out."""
+        if not self.paused:
+            self.draws[kind].append([self.label(), value])
+
+    def read(self, path: tuple[str, ...], value: Any) -> None:
+        """Write down a value of the configuration that was read."""
+        self.config.append([list(path), self.write(value)])
+
+
+def _argument(graph: Graph, value: Any) -> Any:
+    owner = owner_of(value)
+    if owner is not None:
+        return CBORTag(tag.OBJECT, [HANDLE, {"path": owner.path}])
+    return graph.copy(value, 1)
+
+
+def _real(value: Any) -> Any:
+    owner = owner_of(value)
+    return value if owner is None else owner.target
+
+
+def _is_unencodable(node: Any) -> bool:
+    return type(node) is CBORTag and node.tag == tag.LOST and node.value[2] == "unencodable"
+
+
+def _class_of(value: object) -> Any:
+    return type(value)
+
+
+def is_live(value: Any, types: Types) -> bool:
+    """Whether a value is used through its own calls, so that writing it down would say nothing."""
+    cls = _class_of(value)
+    if not _is_live_class(cls):
+        return False
+    kind = kind_of(cls)
+    return kind is None or types.find(name_of(cls), kind) is None
+
+
+@functools.lru_cache(maxsize=2048)
+def _is_live_class(cls: type) -> bool:
+    if cls is Lost or issubclass(cls, BaseException):
+        return False
+    if issubclass(cls, GeneratorType) or any(getattr(cls, name, None) is not None for name in _LIVE):
+        return True
+    if _is_data(cls):
+        return False
+    return any(
+        inspect.isfunction(held) and not name.startswith("_")
+        for base in cls.__mro__
+        for name, held in vars(base).items()
+    )
+
+
+def _is_data(cls: type) -> bool:
+    """Classes whose instances are what they hold, methods or not."""
+    return (
+        kind_of(cls) != "object"
+        or native_base(cls) in BASES
+        or dataclasses.is_dataclass(cls)
+        or issubclass(cls, os.PathLike)
+        or cls.__module__.partition(".")[0] in sys.stdlib_module_names
+        or any(hasattr(cls, mark) for mark in ("__attrs_attrs__", "__struct_fields__", "__pydantic_fields__"))
+    )

@@ -78,25 +78,25 @@ class Application:
         self.clock: Callable[[], float] = _current_time
         self.nursery: trio.Nursery | None = None
         self.live: set[LocalContext] = set()
-        self.unarmed = trio.Event()
-        self.watching = False
+        self.unarmed: trio.Event = trio.Event()
+        self.watching: bool = False
         self.alert_listeners: list[Callable[[Alert], object]] = []
-        self.opened = False
-        self.config = Config()
+        self.opened: bool = False
+        self.config: Config = Config()
         self.config_sources: ConfigSources | None = None
-        self.reloading = trio.Lock()
+        self.reloading: trio.Lock = trio.Lock()
         self.config_watchers: list[Callable[[Config, Config], object]] = []
-        self.state = SharedState()
-        self.topics = Topics("the application")
+        self.state: SharedState = SharedState()
+        self.topics: Topics = Topics("the application")
         self.callbacks: dict[str, list[Callback]] = {"startup": [], "pre_shutdown": [], "shutdown": []}
         self.health_checks: list[tuple[int, Check]] = []
         self.memory_watches: list[MemoryWatch] = []
         self.read_memory: ReadMemory = read_memory
-        self.announced = False
-        self.max_detached = max_detached
+        self.announced: bool = False
+        self.max_detached: int = max_detached
         self.detached: set[trio.CancelScope] = set()
         self.detached_idle: trio.Event | None = None
-        self.draining = False
+        self.draining: bool = False
         self.idle: trio.Event | None = None
 
     def use_config(self, config: Config | ConfigSources | Mapping[str, Any] | None) -> None:

@@ -104,11 +104,11 @@ class Extras:
         self.cleanups: list[Step] = []
         self.phase_watchers: list[Callable[[RequestPhase, RequestPhase], object]] = []
         self.tasks: list[TrackedTask] = []
-        self.pending = 0
+        self.pending: int = 0
         self.idle: trio.Event | None = None
         # What tasks that are not isolated raised, the first first.
         self.failures: list[BaseException] = []
-        self.joining = False
-        self.sealed = False
-        self.cleaning = False
+        self.joining: bool = False
+        self.sealed: bool = False
+        self.cleaning: bool = False
         self.topics: Topics | None = None

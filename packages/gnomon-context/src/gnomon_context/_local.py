@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ._extras import Extras
     from ._global import GlobalContext
+    from ._outcome import Execution
     from ._sources import Sources
 
 _INF = math.inf
@@ -75,7 +76,7 @@ class LocalContext(MappingMethods, HookMethods, TaskMethods, TopicMethods):
     ) -> None:
         self.gctx = gctx
         self.scope = scope
-        self.execution = None
+        self.execution: Execution | None = None
         self._method = method
         self._path = path
         self._route = route

@@ -40,16 +40,16 @@ class Entry:
     __slots__ = ("attempt", "error", "held", "lock", "module", "name", "resources", "status", "value")
 
     def __init__(self, name: str, module: Module, resources: Resources | None) -> None:
-        self.name = name
-        self.module = module
-        self.resources = resources
+        self.name: str = name
+        self.module: Module = module
+        self.resources: Resources | None = resources
         self.status: ModuleStatus = "registered"
         self.value: Any = None
         self.held: HeldManager | None = None
         self.error: BaseException | None = None
         # Held by whoever starts, stops or restarts the module.
-        self.lock = trio.Lock()
-        self.attempt = 0
+        self.lock: trio.Lock = trio.Lock()
+        self.attempt: int = 0
 
 
 @final
@@ -58,10 +58,10 @@ class ModuleRegistry:
 
     def __init__(self, secrets: SecretProvider | None) -> None:
         self.entries: dict[str, Entry] = {}
-        self.closed = False
+        self.closed: bool = False
         # What shows a running module, to be told when it stops.
         self._accesses: weakref.WeakSet[ModuleAccess] = weakref.WeakSet()
-        self.access = self.view({}, None)
+        self.access: ModuleAccess = self.view({}, None)
         # The running ones, as they came up.
         self.order: list[str] = []
         self._secrets = secrets

@@ -38,8 +38,8 @@ class Resources:
     def __init__(
         self, name: str, capabilities: Capabilities, registry: ModuleRegistry, secrets: SecretProvider | None
     ) -> None:
-        self.module_name = name
-        self.capabilities = capabilities
+        self.module_name: str = name
+        self.capabilities: Capabilities = capabilities
         self._registry = registry
         self._secrets = secrets
 

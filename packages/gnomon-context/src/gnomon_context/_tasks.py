@@ -31,13 +31,13 @@ class TrackedTask:
     __slots__ = ("_ended", "ended_ns", "error", "isolated", "name", "result", "scope", "started_ns", "status")
 
     def __init__(self, name: str, isolated: bool, scope: trio.CancelScope) -> None:
-        self.name = name
-        self.isolated = isolated
-        self.scope = scope
+        self.name: str = name
+        self.isolated: bool = isolated
+        self.scope: trio.CancelScope = scope
         self.status: TaskStatus = "pending"
         self.result: Any = None
         self.error: BaseException | None = None
-        self.started_ns = time.monotonic_ns()
+        self.started_ns: int = time.monotonic_ns()
         self.ended_ns: int | None = None
         self._ended: trio.Event | None = None
 

@@ -35,9 +35,9 @@ class Subscription:
             raise ValueError(f"max_buffer is a number of messages and at least 1, not {max_buffer!r}")
         if overflow not in ("wait", "drop_oldest", "refuse"):
             raise ValueError(f"there is no overflow policy {overflow!r}: it is wait, drop_oldest or refuse")
-        self.max_buffer = max_buffer
+        self.max_buffer: int = max_buffer
         self.overflow: Overflow = overflow
-        self.dropped = 0
+        self.dropped: int = 0
         self._topic = topic
         self._buffer: deque[Any] = deque()
         self._arrived = trio.Event()
@@ -130,7 +130,7 @@ class Topic:
     __slots__ = ("_freed", "_owner", "_turn", "_waiting", "name", "subscriptions")
 
     def __init__(self, name: str, owner: Topics) -> None:
-        self.name = name
+        self.name: str = name
         self.subscriptions: list[Subscription] = []
         self._owner = owner
         # Whose message is next: publishers wait in the order in which they came.
@@ -208,8 +208,8 @@ class Topics:
     __slots__ = ("_topics", "closed", "last", "what")
 
     def __init__(self, what: str) -> None:
-        self.what = what
-        self.closed = False
+        self.what: str = what
+        self.closed: bool = False
         # The last message of each topic, where the owner keeps it; see `wait_for`.
         self.last: dict[str, Any] = {}
         self._topics: dict[str, Topic] = {}

@@ -22,9 +22,9 @@ class Trial(trio.abc.Instrument):
     """
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.cancelled = False
-        self.entered = False
+        self.number: int = number
+        self.cancelled: bool = False
+        self.entered: bool = False
         self._seen = 0
         self._counting = False
         self._scope = trio.CancelScope()

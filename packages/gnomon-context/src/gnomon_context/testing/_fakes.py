@@ -42,7 +42,7 @@ class VirtualSources:
     def __init__(self, *, seed: int = 0, start: datetime = datetime(2030, 1, 1, tzinfo=UTC)) -> None:
         if start.tzinfo is None:
             raise ValueError("start is a timezone-aware datetime")
-        self.random = random.Random(seed)  # noqa: S311 - it repeats on purpose
+        self.random: random.Random = random.Random(seed)  # noqa: S311 - it repeats on purpose
         self._ids = random.Random(seed)  # noqa: S311
         self._start = start
 
@@ -72,8 +72,8 @@ class FakeMemory:
     """
 
     def __init__(self, *, used: int = 0, limit: int = 100) -> None:
-        self.used = used
-        self.limit = limit
+        self.used: int = used
+        self.limit: int = limit
 
     def install(self, gctx: GlobalContext[Any]) -> None:
         """Let `gctx` read these figures instead of the system's."""

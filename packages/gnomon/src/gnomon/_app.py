@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,15 +15,22 @@ from gnomon_ingress import HttpError, Request, Response, Server, decode_segment,
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan, WebSocketPlan
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
+from gnomon_snapshot import Recorder
 
 from ._binding import request_validator, response_validator
 from ._config import Config
 from ._errors import AppAlreadyOpen, AppNotRunning
 from ._hooks import global_hooks, route_hooks
+from ._lanes import Lane, Spec
 from ._places import blaming, place_of
 from ._policies import refuse_unenforced
+from ._recording import Recordings
+from ._replay import Replays, ReplayStage
 from ._sources import Source, collect
 from ._websockets import SocketRoute, socket_route, upgrade_required
+
+# Seconds that recordings which wait for their store get at the shutdown.
+_RECORDER_GRACE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class _Endpoint:
     body_limit: int | None
     version: str
     where: str
+    spec: Spec
     socket: SocketRoute | None = None
 
     def __str__(self) -> str:
@@ -68,6 +76,7 @@ class App:
         hooks: Global hooks that run outside of those the sources declare.
         listeners: Receive lifecycle events.
         config: How the application behaves.
+        recording: Which requests are recorded, so that they can be replayed, and where recordings are kept.
 
     Raises:
         SourceUnusable: A source that cannot be imported or declares nothing.
@@ -92,6 +101,7 @@ class App:
         hooks: Iterable[Hook | Callable[..., Any]] = (),
         listeners: Iterable[Listener] = (),
         config: Config | None = None,
+        recording: Recorder | None = None,
     ) -> None:
         self.config: Final = config or Config()
         declared = collect(sources)
@@ -104,7 +114,13 @@ class App:
         self._modules = dict(modules or {})
         self._gctx: GlobalContext[Any] | None = None
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
-        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=tuple(listeners))
+        self._listeners = tuple(listeners)
+        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=self._listeners)
+        self.recorder: Final = recording
+        self._recordings = (
+            None if recording is None else Recordings(recording, self._make_lane, self._listeners)
+        )
+        self._replays: Replays | None = None
         self._router: Router[_Endpoint] = Router()
         self._refusals: dict[tuple[str, ...], _Endpoint] = {}
         self._not_found = self._refusal(
@@ -133,7 +149,8 @@ class App:
             version=declaration.version or "",
         )
         where = f"{declaration.id} ({place_of(handler)})"
-        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where)
+        spec = Spec(handler, declaration)
+        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where, spec)
         routes = []
         for method in declaration.methods:
             self._router.add(method, declaration.path, endpoint)
@@ -146,13 +163,13 @@ class App:
         plan = self._orchestrator.refusal(upgrade_required, name=declaration.id)
         where = f"{declaration.id} ({place_of(handler)})"
         version = declaration.version or ""
-        endpoint = _Endpoint(plan, timeout, None, version, where, socket)
+        endpoint = _Endpoint(plan, timeout, None, version, where, Spec(make_error=upgrade_required), socket)
         self._router.add("GET", declaration.path, endpoint)
         return [Route("GET", declaration.path, declaration.id, socket.plan)]
 
     def _refusal(self, make_error: Callable[[], Exception]) -> _Endpoint:
         plan = self._orchestrator.refusal(make_error, name="refusal")
-        return _Endpoint(plan, self.config.timeout, None, "", "refusal")
+        return _Endpoint(plan, self.config.timeout, None, "", "refusal", Spec(make_error=make_error))
 
     def _not_allowed(self, allowed: tuple[str, ...]) -> _Endpoint:
         """One plan for each set of methods: there are as many as there are shapes of path."""
@@ -165,15 +182,8 @@ class App:
             )
         return endpoint
 
-    async def dispatch(self, req: Request[Any, Any, Any], res: Response[Any]) -> None:
-        """Run one request through the whole lifecycle, up to its last byte and cleanup.
-
-        Raises:
-            AppNotRunning: The application was not opened.
-        """
-        gctx = self._gctx
-        if gctx is None:
-            raise AppNotRunning("open the application first: async with app.open(), app.serve() or app.run()")
+    def _find(self, req: Request[Any, Any, Any]) -> tuple[_Endpoint, str]:
+        """What answers a request, and the pattern that matched; its path parameters are on it."""
         pattern = ""
         try:
             endpoint, req.params, pattern = self._router.match(req.method, req.path)
@@ -186,6 +196,18 @@ class App:
                 name: decode_segment(value) if isinstance(value, str) else value
                 for name, value in req.params.items()
             }
+        return endpoint, pattern
+
+    async def dispatch(self, req: Request[Any, Any, Any], res: Response[Any]) -> None:
+        """Run one request through the whole lifecycle, up to its last byte and cleanup.
+
+        Raises:
+            AppNotRunning: The application was not opened.
+        """
+        gctx = self._gctx
+        if gctx is None:
+            raise AppNotRunning("open the application first: async with app.open(), app.serve() or app.run()")
+        endpoint, pattern = self._find(req)
         if endpoint.body_limit is not None:
             req.body_limit = endpoint.body_limit
         lctx = LocalContext(
@@ -198,10 +220,15 @@ class App:
             scope=req.scope,
             timeout=endpoint.timeout,
         )
-        req.bind_abort(lctx.cancel)
         if endpoint.socket is not None and req.websocket is not None:
+            req.bind_abort(lctx.cancel)
             await endpoint.socket.run(req.websocket, req, lctx, gctx)
             return
+        recordings = self._recordings
+        if recordings is not None and recordings.recorder.wants(lctx, req):
+            await recordings.run(endpoint.spec, req, res, lctx, endpoint.timeout)
+            return
+        req.bind_abort(lctx.cancel)
         await endpoint.plan.run(req, res, lctx, gctx)
 
     @asynccontextmanager
@@ -216,12 +243,51 @@ class App:
                 "the application is open already: make another App for a second run beside it"
             )
         shared: GlobalContext[Any] = GlobalContext(modules=self._modules, config=self.config.settings)
-        async with open_global_context(shared) as gctx:
+        async with self._recording(), open_global_context(shared) as gctx:
             self._gctx = gctx
             try:
                 yield gctx
             finally:
                 self._gctx = None
+
+    @asynccontextmanager
+    async def _recording(self) -> AsyncIterator[None]:
+        """Store recordings until the last request is over."""
+        if self.recorder is None:
+            yield
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.recorder.run)
+                try:
+                    yield
+                finally:
+                    with trio.move_on_after(_RECORDER_GRACE, shield=True):
+                        await self.recorder.aclose()
+                    nursery.cancel_scope.cancel(reason="the application is shut down")
+        except BaseExceptionGroup as group:
+            # One thing went wrong; that there is a nursery here is nobody's concern.
+            raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
+
+    def open_replay(self, *, live: frozenset[str] = frozenset()) -> AbstractAsyncContextManager[ReplayStage]:
+        """Open the application for replays; `gnomon_snapshot.replay` does it.
+
+        Args:
+            live: The names of the modules that are started; the others are neither started nor touched.
+        """
+        if self._replays is None:
+            self._replays = Replays(
+                self._found, self._make_lane, self._modules, self.config.settings, self.recorder
+            )
+        return self._replays.open(live)
+
+    def _found(self, req: Request[Any, Any, Any]) -> tuple[Spec, str, str, float, int | None]:
+        endpoint, pattern = self._find(req)
+        return endpoint.spec, pattern, endpoint.version, endpoint.timeout, endpoint.body_limit
+
+    def _make_lane(self, *, listeners: Iterable[Listener], **options: Any) -> Lane:
+        """Other plans for the same routes; a replay tells nobody but itself."""
+        return Lane(self._hooks, listeners=listeners, development=self.config.development, **options)
 
     async def serve(
         self,

@@ -43,6 +43,19 @@ def response_validator(
         HandlerUnusable: `res` is annotated with something else than `Response[...]`.
         UnsupportedAnnotation: A type that no validator can be made of.
     """
+    types = _response_types(handler, declaration)
+    return ResponseValidator(types, development=development) if types else None
+
+
+def types_of(
+    handler: Callable[..., Any], declaration: HandlerDeclaration
+) -> tuple[GType[Any] | None, dict[int, GType[Any]]]:
+    """The type of a handler's request body, and those of its answers by status."""
+    arguments = _arguments(handler, "req", Request)
+    return _gtype(arguments[0]) if arguments else None, _response_types(handler, declaration)
+
+
+def _response_types(handler: Callable[..., Any], declaration: HandlerDeclaration) -> dict[int, GType[Any]]:
     types: dict[int, GType[Any]] = {}
     for argument in _arguments(handler, "res", Response):
         if (success := _gtype(argument)) is not None:
@@ -50,7 +63,7 @@ def response_validator(
     for status, annotation in declaration.responses.items():
         if (declared := _gtype(annotation)) is not None:
             types[status] = declared
-    return ResponseValidator(types, development=development) if types else None
+    return types
 
 
 def message_types(handler: Callable[..., Any]) -> tuple[GType[Any] | None, GType[Any] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -58,6 +59,17 @@ class Journey:
         self.ran[name] += 1
         await trio.sleep(0.1)
 
+    @asynccontextmanager
+    async def transaction(self):
+        self.ran["entered"] += 1
+        try:
+            yield
+        except BaseException:
+            self.ran["rolled back"] += 1
+            raise
+        await trio.sleep(0.1)
+        self.ran["committed"] += 1
+
     async def items(self):
         for item in range(3):
             await trio.sleep(0.1)
@@ -68,6 +80,7 @@ class Journey:
         lctx.compensate(self.callback, "compensation")
         lctx.on_cleanup(self.callback, "cleanup")
         lctx.after(self.step("local"))
+        await lctx.enter(self.transaction())
         lctx.start_soon(trio.sleep, 0.3)
         await trio.sleep(0.1)
         if self.fails:
@@ -93,10 +106,13 @@ class Journey:
         assert self.log.events[-1].kind == "request.finished"
         assert all(count == 1 for count in self.ran.values()), self.ran
         assert self.ran["cleanup"] == self.ran["handler"]
-        # Undone if and only if the client has not received the whole answer of the handler.
+        # Undone as a whole or not at all: once the transaction is committed, just before the client has the whole
+        # answer, the rest stays, too.
         answered = bool(self.res.sent) and self.res.sent[0] == 200
-        committed = answered and (self.res.END in self.res.sent if self.stream else True)
-        assert self.ran["compensation"] == (self.ran["handler"] and not committed)
+        whole = answered and (self.res.END in self.res.sent if self.stream else True)
+        assert self.ran["committed"] + self.ran["rolled back"] == self.ran["entered"]
+        assert self.ran["compensation"] == (self.ran["handler"] and not self.ran["committed"])
+        assert self.ran["committed"] >= whole
         if answered:
             assert outcome.truncated == (self.res.sent[-1] != (self.res.END if self.stream else "fine"))
         assert all(task.status != "pending" for task in self.lctx.tasks)

@@ -125,6 +125,11 @@ LOCAL = Part("local", "before", "local", acts=(Act(0.0, "answer"),))
 @example(scenario=Scenario((ACCEPTS,), websocket=True, interruption=Interruption(0.113, "shutdown")))
 @example(scenario=Scenario((SLOW_TO_LEAVE,), websocket=True, interruption=Interruption(0.113, "disconnect")))
 @example(scenario=Scenario((SLOW_TO_LEAVE,), websocket=True, interruption=Interruption(0.113, "shutdown")))
+@example(
+    scenario=Scenario(
+        (ANSWERS,), websocket=True, send_delay=0.2, interruption=Interruption(0.013, "disconnect")
+    )
+)
 @example(scenario=Scenario((REFUSES_TO_COMMIT,)))
 @example(scenario=Scenario((REFUSES_TO_COMMIT, *FAILING), interruption=Interruption(0.113, "disconnect")))
 @example(scenario=Scenario((FAILS, *CALLED_BACK)))

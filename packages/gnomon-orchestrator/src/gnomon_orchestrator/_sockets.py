@@ -56,13 +56,17 @@ class SocketEnding(Ending):
     # One that has.
 
     def _is_cut(self) -> bool:
-        return bool(self.run.ws.accepted)
+        # What is sent instead of the acceptance can be cut, too.
+        return bool(self.run.ws.accepted) or super()._is_cut()
 
     def _mark_cut(self) -> None:
         # Its close says how it ended, if it can be sent.
-        pass
+        if not self.run.ws.accepted:
+            super()._mark_cut()
 
     async def _end_cut(self, kind: str) -> None:
+        if not self.run.ws.accepted:
+            return
         gone = kind == "disconnect"
         if gone or not await self._close(self._code(kind)):
             self.run.lctx.truncated()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -48,3 +51,25 @@ def manifest_of(tmp_path: Path) -> Build:
         return build(write_package(tmp_path, files), undecorated=undecorated)
 
     return run
+
+
+TYPESCRIPT = "5.9.3"
+
+
+@pytest.fixture(scope="session")
+def tsc() -> str:
+    """The compiler of TypeScript: the one in TSC or on the path, else one that npm fetches once."""
+    found = os.environ.get("TSC") or shutil.which("tsc")
+    if found is not None:
+        return found
+    folder = Path(tempfile.gettempdir(), f"gnomon-typescript-{TYPESCRIPT}")
+    compiler = folder / "node_modules" / ".bin" / "tsc"
+    if not compiler.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("needs the compiler of TypeScript as tsc or in TSC, or npm to fetch it")
+        folder.mkdir(exist_ok=True)
+        fetch = [npm, "install", "--prefix", str(folder), "--no-save", f"typescript@{TYPESCRIPT}"]
+        if subprocess.run(fetch, capture_output=True, check=False).returncode:
+            pytest.skip("npm could not fetch the compiler of TypeScript")
+    return str(compiler)

@@ -54,6 +54,8 @@ class Imported:
 class Module:
     """The top level of one file.
 
+    `stars` has the modules that everything is imported from, with the number of the statement, and `bound_at` the number
+    of the statement that binds a name last: what comes later wins.
     `looked_into` has the names of the modules that were asked for names on behalf of this one, `memory` what was made
     of expressions in it: both are as lasting as the module itself. A module that `later` is set for is indexed when
     somebody looks into it.
@@ -63,7 +65,8 @@ class Module:
     source: SourceFile
     definitions: dict[str, Definition] = field(default_factory=dict)
     imports: dict[str, Imported] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
+    stars: list[tuple[str, int]] = field(default_factory=list)
+    bound_at: dict[str, int] = field(default_factory=dict)
     functions: list[tuple[FunctionNode, tuple[ast.ClassDef, ...]]] = field(default_factory=list)
     classes: list[ast.ClassDef] = field(default_factory=list)
     looked_into: set[str] = field(default_factory=set)
@@ -171,6 +174,7 @@ class _Indexer:
         self.module = module
         self.guards: list[ast.expr] = []
         self.doubtful = False
+        self.number = 0
 
     def bind(self, name: str, node: ast.stmt, *, binds: bool = True) -> None:
         definition = self.module.definitions.get(name)
@@ -189,16 +193,18 @@ class _Indexer:
         definition.guards.extend(guard for guard in self.guards if guard not in definition.guards)
         if binds:
             definition.binding = node
+            self.module.bound_at[name] = self.number
 
     def imports(self, node: ast.Import | ast.ImportFrom) -> None:
         for name, target in imported_names(node, self.module.package):
             if name == "*":
-                self.module.stars.append(target.module)
+                self.module.stars.append((target.module, self.number))
                 continue
             if name in self.module.definitions and self.doubtful:
                 self.module.definitions[name].ambiguous = True
                 continue
             self.module.imports[name] = target
+            self.module.bound_at[name] = self.number
 
     def body(self, statements: Iterable[ast.stmt]) -> None:
         for node in statements:
@@ -214,6 +220,7 @@ class _Indexer:
         del self.guards[len(self.guards) - len(guards) :]
 
     def statement(self, node: ast.stmt) -> None:
+        self.number += 1
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             self.bind(node.name, node)
             self.module.functions.append((node, ()))
@@ -321,6 +328,9 @@ class Names:
         if (module.name, first) in seen:  # modules that import a name from each other in a circle
             return None
         seen.add((module.name, first))
+        bound = module.bound_at.get(first, -1)
+        if module.stars and bound >= 0 and (found := self._later_star(module, path, bound, seen, trace)):
+            return found
         target = module.imports.get(first)
         if target is not None:
             rest = path[1:]
@@ -330,7 +340,7 @@ class Names:
         if definition is not None:
             return Inside(definition, path[1:])
         unknown: str | None = None
-        for star in reversed(module.stars):
+        for star, _ in reversed(module.stars):
             trace.add(star)
             if star in self.modules:
                 found = self._star(self.modules[star], path, seen, trace)
@@ -346,6 +356,21 @@ class Names:
             return Outside(".".join(("builtins", *path)))
         # it can only come from the star import that nothing is known about
         return Outside(".".join((unknown, *path))) if unknown else None
+
+    def _later_star(
+        self, module: Module, path: tuple[str, ...], bound: int, seen: set[tuple[str, str]], trace: set[str]
+    ) -> Resolved:
+        """What a star import puts in the place of a name that was bound before it."""
+        for star, number in reversed(module.stars):
+            if number < bound:
+                break
+            trace.add(star)
+            if star in self.modules:
+                if found := self._star(self.modules[star], path, seen, trace):
+                    return found
+            elif path[0] in (exported_names(star) or ()):
+                return Outside(".".join((star, *path)))
+        return None
 
     def _star(
         self, module: Module, path: tuple[str, ...], seen: set[tuple[str, str]], trace: set[str]

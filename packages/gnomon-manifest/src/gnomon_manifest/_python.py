@@ -204,8 +204,12 @@ def python_client(manifest: Manifest) -> str:
     True
     """
     components = Components(manifest, prefix="#/")
-    names: set[str] = set()
-    methods = [_Method(operation, components, names) for operation in operations(manifest)]
+    found = list(operations(manifest))
+    for operation in found:
+        _Method(operation, components, set())
+    # now every type has its name, and a call of the same name would hide it inside of the client
+    names = {_identifier(name) for name in components.schemas}
+    methods = [_Method(operation, components, names) for operation in found]
     parts = [
         _HEAD,
         _RUNTIME,

@@ -21,8 +21,10 @@ from gnomon_snapshot import (
     Snapshot,
     SnapshotCorrupt,
     SnapshotTooNew,
+    TaskState,
     Types,
     capture,
+    restore,
 )
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._snapshot import PARTS
@@ -187,6 +189,33 @@ def test_content_of_another_type_is_never_taken_for_a_size_or_a_sequence(number,
 def test_references_that_lead_nowhere(node):
     with pytest.raises(SnapshotCorrupt):
         state_of(node)
+
+
+@pytest.mark.parametrize("key", [1, b"x", None, (1,), True, 1.5])
+@pytest.mark.parametrize("wrap", [lambda node: node, lambda node: CBORTag(tag.TUPLE, [node])])
+def test_keys_of_maps_are_text(key, wrap):
+    with pytest.raises(SnapshotCorrupt, match="keys of a map in a snapshot are text|map key must be"):
+        state_of(wrap({key: 1}))
+    # as pairs they may be anything, and are read beside it
+    pairs = CBORTag(tag.PAIRS, [[CBORTag(tag.TUPLE, [1]) if type(key) is tuple else key, 1]])
+    read = state_of(wrap(pairs))
+    assert read in ({key: 1}, ({key: 1},))
+    with pytest.raises(SnapshotCorrupt, match="keys of a map in a snapshot are text|map key must be"):
+        state_of([wrap(pairs), {key: 1}])
+
+
+@pytest.mark.parametrize("part", ["outcome", "tasks", "compensations", "meta"])
+def test_a_snapshot_of_no_request_is_not_restored(part):
+    """What reading lets pass, because it is shown as it stands, restoring may refuse, and says so."""
+    broken = {
+        "outcome": {"kind": "error", "error": None},
+        "tasks": [dict.fromkeys(TaskState._fields, 1) | {"extra": 1}],
+        "compensations": [{"name": "x", "args": 7, "timeout": None}],
+        "meta": {},
+    }
+    tree = {**sample().tree, part: broken[part]}
+    with pytest.raises(SnapshotCorrupt):
+        restore(Snapshot.from_bytes(envelope(tree)))
 
 
 def test_a_reference_bomb_stays_small():

@@ -18,6 +18,7 @@ from gnomon_snapshot._types import Types
 
 _PLAIN: Final = ATOMS | {str, bytes}
 _FOREIGN: Final = frozenset({CBORSimpleValue, type(undefined)})
+_JOIN: Final = "".join
 _BIGNUMS: Final = (2, 3)  # RFC 8949, section 3.4.3
 
 _Hook = Callable[[Any, bool], Any]
@@ -25,6 +26,8 @@ _Hook = Callable[[Any, bool], Any]
 
 class _Closed(dict[int, _Hook]):
     """The tags that a body may hold, and no other: not those either that the library knows by itself."""
+
+    text_keys = True
 
     def __missing__(self, number: int) -> _Hook:
         if number in _BIGNUMS:
@@ -43,7 +46,11 @@ def decode(encoded: bytes, types: Types) -> dict[str, Any]:
         SnapshotCorrupt: The body is none that this package writes.
     """
     try:
-        body = _loads(encoded, _building(types))
+        try:
+            body = _loads(encoded, _building(types))
+        except _OtherKeys:
+            raw(encoded)  # refuses maps with such keys, and leaves dictionaries that were made with them
+            body = _loads(encoded, _building(types, text_keys=False))
     except _Shared:
         try:
             body = _Rebuild(Builder(types), raw(encoded)).body
@@ -56,7 +63,10 @@ def decode(encoded: bytes, types: Types) -> dict[str, Any]:
 
 def raw(encoded: bytes) -> dict[str, Any]:
     """The body as the tree that was encoded."""
-    body = _loads(encoded, _KEEPING)
+    try:
+        body = _loads(encoded, _KEEPING)
+    except _OtherKeys:
+        raise SnapshotCorrupt("the keys of a map in a snapshot are text") from None
     if type(body) is not dict:
         raise SnapshotCorrupt("the body of a snapshot is a map")
     return body
@@ -64,6 +74,10 @@ def raw(encoded: bytes) -> dict[str, Any]:
 
 class _Shared(Exception):
     """The body has shared nodes."""
+
+
+class _OtherKeys(Exception):
+    """There is a dictionary with other keys than text."""
 
 
 def _loads(encoded: bytes, hooks: _Closed) -> Any:
@@ -76,24 +90,29 @@ def _loads(encoded: bytes, hooks: _Closed) -> Any:
             allow_duplicate_keys=False,
             strict_hashable_types=True,
         )
-        _check(body)
-    except (cbor2.CBORDecodeError, TypeError, ValueError, RecursionError) as error:
+        _check(body, hooks.text_keys)
+    except (cbor2.CBORDecodeError, _OtherKeys, TypeError, ValueError, RecursionError) as error:
         cause: BaseException | None = error
         while cause is not None:
-            if isinstance(cause, _Shared):
+            if isinstance(cause, (_Shared, _OtherKeys)):
                 raise cause from None
             cause = cause.__cause__
         raise SnapshotCorrupt(f"the body of the snapshot cannot be read: {error}") from error
     return body
 
 
-def _check(content: Any) -> None:
+def _check(content: Any, text_keys: bool) -> None:
     """Refuse what CBOR has and a snapshot has not; built values are left alone, their tags have looked after them."""
     waiting: list[Any] = [[content]]
     while waiting:
         for item in waiting.pop():
             cls = type(item)
             if cls is dict:
+                if text_keys:
+                    try:
+                        _JOIN(item)  # the fastest way to see that all are text
+                    except TypeError:
+                        raise _OtherKeys from None
                 waiting.append(item.values())
             elif cls is list:
                 waiting.append(item)
@@ -104,7 +123,7 @@ def _check(content: Any) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _building(types: Types) -> _Closed:
+def _building(types: Types, *, text_keys: bool = True) -> _Closed:
     builder = Builder(types)
 
     def hook(number: int) -> _Hook:
@@ -114,7 +133,7 @@ def _building(types: Types) -> _Closed:
             return lambda content, _immutable: make(content)
 
         def build(content: Any, _immutable: bool) -> Any:
-            _check(content)
+            _check(content, text_keys)
             return builder.make(number, content)
 
         return build
@@ -124,6 +143,7 @@ def _building(types: Types) -> _Closed:
 
     hooks = _Closed({number: hook(number) for number in range(tag.LOST, tag.LAST + 1)})
     hooks[tag.SHARED] = hooks[tag.REF] = shared
+    hooks.text_keys = text_keys
     return hooks
 
 

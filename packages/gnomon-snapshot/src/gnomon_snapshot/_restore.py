@@ -8,7 +8,7 @@ import trio
 
 from gnomon_context import Execution, GlobalContext, LocalContext, RequestOutcome, TrackedTask
 from gnomon_context.runtime import Step, rebuild, stop_clock
-from gnomon_snapshot._errors import SnapshotError
+from gnomon_snapshot._errors import SnapshotCorrupt, SnapshotError
 from gnomon_snapshot._records import Lost, RecordedError
 from gnomon_snapshot._snapshot import Snapshot
 
@@ -36,9 +36,14 @@ def restore(snapshot: Snapshot, *, gctx: GlobalContext[Any] | None = None) -> Lo
     >>> again.meta == lctx.meta, again.get("order")
     (True, {'id': 7})
     """
-    if gctx is None:
-        gctx = _still()
     values = snapshot.fresh()
+    try:
+        return _restored(snapshot, values, _still() if gctx is None else gctx)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise SnapshotCorrupt(f"a part of the snapshot has another shape: {error}") from error
+
+
+def _restored(snapshot: Snapshot, values: dict[str, Any], gctx: GlobalContext[Any]) -> LocalContext:
     meta = snapshot.meta
     lctx = LocalContext(
         gctx,

@@ -125,7 +125,7 @@ async def test_lifespan_and_others(autojump_clock: MockClock) -> None:
         "lifespan.shutdown.complete",
     ]
     with pytest.raises(NotImplementedError):
-        await run(app, {"type": "websocket"})
+        await run(app, {"type": "telnet"})
 
 
 HTTP = {"type": "http", "method": "POST", "path": "/a/upload", "query_string": b"", "headers": []}

@@ -8,13 +8,17 @@ from typing import Any
 
 import trio
 
+from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
-from ._errors import ClientGone, HttpError, RequestInvalid
+from ._errors import ClientGone, HttpError, RequestInvalid, WebSocketClosed
+from ._handshake import Origins, check_origin
+from ._head import Refusal
 from ._headers import Headers
 from ._limits import Limits
 from ._request import Client, Request, body_too_large
 from ._response import Commit, Response
 from ._target import BadTarget, Line, split_target
+from ._websocket import WebSocket
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,23 +28,30 @@ AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 logger = logging.getLogger("gnomon_ingress")
 
 
-def asgi(dispatch: Dispatch, *, limits: Limits | None = None) -> AsgiApp:
+def asgi(dispatch: Dispatch, *, limits: Limits | None = None, websocket_origins: Origins = ()) -> AsgiApp:
     """Return an ASGI 3 application for servers that run trio, such as hypercorn's trio worker.
 
     Framing, deadlines and the address of the client behind proxies are the server's business then. A disconnect reaches
     the request when the server reports it.
 
+    WebSockets work as everywhere; pings and fragments are the server's business. Pages of other origins are refused
+    unless ``websocket_origins`` lets them in, as in ``Config``.
+
     Args:
         dispatch: What is served.
-        limits: Only ``body_size`` applies.
+        limits: Only ``body_size`` and ``message_size`` apply.
+        websocket_origins: Whose pages may open WebSockets, beside the server's own.
     """
-    body_limit = (limits or Limits()).body_size
+    bounds = limits or Limits()
 
     async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)
         elif scope["type"] == "http":
-            await _Exchange(scope, receive, send, body_limit).run(dispatch)
+            await _Exchange(scope, receive, send, bounds.body_size).run(dispatch)
+        elif scope["type"] == "websocket":
+            link = AsgiLink(scope, receive, send, bounds.message_size)
+            await _Opening(scope, receive, send, link, websocket_origins).run(dispatch)
         else:
             raise NotImplementedError(f"this application serves HTTP, not {scope['type']}")
 
@@ -69,6 +80,7 @@ class _Exchange:
         self.body_limit = body_limit
         self.scope: trio.CancelScope | None = trio.CancelScope()
         self.request: Request[Any, Any, Any] | None = None
+        self._kind = "http.response"
 
     async def run(self, dispatch: Dispatch) -> None:
         """Run the dispatch and send its answer."""
@@ -91,7 +103,13 @@ class _Exchange:
             return
         if not response.finished:
             response.problem(500, code="no_response", detail="The server did not answer this request.")
-        await response.send()
+        try:
+            await response.send()
+        except ClientGone:
+            raise
+        except Exception as error:
+            self._answer_exception(response, error)
+            await response.send()
 
     def _make_request(self) -> Request[Any, Any, Any]:
         scope = self._scope
@@ -100,8 +118,9 @@ class _Exchange:
             b"?" + scope["query_string"] if scope.get("query_string") else b""
         )
         try:
-            target = split_target(raw, asterisk=scope["method"] == "OPTIONS")
-            line = Line(scope["method"], raw.decode("ascii"), target.path, target.query_string, 1)
+            method = scope.get("method", "GET")
+            target = split_target(raw, asterisk=method == "OPTIONS")
+            line = Line(method, raw.decode("ascii"), target.path, target.query_string, 1)
         except (BadTarget, UnicodeDecodeError):
             raise HttpError(400, "invalid_target", "The target is not one this server answers.") from None
         request: Request[Any, Any, Any] = Request(line, Headers(pairs), self)
@@ -163,7 +182,7 @@ class _Exchange:
         """Send head and body."""
         bodiless = response.status_code in (204, 304)
         await self._start(response, None if bodiless else len(payload))
-        await self._send({"type": "http.response.body", "body": b"" if bodiless else payload})
+        await self._send({"type": f"{self._kind}.body", "body": b"" if bodiless else payload})
 
     async def deliver_stream(
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
@@ -175,13 +194,13 @@ class _Exchange:
                 if not response.started:
                     response.note_start()
                     await self._start(response, response._length)
-                await self._send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+                await self._send({"type": f"{self._kind}.body", "body": bytes(chunk), "more_body": True})
             if not response.started:
                 response.note_start()
                 await self._start(response, response._length)
             if before_last_byte is not None:
                 before_last_byte()
-            await self._send({"type": "http.response.body", "body": b""})
+            await self._send({"type": f"{self._kind}.body", "body": b""})
         finally:
             close = getattr(iterator, "aclose", None)
             if close is not None:
@@ -193,7 +212,69 @@ class _Exchange:
         ]
         if length is not None:
             fields.append((b"content-length", b"%d" % length))
-        await self._send({"type": "http.response.start", "status": response.status_code, "headers": fields})
+        await self._send({"type": f"{self._kind}.start", "status": response.status_code, "headers": fields})
+
+
+class _Opening(_Exchange):
+    """The opening request of a WebSocket, answered with it or with an ordinary response."""
+
+    def __init__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        send: Send,
+        link: AsgiLink,
+        origins: Origins,
+    ) -> None:
+        super().__init__(scope, receive, send, 0)
+        self._link = link
+        self._origins = origins
+        self._kind = "websocket.http.response"
+        self._body_done = True
+
+    async def run(self, dispatch: Dispatch) -> None:
+        """Run the dispatch, then close, or send what it answered instead."""
+        if (await self._receive())["type"] != "websocket.connect":
+            return
+        link = self._link
+        self.response = link.response = response = Response(self)
+        try:
+            self.request = link.request = request = self._make_request()
+            check_origin(request.headers, self._origins)
+        except (HttpError, Refusal) as error:
+            response.problem(error.status, code=error.code, detail=error.detail)
+            await self._answer(response)
+            return
+        request.websocket = socket = WebSocket(link)
+        code = 1000
+        assert self.scope is not None
+        with self.scope:
+            try:
+                await dispatch(request, response)
+            except (ClientGone, WebSocketClosed):
+                pass
+            except Exception as error:
+                if socket.accepted:
+                    logger.exception("the dispatch of %r raised", request)
+                    code = getattr(error, "close_code", 1011)
+                else:
+                    self._answer_exception(response, error)
+        if socket.accepted:
+            try:
+                await link.close(1011 if self.scope.cancelled_caught else code, "")
+            except ClientGone:
+                pass
+        elif request.abort_reason is None:
+            if not response.finished:
+                response.problem(500, code="no_response", detail="The server did not answer this request.")
+            await self._answer(response)
+
+    async def _answer(self, response: Response[Any]) -> None:
+        if "websocket.http.response" in self._scope.get("extensions", ()):
+            await response.send()
+        elif not response.sent:
+            # All such a server can say is 403.
+            await self._send({"type": "websocket.close", "code": 1008})
 
 
 class _Pieces:

@@ -6,6 +6,7 @@ import copy
 import datetime
 import itertools
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -311,3 +312,33 @@ async def test_reloads_at_once_end_with_the_newest_value() -> None:
         for _ in range(3):
             nursery.start_soon(gctx.reload_config)
     assert seen == [(0, 1), (1, 2), (2, 3)] and gctx.config.read == 3
+
+
+def test_a_typing_mistake_is_found_in_closed_layers(tmp_path: Path) -> None:
+    file = tmp_path / "app.toml"
+    file.write_text("[database]\npool_size = 5\nhost = 'a'\n")
+
+    def load(environ: dict[str, str], arguments: dict[str, Any], *, closed: bool = True) -> Config:
+        return ConfigSources(
+            defaults={"debug": False, "proxy": None, "tags": {}},
+            file=file,
+            environ=environ,
+            arguments=arguments,
+            closed=closed,
+        ).load()
+
+    known = load({"GNOMON_DATABASE__POOL_SIZE": "7", "GNOMON_PROXY": "p"}, {"database.host": "b"})
+    assert (known.database.pool_size, known.database.host, known.proxy) == (7, "b", "p")
+    message = (
+        "environment variable GNOMON_DATABASE__POOLSIZE: there is no database.poolsize in the configuration; "
+        "did you mean database.pool_size?"
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load({"GNOMON_DATABASE__POOLSIZE": "7"}, {})
+    with pytest.raises(
+        ConfigError, match="arguments: there is no colour in the configuration; there are: debug"
+    ):
+        load({}, {"colour": "red"})
+    with pytest.raises(ConfigError, match="there is no database.host.name in the configuration"):
+        load({"GNOMON_DATABASE__HOST__NAME": "a"}, {})
+    assert load({"GNOMON_DATABASE__POOLSIZE": "7"}, {}, closed=False).database.poolsize == "7"

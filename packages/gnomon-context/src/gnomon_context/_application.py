@@ -15,7 +15,7 @@ from ._config import Config
 from ._config_load import ConfigSources
 from ._current import current
 from ._errors import ContextClosed, DetachRefused
-from ._extras import name_of
+from ._extras import await_call, name_of
 from ._lifecycle import Callback, Check, run_shutdown
 from ._outcome import CancelReason
 from ._pressure import MemoryFigures, ReadMemory, read_memory
@@ -137,7 +137,15 @@ class Application:
             else self.draining
         )
         if late:
-            raise ContextClosed(f"a callback for {point} comes too late, it would never be called")
+            before = {
+                "startup": "the application is opened",
+                "pre_shutdown": "the shutdown is announced",
+                "shutdown": "the shutdown has begun",
+            }
+            raise ContextClosed(
+                f"a callback for {point} comes too late, it would never be called: register it before "
+                f"{before[point]}"
+            )
 
     def own_checks(self) -> list[Check]:
         """Unhealthy from the announcement of the shutdown on, so that nobody sends new requests."""
@@ -292,7 +300,7 @@ class Application:
                     # No request that a drain cancels: it has the time of the shutdown to finish.
                     self.live.discard(lctx)
                     lctx._arm()
-                    await fn(*args)
+                    await await_call(fn, args)
             if scope.cancelled_caught:
                 self.alert("detached_cancelled", None, {"name": name})
         except BaseException as error:

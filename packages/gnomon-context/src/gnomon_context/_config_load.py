@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 
@@ -45,6 +46,8 @@ class ConfigSources:
         environ: the environment; that of the process by default, at the time of loading.
         arguments: the highest layer, by dotted key or nested.
         validator: checks the whole, and may convert it.
+        closed: environment and arguments only replace what defaults and file have: a name that they do not
+            have is an error, so that a typing mistake is found.
 
     >>> sources = ConfigSources(defaults={"port": 80}, environ={"GNOMON_PORT": "8080"})
     >>> sources.load().port
@@ -58,6 +61,7 @@ class ConfigSources:
     environ: Mapping[str, str] | None = None
     arguments: Mapping[str, Any] | None = None
     validator: ConfigValidator | None = None
+    closed: bool = False
 
     def load(self) -> Config:
         """Read every layer and validate the whole.
@@ -65,12 +69,13 @@ class ConfigSources:
         Raises:
             ConfigError: a layer cannot be read or the whole is not valid, with source and key.
         """
-        merged = _Layers()
+        merged = _Layers(closed=self.closed)
         merged.add("defaults", self.defaults or {})
         if self.file is not None:
             merged.add(f"file {os.fspath(self.file)}", self._read_file(Path(self.file)))
         merged.add_environment(self.prefix, os.environ if self.environ is None else self.environ)
-        merged.add("arguments", _nested(self.arguments or {}))
+        for path, value in _leaves(_nested(self.arguments or {}), ()):
+            merged.override("arguments", path, value)
         values = merged.values if self.validator is None else self._validate(merged)
         if not isinstance(values, Mapping):
             raise ConfigError(
@@ -103,7 +108,8 @@ class ConfigSources:
 class _Layers:
     """The merged values, and which layer each key came from."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: bool = False) -> None:
+        self.closed = closed
         self.values: dict[str, Any] = {}
         self.origins: dict[KeyPath, str] = {}
 
@@ -123,6 +129,15 @@ class _Layers:
         section[path[-1]] = value
         self.origins[path] = source
 
+    def override(self, source: str, path: KeyPath, value: Any) -> None:
+        """Put a value over what the layers below have; in closed layers they must have it."""
+        if self.closed and self.get(path) is None and path not in self.origins:
+            dotted = {".".join(known): known for known in self.origins}
+            near = get_close_matches(".".join(path), dotted, 1)
+            mend = f"did you mean {near[0]}?" if near else f"there are: {', '.join(dotted) or 'none'}"
+            raise ConfigError(f"{source}: there is no {'.'.join(path)} in the configuration; {mend}")
+        self.put(source, path, value)
+
     def get(self, path: KeyPath) -> Any:
         value: Any = self.values
         for key in path:
@@ -141,7 +156,7 @@ class _Layers:
                         f"the environment variable {name} would replace the whole section {'.'.join(path)}: "
                         f"name a key of it, such as {name}__KEY"
                     )
-                self.put(f"environment variable {name}", path, _read_as(name, environ[name], replaced))
+                self.override(f"environment variable {name}", path, _read_as(name, environ[name], replaced))
 
     def locate(self, pointer: str) -> str:
         parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]

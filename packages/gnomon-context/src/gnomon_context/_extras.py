@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +62,31 @@ class Step:
     name: str
     timeout: float | None
     held: HeldManager | None = None
+
+
+def check_async(fn: object, method: str) -> None:
+    """Refuse what cannot be started as a task.
+
+    Raises:
+        TypeError: it is no function.
+    """
+    if callable(fn):
+        return
+    mend = ""
+    if inspect.iscoroutine(fn):
+        fn.close()
+        mend = f": write {method}(fn, argument), not {method}(fn(argument))"
+    raise TypeError(f"{method} takes an async function and its arguments, not {fn!r}{mend}")
+
+
+async def await_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """What an async function returns; one that turns out not to be async is named."""
+    result = fn(*args)
+    if not hasattr(result, "__await__"):
+        raise TypeError(
+            f"{name_of(fn)} is to be an async function, and returned a {type(result).__qualname__}"
+        )
+    return await result
 
 
 def abandon(steps: list[Step]) -> None:

@@ -53,6 +53,7 @@ class GlobalContext(Generic[Modules]):
     Raises:
         ConfigError: the configuration cannot be read or is not valid.
         DuplicateModule, CapabilityMissing, ModuleError: a module is refused.
+        TypeError: `secrets` is no function.
 
     >>> gctx = GlobalContext(modules={"answer": 42}, config={"debug": True})
     >>> gctx.config.debug
@@ -72,6 +73,10 @@ class GlobalContext(Generic[Modules]):
         sources: Sources | None = None,
         max_detached: int = 1000,
     ) -> None:
+        if secrets is not None and not callable(secrets):
+            raise TypeError(
+                f"secrets is a function of a name, not a {type(secrets).__qualname__}: for a mapping give its .get"
+            )
         self._application = Application(max_detached=max_detached)
         self._application.use_config(config)
         self._registry = ModuleRegistry(secrets)

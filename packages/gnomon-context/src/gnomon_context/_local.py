@@ -120,7 +120,10 @@ def _frozen(flags: Iterable[str]) -> tuple[str, ...]:
 def _deadline_in(timeout: float, gctx: GlobalContext[Any]) -> float:
     if timeout != timeout:
         raise ValueError("the timeout of a request is a number of seconds, not nan")
-    return gctx._application.clock() + timeout
+    try:
+        return gctx._application.clock() + timeout
+    except TypeError:
+        raise TypeError(f"the timeout of a request is a number of seconds, not {timeout!r}") from None
 
 
 def _show_as_own(part: type[Any]) -> None:

@@ -174,7 +174,9 @@ def _local_hook(
 
 def _step(fn: Callable[..., Any], args: tuple[Any, ...], name: str | None, timeout: float | None) -> Step:
     if not callable(fn):
-        raise TypeError(f"a callback is a function, not {fn!r}")
+        raise TypeError(
+            f"a callback is a function, not {fn!r}: give the function itself, and its arguments after it"
+        )
     if timeout is not None and not timeout > 0:
         raise ValueError(f"the timeout of a callback is a positive number of seconds, not {timeout!r}")
     return Step(fn, args, name or name_of(fn), timeout)

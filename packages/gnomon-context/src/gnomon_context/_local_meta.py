@@ -83,6 +83,9 @@ class MetaMethods(LocalState):
             IllegalPhase: the lifecycle has no such move.
         """
         old = self._phase
+        if type(phase) is not RequestPhase and phase in old.following:
+            # The name of a phase equals it, and is none.
+            phase = RequestPhase(phase)
         if phase not in old.following:
             raise IllegalPhase(
                 f"a request cannot go from {old} to {phase}: from here it goes "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import trio
 
 from ._errors import ContextClosed, ContextError
-from ._extras import Extras, Step, name_of
+from ._extras import Extras, Step, check_async, name_of
 from ._held import HeldManager
 from ._local_ending import EndingMethods
 from ._local_meta import MetaMethods
@@ -37,6 +37,11 @@ class TaskMethods(MetaMethods, EndingMethods):
         Returns:
             what the manager's `__aenter__` returned.
         """
+        if not hasattr(type(manager), "__aenter__"):
+            raise TypeError(
+                f"enter takes an async context manager, not {manager!r}: use a sync one in a `with` block, or "
+                "register its close with on_cleanup"
+            )
         extras = self._open_for_tasks("a context manager")
         shown = name or name_of(manager)
         held = HeldManager(manager, lambda error: self._held_died(shown, error))
@@ -62,7 +67,12 @@ class TaskMethods(MetaMethods, EndingMethods):
             args: what it is called with.
             name: shown in `tasks` and in reports.
             isolated: a failure is recorded on the task and changes nothing else.
+
+        Raises:
+            ContextClosed: the request is cleaned up already, or the application does not run.
+            TypeError: `fn` is no function.
         """
+        check_async(fn, "start_soon")
         extras = self._open_for_tasks("a task")
         nursery = self.gctx._application.open_nursery()
         shown = name or name_of(fn)
@@ -93,7 +103,9 @@ class TaskMethods(MetaMethods, EndingMethods):
 
         Raises:
             DetachRefused: too many are running, or the application is shutting down.
+            TypeError: `fn` is no function.
         """
+        check_async(fn, "detach")
         trace = self.meta.trace_id
         self.gctx._application.detach(
             self.gctx,

@@ -41,7 +41,15 @@ class TopicMethods(MetaMethods):
             max_buffer: how many messages wait to be read.
             overflow: what happens when they are that many: the publisher is refused (`refuse`), or the
                 oldest is lost and counted (`drop_oldest`).
+
+        Raises:
+            ValueError: there is no such policy, or `max_buffer` is less than 1.
         """
+        if overflow not in ("refuse", "drop_oldest"):
+            raise ValueError(
+                f"there is no overflow policy {overflow!r} within a request, whose publishers do not wait: "
+                "it is refuse or drop_oldest"
+            )
         return self._topics().subscribe(topic, max_buffer, overflow)
 
     async def wait_for(self, topic: str, timeout: float = math.inf) -> Any:

@@ -37,6 +37,10 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
     def __init__(
         self, gctx: GlobalContext[Modules] | None = None, *, shutdown_timeout: float = 30.0, **options: Any
     ) -> None:
+        if gctx is not None and not isinstance(gctx, GlobalContext):
+            raise TypeError(
+                f"open_global_context takes a GlobalContext, not {gctx!r}: name its other arguments"
+            )
         if gctx is not None and options:
             raise ValueError(f"{', '.join(options)} belong to the GlobalContext that is passed in")
         if not shutdown_timeout > 0:

@@ -53,6 +53,11 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         request_id: str | None = None,
         sources: Sources | None = None,
     ) -> None:
+        if not isinstance(gctx, GlobalContext):
+            raise TypeError(
+                f"open_local_context takes a GlobalContext, not {gctx!r}: get one with "
+                "`async with open_global_context() as gctx`"
+            )
         self._gctx = gctx
         self._fields: dict[str, Any] = {
             "method": method,

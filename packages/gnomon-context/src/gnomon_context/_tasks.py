@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import trio
 
 from ._current import current
+from ._extras import await_call
 
 if TYPE_CHECKING:
     from ._local import LocalContext
@@ -94,7 +95,7 @@ async def run_tracked(
     status: TaskStatus = "cancelled"
     try:
         with task.scope:
-            task.result = await fn(*args)
+            task.result = await await_call(fn, args)
             status = "done"
     except BaseException as error:
         cancelled, failure = split_cancelled(error)

@@ -1,0 +1,133 @@
+"""What people get wrong at first: every message says what it is, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, trio_test
+
+from gnomon_context import (
+    Alert,
+    GlobalContext,
+    LocalContext,
+    RequestPhase,
+    open_global_context,
+    open_local_context,
+)
+from gnomon_context.testing import local_context
+
+
+def not_async() -> int:
+    return 3
+
+
+async def nothing(*args: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda lctx: lctx.start_soon(3), "start_soon takes an async function and its arguments, not 3"),
+        (lambda lctx: lctx.start_soon(nothing(1)), r"write start_soon\(fn, argument\), not start_soon\(fn\("),
+        (lambda lctx: lctx.detach(nothing(1)), r"write detach\(fn, argument\), not detach\(fn\("),
+        (lambda lctx: lctx.on_cleanup(3), "not 3: give the function itself, and its arguments after it"),
+    ],
+)
+@trio_test
+async def test_what_is_started_is_an_async_function(
+    mistake: Callable[[Any], object], message: str, autojump_clock: MockClock
+) -> None:
+    async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+        with pytest.raises(TypeError, match=message):
+            mistake(lctx)
+
+
+@trio_test
+async def test_a_function_that_turns_out_not_to_be_async_is_named(autojump_clock: MockClock) -> None:
+    message = "not_async is to be an async function, and returned a int"
+    alerts: list[Alert] = []
+    function: Any = not_async
+    async with open_global_context() as gctx:
+        gctx.on_alert(alerts.append)
+        with pytest.raises(TypeError, match=message):
+            async with open_local_context(gctx) as lctx:
+                lctx.start_soon(function)
+        async with open_local_context(gctx) as lctx:
+            lctx.detach(function)
+    assert [(alert.kind, str(alert.error)) for alert in alerts] == [("detached_failed", message)]
+
+
+@trio_test
+async def test_a_sync_context_manager_is_not_entered(autojump_clock: MockClock) -> None:
+    manager: Any = memoryview(b"")
+    async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+        with pytest.raises(
+            TypeError, match="enter takes an async context manager, not <memory.*`with` block"
+        ):
+            await lctx.enter(manager)
+
+
+def test_arguments_of_the_wrong_kind() -> None:
+    wrong: Any = {"a": 1}
+    with pytest.raises(
+        TypeError, match="open_local_context takes a GlobalContext, not {'a': 1}: get one with"
+    ):
+        open_local_context(wrong)
+    with pytest.raises(TypeError, match="open_global_context takes a GlobalContext, not {'a': 1}"):
+        open_global_context(wrong)
+    with pytest.raises(
+        TypeError, match="secrets is a function of a name, not a dict: for a mapping give its .get"
+    ):
+        GlobalContext(secrets=wrong)
+    with pytest.raises(TypeError, match="a number of seconds, not {'a': 1}"):
+        local_context(timeout=wrong)
+    with pytest.raises(ValueError, match="no overflow policy 'wait' within a request"):
+        local_context().subscribe("topic", overflow="wait")  # type: ignore[arg-type]
+
+
+def test_the_name_of_a_phase_is_as_good_as_the_phase() -> None:
+    lctx = local_context()
+    name: Any = "routed"
+    lctx.advance(name)
+    assert lctx.phase is RequestPhase.ROUTED
+    with pytest.raises(ValueError, match="cannot go from routed to nowhere"):
+        lctx.advance("nowhere")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("point", "when"),
+    [
+        ("on_startup", "the application is opened"),
+        ("on_pre_shutdown", "the shutdown is announced"),
+        ("on_shutdown", "the shutdown has begun"),
+    ],
+)
+def test_a_callback_that_comes_too_late_says_when_it_belongs(point: str, when: str) -> None:
+    messages: list[str] = []
+
+    async def main() -> None:
+        gctx: GlobalContext[Any] = GlobalContext()
+
+        def late() -> None:
+            with pytest.raises(RuntimeError, match="comes too late") as caught:
+                getattr(gctx, point)(print)
+            messages.append(str(caught.value))
+
+        gctx.on_shutdown(late)
+        async with open_global_context(gctx):
+            pass
+
+    trio.run(main)
+    assert len(messages) == 1 and messages[0].endswith(f"register it before {when}")
+
+
+def test_errors_name_the_class_that_users_know() -> None:
+    with pytest.raises(
+        TypeError, match=r"^LocalContext\.before\(\) got an unexpected keyword argument 'retry'"
+    ):
+        local_context().before(not_async, retry=3)  # type: ignore[call-arg]
+    assert LocalContext.start_soon.__qualname__ == "LocalContext.start_soon"
+    assert LocalContext.meta.fget.__qualname__ == "LocalContext.meta"  # type: ignore[attr-defined]

@@ -8,12 +8,14 @@ from typing import Any
 
 import trio
 
-from bench.harness import Case, Sampler, in_trio
+from bench.harness import Case, Sampler, unit_loop
 from gnomon_context import LocalContext, open_global_context
 from gnomon_context.runtime import begin, end
 from gnomon_orchestrator import EVENT_KINDS, Hook, LifecycleEvent, Orchestrator, Plan
 
 TOGETHER = 4000
+BATCH = 300
+BATCHES = 20
 REQUIRES: tuple[str, ...] = ()
 
 RunOne = Callable[[Any, "Response", LocalContext, Any], Awaitable[object]]
@@ -68,22 +70,43 @@ def plan(before: int = 0, after: int = 0, *listeners: Listens, more: tuple[Hook,
     return Orchestrator(chosen, listeners).plan(handler)
 
 
-def requests(run_one: RunOne) -> Sampler:
-    """Seconds per request, one after the other, with a context each."""
+def lower_quartile(spent: list[int]) -> float:
+    """Of nanoseconds, as seconds each: what a batch costs that nothing came between."""
+    return sorted(spent)[len(spent) // 4] / BATCH / 1e9
 
-    async def run(count: int) -> None:
+
+def added(first: RunOne, second: RunOne, count: int) -> Sampler:
+    """Processor seconds that ``first`` takes more than ``second``, per one of ``count`` things.
+
+    Both cost ten times what is looked for, so that each sample takes them in turn, in small batches.
+    """
+
+    async def batch(run_one: RunOne, gctx: Any) -> int:
+        res = Response()
+        began = time.thread_time_ns()
+        for _ in range(BATCH):
+            res.finished = False
+            await run_one(None, res, LocalContext(gctx), gctx)
+        return time.thread_time_ns() - began
+
+    async def run() -> float:
         async with open_global_context() as gctx:
-            res = Response()
-            for _ in range(count):
-                res.finished = False
-                await run_one(None, res, LocalContext(gctx), gctx)
+            rounds = [(await batch(first, gctx), await batch(second, gctx)) for _ in range(BATCHES)]
+        return (
+            lower_quartile([one for one, _ in rounds]) - lower_quartile([other for _, other in rounds])
+        ) / count
 
-    return in_trio(run)
+    return lambda: trio.run(run)
 
 
-def only(first: Sampler, second: Sampler, count: int) -> Sampler:
-    """The difference of two samplers of the same round, per one of ``count`` things."""
-    return lambda: (first() - second()) / count
+def unit() -> float:
+    """The unit in processor time, taken as above."""
+    spent = []
+    for _ in range(BATCHES):
+        began = time.thread_time_ns()
+        unit_loop(BATCH)
+        spent.append(time.thread_time_ns() - began)
+    return lower_quartile(spent)
 
 
 async def timed(req: object, res: object, lctx: object, gctx: object) -> None: ...
@@ -151,28 +174,31 @@ def overhead(width: int) -> Sampler:
 
 
 def cases() -> list[Case]:
-    calling = requests(bare)
     zero, ten = plan(), plan(5, 5)
     heard, heard_ten = plan(0, 0, Listens()), plan(5, 5, Listens())
     one_kind = plan(5, 5, Listens("request.finished"))
     scoped = Orchestrator([Hook(timed, timeout=5.0, name=str(n)) for n in range(5)]).plan(handler)
-    ten_samples, zero_samples = requests(ten.run), requests(zero.run)
+    in_units: dict[str, Any] = {"peer": unit, "peer_name": "unit"}
     return [
-        Case("no hooks, over calling the handler", zero_samples, minus=calling, at_most=1.0),
-        Case("10 no-op hooks, over calling the handler", ten_samples, minus=calling, at_most=3.0),
+        Case("no hooks, over calling the handler", added(zero.run, bare, 1), at_most=1.0, **in_units),
+        Case("10 no-op hooks, over calling the handler", added(ten.run, bare, 1), at_most=3.0, **in_units),
         Case(
             "a listener, per event (30 of 10 hooks)",
-            only(requests(heard_ten.run), ten_samples, 30),
+            added(heard_ten.run, ten.run, 30),
             at_most=0.4,
+            **in_units,
         ),
         Case(
-            "a listener, per event (10 of no hooks)", only(requests(heard.run), zero_samples, 10), at_most=0.4
+            "a listener, per event (10 of no hooks)",
+            added(heard.run, zero.run, 10),
+            at_most=0.4,
+            **in_units,
         ),
-        Case("a listener of one kind, whole", only(requests(one_kind.run), ten_samples, 1), at_most=0.5),
+        Case("a listener of one kind, whole", added(one_kind.run, ten.run, 1), at_most=0.5, **in_units),
         Case(
             "5 async hooks with timeouts, over a plan without hooks",
-            only(requests(scoped.run), zero_samples, 1),
-            only(requests(five_scopes), calling, 1),
+            added(scoped.run, zero.run, 1),
+            added(five_scopes, bare, 1),
             "5 × trio.move_on_after",
             at_most=1.2,
         ),

@@ -1,5 +1,6 @@
 """What a snapshot holds, and that it has nothing to do with the request any more."""
 
+import collections
 import math
 from datetime import datetime, timedelta, timezone
 
@@ -465,3 +466,46 @@ def test_limits_are_checked():
         Limits(count=0)
     with pytest.raises(ValueError, match="depth 65"):
         Limits(depth=65)
+
+
+def test_a_repr_that_changes_the_request_meanwhile():
+    """What is being captured was looked at before anything of a user could run."""
+    ran = []
+
+    class Sly(collections.deque):
+        def __repr__(self):
+            number = len(ran)
+            ran.append(number)
+            lctx.set(f"new {number}", 1)
+            lctx.delete("last")
+            lctx.set("last", 2)
+            lctx.get("inner")[f"new {number}"] = 1
+            lctx.compensate(print, Sly())
+            events.append(Sly())
+            return "sly"
+
+    lctx = LocalContext(GlobalContext())
+    events = [Sly()]
+    lctx.set("sly", Sly())
+    lctx.set("inner", {"sly": Sly()})
+    lctx.set("last", 1)
+    lctx.compensate(print, Sly())
+    snapshot = capture(lctx, events=events)
+    assert len(ran) == len(snapshot.losses) >= 4
+    assert set(snapshot.state) == {"sly", "inner", "last"}
+    assert snapshot.state["last"] == 1
+    assert len(snapshot.events) < len(events)
+    assert Snapshot.from_bytes(snapshot.to_bytes()) == snapshot
+
+
+def test_a_redactor_that_changes_the_request_meanwhile():
+    class Sly:
+        def redact(self, value):
+            lctx.set(f"new {value}", value)
+            return value
+
+    lctx = LocalContext(GlobalContext())
+    for number in range(3):
+        lctx.set(str(number), number)
+    snapshot = capture(lctx, redactors={f"state.{number}": Sly() for number in range(3)})
+    assert snapshot.state == {"0": 0, "1": 1, "2": 2}

@@ -279,7 +279,7 @@ class DebugSession:
 
     def __init__(self, debugger: Debugger, breakpoints: tuple[Breakpoint, ...], at_once: int) -> None:
         self.breakpoints: Final = breakpoints
-        self.passed = 0
+        self.passed: int = 0
         self._debugger = debugger
         self._at_once = at_once
         self._held: list[Paused] = []

@@ -148,7 +148,7 @@ def capture(
         "compensations": _compensations(lctx, copy),
         "request": None if request is None else pass_.request(request),
         "response": None if response is None else pass_.response(response),
-        "events": [copy(event) for event in events],
+        "events": [copy(event) for event in tuple(events)],
     }
     pass_.graph.finish(tree)
     return Snapshot._of(tree, None, types)
@@ -187,7 +187,7 @@ def _compensations(lctx: LocalContext, copy: Callable[..., Any]) -> list[Any]:
             "args": [copy(argument, 1) for argument in step.args],
             "timeout": step.timeout,
         }
-        for step in extras.compensations
+        for step in tuple(extras.compensations)
     ]
 
 
@@ -200,13 +200,11 @@ class _Pass:
         self.headers = headers
 
     def state(self, lctx: LocalContext) -> dict[str, Any]:
-        # a key may be a ContextKey, which is its name
-        return {
-            str.__str__(key): self.place(f"state.{key}", lambda key=key: lctx.get(key))  # type: ignore[misc]
-            if self.redactors
-            else self.graph.copy(lctx.get(key), 1)
-            for key in lctx
-        }
+        # first all of it, for a `repr` or a redactor may change it meanwhile; a key may be a ContextKey, which is its name
+        stored = [(str.__str__(key), lctx.get(key)) for key in lctx]
+        if not self.redactors:
+            return {key: self.graph.copy(value, 1) for key, value in stored}
+        return {key: self.place(f"state.{key}", lambda value=value: value) for key, value in stored}  # type: ignore[misc]
 
     def request(self, request: RequestLike) -> dict[str, Any]:
         return {

@@ -34,9 +34,9 @@ class Graph:
         # the first number for what is shared: graphs that are copied apart and written together have numbers apart
         self.first = first
         self.limits = limits
-        self.depth = limits.depth
-        self.count = limits.count
-        self.size = limits.size
+        self.depth: int = limits.depth
+        self.count: int = limits.count
+        self.size: int = limits.size
         # by identity of the copied object: its node; the objects are kept, so that no identity is used twice
         self.seen: dict[int, Any] = {}
         self.kept: list[object] = []

@@ -41,9 +41,9 @@ class Lost:
     __slots__ = ("reason", "repr", "type")
 
     def __init__(self, type: str, repr: str, reason: str) -> None:  # noqa: A002 - as the attributes
-        self.type = type
-        self.repr = repr
-        self.reason = reason
+        self.type: str = type
+        self.repr: str = repr
+        self.reason: str = reason
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Lost):
@@ -81,10 +81,10 @@ class Record:
         kind: RecordKind = "object",
         value: Any = None,
     ) -> None:
-        self.type = type
-        self.fields = fields
+        self.type: str = type
+        self.fields: dict[str, Any] = fields
         self.kind: RecordKind = kind
-        self.value = value
+        self.value: Any = value
 
     def __getitem__(self, name: str) -> Any:
         return self.fields[name]
@@ -133,9 +133,9 @@ class RecordedError(SnapshotError):
         members: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(*args)
-        self.type = type
-        self.fields = fields
-        self.members = members
+        self.type: str = type
+        self.fields: dict[str, Any] = fields
+        self.members: tuple[Any, ...] = members
 
     def __str__(self) -> str:
         message = super().__str__()

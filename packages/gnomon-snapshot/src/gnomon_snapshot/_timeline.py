@@ -44,8 +44,8 @@ class Timeline:
         # whole snapshots at every sixteenth step, patches in between
         self._steps: list[bytes] = []
         self._last: Any = None  # the form of the last snapshot
-        self.missed = 0
-        self.size = 0
+        self.missed: int = 0
+        self.size: int = 0
 
     def add(self, name: str, snapshot: Snapshot) -> int:
         """Keep the snapshot of the next step.

@@ -113,7 +113,7 @@ class TimeTravel:
         self._types = types
         self._requests: dict[str, _Travelled] = {}  # oldest first
         self._held = 0
-        self.refused = 0
+        self.refused: int = 0
 
     async def before_step(self, step: StepLike, lctx: LocalContext, /) -> None:
         """Keep a snapshot before a step; never waits."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import sys
+import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+import httpx
+import hypothesis
 import jsonschema
+import packaging
 import pytest
 
 from gnomon_gtype import GType
 from gnomon_manifest import Finding, build
 from gnomon_manifest._annotations import Annotations
 from gnomon_manifest._constants import NotStatic
-from gnomon_manifest._names import Names, index
+from gnomon_manifest._names import Module, Names, index
 from gnomon_manifest._source import find_files, read
 from gnomon_manifest.testing import write_package
 
@@ -231,3 +237,47 @@ def test_a_real_code_base_is_read(package: Any) -> None:
         if hasattr(live, name):
             function = getattr(live, name)
             assert resolved.definition.key == f"{function.__module__}:{name}"  # type: ignore[union-attr]
+
+
+def alike(annotation: Any) -> Any:
+    """A key of an annotation: classes by name, and unions whichever way they are written."""
+    origin = typing.get_origin(annotation)
+    if origin is None:
+        return [alike(item) for item in annotation] if isinstance(annotation, list) else repr(annotation)
+    inner = [alike(item) for item in typing.get_args(annotation)]
+    if origin in (typing.Union, types.UnionType):
+        return ("union", frozenset(map(repr, inner)))
+    return (repr(origin), repr(inner))
+
+
+def records(package: Any, names: Names) -> Iterator[tuple[str, Module, Any]]:
+    """Every class with fields that a code base has, as the interpreter made it."""
+    for module in names.modules.values():
+        for name, definition in module.definitions.items():
+            if isinstance(definition.binding, ast.ClassDef) and not definition.ambiguous:
+                try:
+                    live = getattr(importlib.import_module(module.name), name)
+                except (ImportError, AttributeError):  # a module for another system, or under TYPE_CHECKING
+                    continue
+                if dataclasses.is_dataclass(live) or hasattr(live, "_fields") or typing.is_typeddict(live):
+                    yield name, module, live
+
+
+@pytest.mark.parametrize(("package", "least"), [(packaging, 15), (hypothesis, 25), (httpx, 2)])
+def test_the_types_of_a_real_code_base_are_those_of_run_time(package: Any, least: int) -> None:
+    root = Path(package.__file__).parent
+    names = Names(index(read(*found)) for found in find_files(root))
+    annotations = Annotations(names)
+    same = 0
+    for name, module, live in records(package, names):
+        try:
+            hints = typing.get_type_hints(live, include_extras=True)
+            shell = annotations.evaluate(ast.Name(name, lineno=1, col_offset=0), module)
+        except (NotStatic, NameError):  # told as a finding; or named for type checkers alone
+            continue
+        found = typing.get_type_hints(shell, include_extras=True)
+        assert {key: alike(value) for key, value in found.items()} == {
+            key: alike(value) for key, value in hints.items()
+        }, f"{module.name}.{name}"
+        same += 1
+    assert same >= least

@@ -37,11 +37,20 @@ _PROBLEM: Final = {
     },
     "required": ["status"],
 }
+# as RFC 9110 has them; older versions of Python have those of its predecessors
+_PHRASES: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 _BEARER: Final = {"bearer": {"type": "http", "scheme": "bearer"}}
 
 
 def phrase(status: int) -> str:
     """The reason phrase of a status, or its number."""
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:

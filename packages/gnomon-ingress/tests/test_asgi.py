@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock, trio_test
 
-from gnomon_ingress import HttpError, Limits, Request, Response, asgi, mount
+from gnomon_ingress import ClientGone, HttpError, Limits, Request, Response, asgi, mount
 from gnomon_ingress.testing import Client
 
 
@@ -26,6 +26,14 @@ class Once:
         if not self.pieces:
             raise StopAsyncIteration
         return self.pieces.pop()
+
+    async def nothing(self) -> AsyncIterator[bytes]:
+        for piece in ():
+            yield piece
+
+    async def failure(self) -> AsyncIterator[bytes]:
+        raise KeyError("the secret")
+        yield b""
 
 
 async def dispatch(req: Request, res: Response) -> None:
@@ -61,6 +69,10 @@ async def dispatch(req: Request, res: Response) -> None:
 
             res.stream(failing())
             await res.send()
+        case "/a/none":
+            res.stream(Once().nothing())
+        case "/a/fails":
+            res.stream(Once().failure())
         case "/a/sized":
             res.stream(Once(), length=2)
         case _:
@@ -85,6 +97,9 @@ async def test_through_both(autojump_clock: MockClock, caplog: pytest.LogCapture
             ("HEAD", "/a/x", {}),
             ("GET", "/a", {}),
             ("GET", "/a/sized", {}),
+            ("GET", "/a/none", {}),
+            ("GET", "/a/fails", {}),
+            ("POST", "/a/upload", {"body": b"x", "headers": {"content-encoding": "gzip"}}),
         ]:
             there = await client.request(method, target, **options)
             here = await direct.request(method, target, **options)
@@ -138,6 +153,8 @@ async def test_odd_scopes(autojump_clock: MockClock) -> None:
 
     sent = await run(asgi(scheme), HTTP)
     assert sent[1]["body"] == b'[null,"http"]'
+    encoded = HTTP | {"headers": [(b"content-encoding", b"gzip")]}
+    assert (await run(asgi(dispatch), encoded))[0]["status"] == 415
     for raw in (b"/%zz", b"/\xff"):
         sent = await run(asgi(scheme), HTTP | {"raw_path": raw})
         assert sent[0]["status"] == 400
@@ -154,6 +171,19 @@ async def test_a_disconnect_in_the_body(autojump_clock: MockClock) -> None:
         await req.read()
 
     assert await run(asgi(bound), HTTP, part, {"type": "http.disconnect"}) == []
+
+
+@trio_test
+async def test_a_client_that_left_before_its_answer(autojump_clock: MockClock) -> None:
+    async def stream(_req: Request, res: Response) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            raise ClientGone("as a mounted application would see it")
+            yield b""
+
+        res.stream(chunks())
+
+    with pytest.raises(ClientGone):
+        await run(asgi(stream), HTTP)
 
 
 @trio_test

@@ -38,6 +38,9 @@ async def dispatch(req: Request, res: Response) -> None:
             await res.send()
         case "/forgotten":
             return
+        case "/aborted":
+            req.bind_abort(lambda _reason: None)
+            req.abort("disconnect")
         case "/declined":
             await ws.close()
         case "/fails":
@@ -156,6 +159,9 @@ async def test_answers_instead(autojump_clock: MockClock) -> None:
         assert sent[0]["status"] == status
         assert body in sent[1]["body"]
     assert await run(Server(), "/refused", extensions=()) == [{"type": "websocket.close", "code": 1008}]
+    # One that was sent cannot be sent again, in whatever form.
+    assert len(await run(Server(), "/answered", extensions=())) == 2
+    assert await run(Server(), "/aborted") == []
 
 
 @trio_test

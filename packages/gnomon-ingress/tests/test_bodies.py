@@ -538,3 +538,7 @@ def test_ranges_stay_inside(text: str, size: int) -> None:
     except ValueError:
         return
     assert chosen is None or 0 <= chosen[0] < chosen[1] <= size
+
+
+def test_weights_with_other_parameters() -> None:
+    assert parse_weights("a;level=1;q=0.5") == {"a": 0.5}

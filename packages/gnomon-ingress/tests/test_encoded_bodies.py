@@ -44,6 +44,9 @@ async def test_off_by_default(autojump_clock: MockClock) -> None:
         assert answer.json()["code"] == "unsupported_content_encoding"
     assert (await post("identity", BODY)).body == BODY
     assert (await post("Identity", BODY, dispatch=pieces)).text == str(len(BODY))
+    # Here before anybody asks for it.
+    assert (await post("identity", b"small")).body == b"small"
+    assert (await post("identity", b"small", config=Config(limits=Limits(body_size=4)))).status == 413
 
     async def never_reads(_req: Request, res: Response) -> None:
         res.text("fine")

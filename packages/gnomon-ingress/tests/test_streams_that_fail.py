@@ -33,7 +33,9 @@ def test_a_negative_length_is_refused() -> None:
 
 
 @trio_test
-async def test_the_answer_of_the_next_request_is_not_taken_for_a_stream_that_failed() -> None:
+async def test_the_answer_of_the_next_request_is_not_taken_for_a_stream_that_failed(
+    autojump_clock: MockClock,
+) -> None:
     async def dispatch(req: Request, res: Response) -> None:
         if req.path == "/broken":
             res.stream(Broken())

@@ -117,7 +117,7 @@ async def test_frames(
     assert [event.status for event in events if event.kind == "refused"] == (
         [code] if code in (1002, 1007, 1008, 1009) else []
     )
-    step = 1 if len(data) < 60 else len(data) // 29
+    step = 1 if len(data) < 60 else len(data) // 6
     for cut in range(1, len(data), step):
         assert await take([data[:cut], data[cut:]]) == (messages, code)
 

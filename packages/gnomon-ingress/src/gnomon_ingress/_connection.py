@@ -417,11 +417,6 @@ class Connection(Output):
         self.transport.sent = 0
         await self._write(bytes(data))
 
-    @property
-    def broken(self) -> bool:
-        """Whether nothing can be written any more."""
-        return self._broken
-
     async def _refuse(self, refusal: Refusal) -> None:
         server = self.server
         server.report(ConnectionEvent("refused", refusal.status, refusal.code, refusal.detail))

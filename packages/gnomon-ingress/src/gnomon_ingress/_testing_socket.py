@@ -170,7 +170,8 @@ class ClientSocket:
                 await self.stream.send_all(self._frames.send(event.response()))
             elif isinstance(event, Pong):
                 self.pongs.append(bytes(event.payload))
-            elif isinstance(event, CloseConnection):
+            else:
+                assert isinstance(event, CloseConnection)
                 self.close_code, self.close_reason = int(event.code), event.reason or ""
                 if self._frames.state is ConnectionState.REMOTE_CLOSING:
                     await self.stream.send_all(self._frames.send(event.response()))
@@ -212,7 +213,7 @@ class Opened(AbstractAsyncContextManager[ClientSocket]):
         try:
             if error is None and self._socket.close_code is None:
                 await self._socket.close()
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:
             self._stream.close()

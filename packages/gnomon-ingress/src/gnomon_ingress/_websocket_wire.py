@@ -59,11 +59,6 @@ class Carrier(Protocol):
         """Write under the send deadline; raises ``ClientGone``."""
         ...
 
-    @property
-    def broken(self) -> bool:
-        """Whether nothing can be written any more."""
-        ...
-
     async def switch_protocols(self, head: bytes) -> None:
         """Write the head of the acceptance."""
         ...
@@ -332,10 +327,9 @@ class WireLink:
             self._lose()
             raise
         except BaseException:
-            if carrier.broken:
-                # The handler gave up half-way, so it is the one who knows: nobody has to tell it.
-                self._end(LOST, "")
-                self._scope.cancel()
+            # Whoever sends gave up half-way, so it is the one who knows: nobody has to tell it.
+            self._end(LOST, "")
+            self._scope.cancel()
             raise
 
     async def _keep_alive(self) -> None:

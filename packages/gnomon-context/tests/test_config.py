@@ -7,7 +7,7 @@ import datetime
 import itertools
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trio
 from hypothesis import given
-from trio.testing import trio_test
+from trio.testing import MockClock, trio_test
 
 from gnomon_context import (
     Alert,
@@ -342,3 +342,42 @@ def test_a_typing_mistake_is_found_in_closed_layers(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no database.host.name in the configuration"):
         load({"GNOMON_DATABASE__HOST__NAME": "a"}, {})
     assert load({"GNOMON_DATABASE__POOLSIZE": "7"}, {}, closed=False).database.poolsize == "7"
+
+
+@trio_test
+async def test_who_hears_of_a_reload_may_be_async_and_is_bounded(autojump_clock: MockClock) -> None:
+    heard: list[tuple[int, int]] = []
+    alerts: list[Alert] = []
+    ports = iter([1, 2])
+    gctx: GlobalContext[Any] = GlobalContext(config=ConfigSources(defaults=_Ports(ports), environ={}))
+    gctx.on_alert(alerts.append)
+
+    @gctx.on_config_reload
+    async def hear(new: Config, old: Config) -> None:
+        await trio.sleep(1)
+        heard.append((new.port, old.port))
+
+    async def hang(new: Config, old: Config) -> None:
+        await trio.sleep_forever()
+
+    gctx.on_config_reload(hang, name="hangs", timeout=3)
+    await gctx.reload_config()
+    assert heard == [(2, 1)]
+    assert [(alert.kind, alert.detail) for alert in alerts] == [
+        ("config_watcher_failed", {"name": "hangs", "timed_out": True})
+    ]
+    with pytest.raises(TypeError, match="a callback is a function"):
+        gctx.on_config_reload(3)  # type: ignore[type-var]
+    with pytest.raises(ValueError, match="a positive number of seconds"):
+        gctx.on_config_reload(hear, timeout=0)
+
+
+class _Ports(dict[str, int]):
+    """Defaults that are different at each reading."""
+
+    def __init__(self, ports: Iterator[int]) -> None:
+        super().__init__(port=0)
+        self._ports = ports
+
+    def items(self) -> Any:
+        return [("port", next(self._ports))]

@@ -131,3 +131,11 @@ def test_errors_name_the_class_that_users_know() -> None:
         local_context().before(not_async, retry=3)  # type: ignore[call-arg]
     assert LocalContext.start_soon.__qualname__ == "LocalContext.start_soon"
     assert LocalContext.meta.fget.__qualname__ == "LocalContext.meta"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrong", [nothing, 3])
+def test_what_is_called_in_the_middle_of_a_step_is_sync(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="on_phase_change takes a sync function"):
+        local_context().on_phase_change(wrong)
+    with pytest.raises(TypeError, match="on_alert takes a sync function"):
+        GlobalContext().on_alert(wrong)

@@ -85,7 +85,7 @@ class Application:
         self.config: Config = Config()
         self.config_sources: ConfigSources | None = None
         self.reloading: trio.Lock = trio.Lock()
-        self.config_watchers: list[Callable[[Config, Config], object]] = []
+        self.config_watchers: list[tuple[Callable[[Config, Config], Any], str, float]] = []
         self.state: SharedState = SharedState()
         self.topics: Topics = Topics("the application")
         self.callbacks: dict[str, list[Callback]] = {"startup": [], "pre_shutdown": [], "shutdown": []}
@@ -185,26 +185,30 @@ class Application:
                 return
             if figures.pressure >= watch.threshold and not above:
                 above = True
-                await self._tell_memory(watch, figures)
+                await self.call_bounded(
+                    watch.fn, (figures,), watch.name, watch.timeout, "memory_callback_failed"
+                )
             elif figures.pressure < watch.threshold * 0.95:
                 # Below by a margin, so that a figure around the threshold does not call again and again.
                 above = False
             await trio.sleep(watch.interval)
 
-    async def _tell_memory(self, watch: MemoryWatch, figures: MemoryFigures) -> None:
+    async def call_bounded(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], name: str, timeout: float, kind: str
+    ) -> None:
+        """Call `fn`, sync or async; that it raises or overruns is an alert."""
         failure: Exception | None = None
-        patience = trio.move_on_after(watch.timeout)
+        patience = trio.move_on_after(timeout)
         try:
             # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
             with patience:
-                result = watch.fn(figures)
+                result = fn(*args)
                 if inspect.isawaitable(result):
                     await result
         except Exception as error:
             failure = error
         if failure is not None or patience.cancelled_caught:
-            detail = {"name": watch.name, "timed_out": patience.cancelled_caught}
-            self.alert("memory_callback_failed", failure, detail)
+            self.alert(kind, failure, {"name": name, "timed_out": patience.cancelled_caught})
 
     def open_nursery(self) -> trio.Nursery:
         if self.nursery is None:

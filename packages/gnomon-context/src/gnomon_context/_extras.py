@@ -79,6 +79,18 @@ def check_async(fn: object, method: str) -> None:
     raise TypeError(f"{method} takes an async function and its arguments, not {fn!r}{mend}")
 
 
+def check_sync(fn: object, method: str) -> None:
+    """Refuse what cannot be called in the middle of a step.
+
+    Raises:
+        TypeError: it is no function, or async.
+    """
+    if not callable(fn) or inspect.iscoroutinefunction(fn):
+        raise TypeError(
+            f"{method} takes a sync function, which is called at once and not awaited, not {fn!r}"
+        )
+
+
 async def await_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """What an async function returns; one that turns out not to be async is named."""
     result = fn(*args)

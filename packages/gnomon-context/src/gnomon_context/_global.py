@@ -12,7 +12,7 @@ from ._application import Alert, Application, MemoryWatch
 from ._config import Config
 from ._config_load import ConfigSources
 from ._errors import ContextClosed
-from ._extras import name_of
+from ._extras import check_sync, name_of
 from ._keys import ModuleKey
 from ._lifecycle import Check, HealthReport, call, make_callback, run_checks
 from ._module import Module, as_modules
@@ -187,16 +187,23 @@ class GlobalContext(Generic[Modules]):
         async with self._application.reloading:
             new = await trio.to_thread.run_sync(sources.load)
             old, self._application.config = self._application.config, new
-        for callback in tuple(self._application.config_watchers):
-            try:
-                callback(new, old)
-            except Exception as error:
-                self.alert("config_watcher_failed", error, name=name_of(callback))
+        for fn, name, timeout in tuple(self._application.config_watchers):
+            await self._application.call_bounded(fn, (new, old), name, timeout, "config_watcher_failed")
         return new
 
-    def on_config_reload(self, fn: F) -> F:
-        """Call `fn(new, old)` after every reload; what it raises becomes an alert."""
-        self._application.config_watchers.append(fn)
+    def on_config_reload(self, fn: F, *, name: str | None = None, timeout: float = 10.0) -> F:
+        """Call `fn(new, old)` after every reload; what it raises becomes an alert.
+
+        Args:
+            fn: sync or async.
+            name: shown in alerts.
+            timeout: seconds it may take.
+        """
+        if not callable(fn):
+            raise TypeError(f"a callback is a function, not {fn!r}")
+        if not timeout > 0:
+            raise ValueError(f"the timeout of a callback is a positive number of seconds, not {timeout!r}")
+        self._application.config_watchers.append((fn, name or name_of(fn), timeout))
         return fn
 
     @property
@@ -328,7 +335,17 @@ class GlobalContext(Generic[Modules]):
         await self._application.begin_shutdown(self, trio.current_time() + timeout)
 
     def on_alert(self, fn: Callable[[Alert], object]) -> Callable[[Alert], object]:
-        """Call `fn(alert)` whenever something goes wrong that no request can answer for."""
+        """Call the sync `fn(alert)` whenever something goes wrong that no request can answer for.
+
+        Raises:
+            TypeError: `fn` is no function, or async.
+
+        >>> gctx = GlobalContext()
+        >>> _ = gctx.on_alert(lambda alert: print(alert.kind, alert.detail))
+        >>> gctx.alert("disk_full", None, path="/data")
+        disk_full {'path': '/data'}
+        """
+        check_sync(fn, "on_alert")
         self._application.alert_listeners.append(fn)
         return fn
 

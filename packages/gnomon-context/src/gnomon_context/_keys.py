@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, final
+from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 T = TypeVar("T")
 
+if TYPE_CHECKING:
+    # To a type checker a key is no string: else `lctx.set(key, value)` would take a value of any type.
+    _Name = object
+else:
+    _Name = str
+
 
 @final
-class ContextKey(str, Generic[T]):
+class ContextKey(_Name, Generic[T]):
     """A name in a local context whose value type a checker knows.
 
     A key *is* its name: `ContextKey("user")` and `"user"` reach the same entry, so that a stored
@@ -21,13 +27,19 @@ class ContextKey(str, Generic[T]):
 
     __slots__ = ()
 
+    if TYPE_CHECKING:
+
+        def __init__(self, name: str, /) -> None: ...
+        def __eq__(self, other: object) -> bool: ...
+        def __hash__(self) -> int: ...
+
     @property
     def name(self) -> str:
         """The name as a plain string."""
         return str.__str__(self)
 
     def __repr__(self) -> str:
-        return f"ContextKey({str.__repr__(self)})"
+        return f"ContextKey({self.name!r})"
 
 
 @final

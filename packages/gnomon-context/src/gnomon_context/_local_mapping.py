@@ -24,7 +24,7 @@ class MappingMethods(LocalState):
     @overload
     def get(self, key: str, default: Any = None) -> Any: ...
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str | ContextKey[Any], default: Any = None) -> Any:
         """The value under `key`, or `default`."""
         return self._values.get(key, default)
 
@@ -33,13 +33,13 @@ class MappingMethods(LocalState):
     @overload
     def set(self, key: str, value: Any) -> None: ...
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str | ContextKey[Any], value: Any) -> None:
         """Put `value` under `key`, for this request alone."""
         if self._values is NOTHING:
             self._values = {}
         self._values[key] = value
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str | ContextKey[Any]) -> None:
         """Take `key` out.
 
         Raises:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ._errors import IllegalPhase
-from ._extras import name_of
+from ._extras import check_sync, name_of
 from ._local_state import LocalState
 from ._meta import RequestMeta, parse_traceparent
 from ._phase import RequestPhase
@@ -100,7 +100,18 @@ class MetaMethods(LocalState):
                     self.gctx.alert("phase_watcher_failed", error, name=name_of(watch))
 
     def on_phase_change(self, fn: F) -> F:
-        """Call `fn(new, old)` at every later change of phase; what it raises becomes an alert."""
+        """Call the sync `fn(new, old)` at every later change of phase; what it raises becomes an alert.
+
+        Raises:
+            TypeError: `fn` is no function, or async: a phase changes in one step, which nothing waits in.
+
+        >>> from gnomon_context.testing import local_context
+        >>> lctx = local_context()
+        >>> _ = lctx.on_phase_change(lambda new, old: print(old, "->", new))
+        >>> lctx.advance(RequestPhase.ROUTED)
+        received -> routed
+        """
+        check_sync(fn, "on_phase_change")
         self._more().phase_watchers.append(fn)
         return fn
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._sources import Sources
 
 # The mapping of every context in which nothing was put yet; nothing is ever put in here.
-NOTHING: dict[str, Any] = {}
+NOTHING: dict[Any, Any] = {}
 
 
 class LocalState:
@@ -66,7 +66,8 @@ class LocalState:
     _traceparent: str | None
     _request_id: str | None
     _sources: Sources | None
-    _values: dict[str, Any]
+    # By name: a `ContextKey` is one, which checkers are not told.
+    _values: dict[Any, Any]
     _extras: Extras | None
     _meta: RequestMeta | None
     _phase: RequestPhase

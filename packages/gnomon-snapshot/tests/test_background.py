@@ -97,3 +97,29 @@ def test_bounds():
     for options in ({"capacity": 0}, {"batch": 0}):
         with pytest.raises(ValueError, match="at least 1"):
             BackgroundWriter(MemoryStore(), **options)
+
+
+@trio_test
+async def test_a_store_that_is_there_again(autojump_clock):
+    class Moody:
+        def __init__(self):
+            self.gone = True
+
+        async def put(self, *snapshots):
+            if self.gone:
+                raise OSError("gone")
+
+    store = Moody()
+    writer = BackgroundWriter(store)
+    assert writer.statistics().healthy
+    async with trio.open_nursery() as nursery:
+        await nursery.start(writer.run)
+        writer.offer(make_snapshot(0))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not writer.statistics().healthy
+        store.gone = False
+        writer.offer(make_snapshot(1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert writer.statistics().healthy
+        assert writer.statistics().failed == 1
+        await writer.aclose()

@@ -23,6 +23,7 @@ class WriterStatistics:
         failed: How many the store refused.
         queued: How many wait.
         last_error: What the store said last, empty if it never refused.
+        failing: Whether the last snapshot was dropped or refused, and none was written since.
     """
 
     offered: int
@@ -31,11 +32,12 @@ class WriterStatistics:
     failed: int
     queued: int
     last_error: str
+    failing: bool
 
     @property
     def healthy(self) -> bool:
-        """Whether everything that was offered is in the store or on its way."""
-        return self.dropped == self.failed == 0
+        """Whether snapshots are kept now; what was lost before is in the figures."""
+        return not self.failing
 
 
 @final
@@ -77,6 +79,7 @@ class BackgroundWriter:
         self._running = False
         self._offered = self._written = self._dropped = self._failed = self._pending = 0
         self._last_error = ""
+        self._failing = False
 
     def offer(self, snapshot: Snapshot) -> bool:
         """Queue a snapshot; `False`, and counted, if there is no room or the writer does not run. Never waits."""
@@ -89,6 +92,7 @@ class BackgroundWriter:
             except (trio.WouldBlock, trio.ClosedResourceError):
                 pass
         self._dropped += 1
+        self._failing = True
         return False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -107,6 +111,7 @@ class BackgroundWriter:
         finally:
             self._running = False
             self._dropped += self._pending
+            self._failing = self._failing or self._pending > 0
             self._pending = 0
             self._over.set()
 
@@ -115,9 +120,11 @@ class BackgroundWriter:
             await self._store.put(*batch)
         except Exception as error:  # whatever a store does, requests go on
             self._failed += len(batch)
+            self._failing = True
             self._last_error = f"{type(error).__name__}: {error}"[:500]
         else:
             self._written += len(batch)
+            self._failing = False
         self._pending -= len(batch)
 
     def statistics(self) -> WriterStatistics:
@@ -129,6 +136,7 @@ class BackgroundWriter:
             failed=self._failed,
             queued=self._pending,
             last_error=self._last_error,
+            failing=self._failing,
         )
 
     async def aclose(self) -> None:

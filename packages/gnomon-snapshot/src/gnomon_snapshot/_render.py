@@ -112,9 +112,9 @@ def show(snapshot: Snapshot) -> Iterator[str]:
     for name, message in (("request", snapshot.request), ("response", snapshot.response)):
         if message is not None:
             fields = message._asdict()
-            headers = [(f"  {header}", value) for header, value in fields.pop("headers")]
+            headers = fields.pop("headers")
             yield from _section(name, fields)
-            yield from _lines(headers)
+            yield from _lines((f"header {header}", value) for header, value in headers)
     for name, listed in (
         ("tasks", snapshot.tasks),
         ("compensations", snapshot.compensations),
@@ -135,6 +135,8 @@ def _section(name: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lines(pairs: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    pairs = list(pairs)
+    width = min(max((len(name) for name, _ in pairs), default=0), 24)
     for name, value in pairs:
         shown = clean(pprint.pformat(value, width=_WIDTH, compact=True, sort_dicts=False))
         if isinstance(value, Lost):
@@ -143,7 +145,7 @@ def _lines(pairs: Iterable[tuple[str, Any]]) -> Iterator[str]:
             yield clean(f"  {name}")
             yield textwrap.indent(shown, "      ")
         else:
-            yield clean(f"  {name}  {shown}" if name else f"  {shown}")
+            yield clean(f"  {name:<{width}}  {shown}" if name else f"  {shown}")
 
 
 def chosen(patch: Iterable[Operation], only: Iterable[str], ignore: Iterable[str]) -> list[Operation]:

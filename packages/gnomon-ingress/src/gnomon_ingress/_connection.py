@@ -42,6 +42,9 @@ class Connection(Output):
     The watchdog reads ``state`` and ``sequence`` to age the connection, and ends waits through ``expire``.
     """
 
+    #: What the connection waits for, as in ``_output``.
+    state: int
+
     __slots__ = (
         "_again",
         "_buffer",
@@ -68,7 +71,7 @@ class Connection(Output):
     ) -> None:
         super().__init__(server, transport)
         #: Counts requests, so that the watchdog can tell two of them apart.
-        self.sequence = 0
+        self.sequence: int = 0
         self.scope: trio.CancelScope | None = None
         self.response: Response[Any] | None = None
         #: What carries the frames, once the request under way asked for a WebSocket.
@@ -76,11 +79,13 @@ class Connection(Output):
         #: Set by the watchdog before it interrupts: ``"deadline"`` or ``"shutdown"``.
         self.expired: str | None = None
         #: Bytes of the current body that came in waits of their own, for the body deadline.
-        self.received = 0
-        self.seen = -1
-        self.aged = IDLE
-        self.age = self.body_age = self.send_age = 0.0
-        self.body_limit = server.body_limit
+        self.received: int = 0
+        self.seen: int = -1
+        self.aged: int = IDLE
+        self.age: float = 0.0
+        self.body_age: float = 0.0
+        self.send_age: float = 0.0
+        self.body_limit: int = server.body_limit
         self._dispatch = server.dispatch
         self._buffer = b""
         #: The bytes of the last request, if they were all there was and the same bytes may be served without a look.

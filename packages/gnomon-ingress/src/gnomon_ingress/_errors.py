@@ -69,7 +69,7 @@ class RequestInvalid(IngressError, ValueError):
 
     def __init__(self, problems: Sequence[object]) -> None:
         super().__init__(f"the request has {len(problems)} problem(s)")
-        self.problems = tuple(problems)
+        self.problems: tuple[object, ...] = tuple(problems)
 
     @property
     def errors(self) -> tuple[object, ...]:

@@ -61,10 +61,10 @@ class Output:
     )
 
     def __init__(self, server: Server, transport: Transport) -> None:
-        self.server = server
-        self.transport = transport
+        self.server: Server = server
+        self.transport: Transport = transport
         self._send = transport.send_nowait
-        self.state = IDLE
+        self.state: int = IDLE
         self.request: Request[Any, Any, Any] | None = None
         self._parser = HeadParser(server.limits, server.lines)
         self._join_below = min(_JOIN_BELOW, server.config.compress_from or _JOIN_BELOW)

@@ -60,6 +60,12 @@ class Request(ThreeParameters[Body, Query, Fields]):
     ``params`` belongs to whoever routes, ``body``, ``query`` and ``headers_typed`` to whoever validates.
     """
 
+    #: Of the request line: the method, the target as it came, the path decoded once, and what stands behind the ``?``.
+    method: str
+    target: str
+    path: str
+    query_string: str
+
     # Class attributes instead of slots: most of these stay as they are, and a request is cheaper for it.
     #: What the router found in the path.
     params: Mapping[str, Any] = MappingProxyType({})
@@ -83,7 +89,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
 
     def __init__(self, line: Line, headers: Headers, origin: Origin) -> None:
         self.method, self.target, self.path, self.query_string, _ = line
-        self.headers = headers
+        self.headers: Headers = headers
         self._origin = origin
 
     @property

@@ -132,8 +132,9 @@ class Response(OneParameter[Body]):
     def set_item_encoder(self, dump: Callable[[Any], builtins.bytes]) -> None:
         """Let the items of ``ndjson`` and the data of ``events`` be encoded by a type instead of as plain JSON."""
         self._check_open()
-        if self._encode in (encode_line, encode_event):
-            self._encode = partial(self._encode, dump=dump)
+        for encode in (encode_line, encode_event):
+            if self._encode is encode:
+                self._encode = partial(encode, dump=dump)
 
     def note_start(self) -> None:
         """Called by the sink of a stream when its head is about to leave."""

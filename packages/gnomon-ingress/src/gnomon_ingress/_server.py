@@ -10,13 +10,15 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from ._compression import available
 from ._connection import Connection, Dispatch
-from ._limits import Config, ConnectionEvent
+from ._limits import Config, ConnectionEvent, Limits
 from ._output import HEAD, IDLE
+from ._proxy import Networks
 from ._request import Client, Request
 from ._response import Response
 from ._target import Line
@@ -51,27 +53,30 @@ class Server:
     """
 
     def __init__(self, dispatch: Dispatch, *, config: Config | None = None) -> None:
-        self.dispatch = dispatch
-        self.config = config = config or Config()
-        self.limits = config.limits
-        self.body_limit = config.limits.body_size
-        self.requests_per_connection = config.limits.requests_per_connection
-        self.trusted = config.trusted_networks()
+        self.dispatch: Dispatch = dispatch
+        config = config or Config()
+        self.config: Config = config
+        self.limits: Limits = config.limits
+        self.body_limit: int = config.limits.body_size
+        self.requests_per_connection: int = config.limits.requests_per_connection
+        self.trusted: Networks = config.trusted_networks()
         self.connections: set[Connection] = set()
         self.lines: dict[bytes, Line] = {}
-        self.draining = False
-        self.heads = Heads(b"")
+        self.draining: bool = False
+        self.heads: Heads = Heads(b"")
         # The asterisk asks about the server as a whole (RFC 9110, section 9.3.7), so no route can answer it.
         self.reserved: frozenset[str] = frozenset(
             path for path in (config.live_path, config.ready_path, "*") if path is not None
         )
         self._listeners: list[socket.socket] = []
-        self.codings = available() if config.compress_from is not None else {}
+        self.codings: dict[str, Callable[[bytes], bytes]] = (
+            available() if config.compress_from is not None else {}
+        )
         self._accepting = trio.Event()
         self._asked_to_drain = trio.Event()
         self._ended = trio.Event()
         #: Set once a drain has begun.
-        self.drain_begun = trio.Event()
+        self.drain_begun: trio.Event = trio.Event()
         self._drain_started = 0.0
         self._stage = 0
         self._nursery: trio.Nursery | None = None
@@ -293,7 +298,7 @@ class Server:
             # An observer must not decide about connections.
             logger.exception("Config.on_event raised")
 
-    def answer_health(self, request: Request, response: Response) -> None:
+    def answer_health(self, request: Request[Any, Any, Any], response: Response[Any]) -> None:
         """Answer a liveness or readiness probe or ``OPTIONS *``, whatever the state of the application."""
         if request.path == "*":
             response.empty()

@@ -95,7 +95,7 @@ class ClientSocket:
         await self.stream.send_all(f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + behind)
         answer = _Opening()
         parser = httptools.HttpResponseParser(answer)
-        rest = b""
+        rest = data = b""
         try:
             while not answer.done:
                 data = await self.stream.receive_some(65536)

@@ -85,15 +85,15 @@ class WireLink:
         limits = carrier.server.limits
         self._carrier = carrier
         self._key = key
-        self.subprotocols = subprotocols
-        self.message_limit = limits.message_size
-        self.closed = False
+        self.subprotocols: tuple[str, ...] = subprotocols
+        self.message_limit: int = limits.message_size
+        self.closed: bool = False
         self.close_code: int | None = None
-        self.close_reason = ""
+        self.close_reason: str = ""
         #: What an exception of the handler asks for.
-        self.failure_code = 0
+        self.failure_code: int = 0
         #: Whether a task reads for this WebSocket.
-        self.reading = False
+        self.reading: bool = False
         self._limits = limits
         self._frames = FrameConnection(ConnectionType.SERVER)
         self._lock = trio.Lock()

@@ -43,10 +43,10 @@ class _Pipe:
     """Bytes in one direction, up to a capacity."""
 
     def __init__(self, capacity: float) -> None:
-        self.capacity = capacity
-        self.data = bytearray()
-        self.ended = False
-        self.reset = False
+        self.capacity: float = capacity
+        self.data: bytearray = bytearray()
+        self.ended: bool = False
+        self.reset: bool = False
         self._changed = trio.lowlevel.ParkingLot()
 
     def changed(self) -> None:
@@ -159,8 +159,8 @@ class _Reader:
     """Parses responses off one stream."""
 
     def __init__(self, stream: MemoryStream) -> None:
-        self.stream = stream
-        self.reusable = True
+        self.stream: MemoryStream = stream
+        self.reusable: bool = True
         self._parser: httptools.HttpResponseParser | None = None
         self._begin()
 
@@ -168,9 +168,10 @@ class _Reader:
         self._parser = httptools.HttpResponseParser(self)
         self.pairs: list[tuple[bytes, bytes]] = []
         self.pieces: list[bytes] = []
-        self.head_done = self.done = False
-        self.status = 0
-        self.keep_alive = True
+        self.head_done: bool = False
+        self.done: bool = False
+        self.status: int = 0
+        self.keep_alive: bool = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.pairs.append((name, value))
@@ -225,8 +226,8 @@ class StreamedAnswer:
 
     def __init__(self, reader: _Reader) -> None:
         self._reader = reader
-        self.status = reader.status
-        self.headers = Headers(reader.pairs)
+        self.status: int = reader.status
+        self.headers: Headers = Headers(reader.pairs)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -287,7 +288,7 @@ class Client:
         base_headers: Mapping[str, str] | None = None,
         client: tuple[str, int] = ("127.0.0.1", 50000),
     ) -> None:
-        self.server = Server(dispatch, config=config)
+        self.server: Server = Server(dispatch, config=config)
         self._base = {name.lower(): value for name, value in (base_headers or {}).items()}
         self._address = _Address(*client)
         self._idle: list[_Reader] = []

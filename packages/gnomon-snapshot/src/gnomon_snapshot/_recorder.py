@@ -187,7 +187,15 @@ class LiveRecording:
         finally:
             self.session.paused = False
 
-    def step(self, name: str, lctx: LocalContext, request: Any, response: Any) -> None:
+    def step(
+        self,
+        name: str,
+        lctx: LocalContext,
+        request: Any,
+        response: Any,
+        *,
+        redactors: Mapping[str, Redactor] | None = None,
+    ) -> None:
         """Keep a snapshot of the request as it is at a boundary, if the recorder keeps steps.
 
         Args:
@@ -195,11 +203,12 @@ class LiveRecording:
             lctx: Its context.
             request: The request.
             response: The response.
+            redactors: Those of this route, beside the recorder's.
         """
         if self.recorder.steps:
             if self.timeline is None:
                 self.timeline = Timeline(types=self.recorder.types)
-            self.timeline.add(name, self._capture(lctx, request, response, {}))
+            self.timeline.add(name, self._capture(lctx, request, response, redactors or {}))
             self.places.append([name, len(self.session.calls)])
 
     def _capture(

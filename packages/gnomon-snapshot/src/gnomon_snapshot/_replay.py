@@ -23,6 +23,7 @@ from gnomon_snapshot._report import ReplayReport, compare
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._standin import protocols_of
 from gnomon_snapshot._types import NO_TYPES
+from gnomon_snapshot._views import ResponseState
 
 # Seconds, of the clock of the replay, after which a request without a deadline that waits for nothing is given up.
 _PATIENCE: Final = 86_400.0
@@ -202,24 +203,27 @@ class ReplayRun:
         if self._start.boundary is None and self._start.edit_at is None:
             self._edit_state()
 
-    def skips(self, step: str) -> Snapshot | None:
+    def skips(self, step: str) -> bool:
         """Whether a hook or handler was over where the replay begins, and is not to be called.
+
+        The first one that is asked for puts the state of the snapshot in place.
 
         Args:
             step: The id of the step.
-
-        Returns:
-            The snapshot of where the replay begins, if the step is skipped: its response is to be put in place. The state
-            is there already.
         """
         start = self._start
-        if step not in start.over:
-            if step == start.first and not start.arrived:
-                self._arrive()
-            return None
-        if not start.arrived:
+        if not start.arrived and (step in start.over or step == start.first):
             self._arrive()
-        return start.snapshot
+        return step in start.over
+
+    def response_at(self, step: str) -> ResponseState | None:
+        """The response to put in place of what a skipped step did to it, `None` if that is not the step to do it at.
+
+        Args:
+            step: The id of the step.
+        """
+        start = self._start
+        return None if start.snapshot is None or step != start.answers_at else start.snapshot.response
 
     def _arrive(self) -> None:
         start = self._start
@@ -300,6 +304,7 @@ class _Start:
         snapshot: That snapshot.
         over: The steps that are not to be called.
         first: The step that is called first.
+        answers_at: The skipped step at which the response is put in place: the one that finished it, else the first.
         skipped_calls: How many calls are over.
         edit_at: The call before which the state is edited, `None` where it is edited at the beginning.
         arrived: Whether the state was put in place.
@@ -309,7 +314,7 @@ class _Start:
         self.boundary: int | None = None
         self.snapshot: Snapshot | None = None
         self.over: frozenset[str] = frozenset()
-        self.first = ""
+        self.first = self.answers_at = ""
         self.skipped_calls = 0
         self.edit_at: int | None = None
         self.arrived = False
@@ -319,16 +324,23 @@ class _Start:
         places = recording.node["places"]
         if kind == "call":
             self.edit_at = number
-            before = [at for at, (_, calls) in enumerate(places) if calls <= number]
-            if not before:
+            passed = [at for at, (_, calls) in enumerate(places) if calls <= number]
+            if not passed:
                 return
-            number = before[-1]
+            number = passed[-1]
         self.boundary = number
         timeline = recording.timeline
         assert timeline is not None
         self.snapshot = timeline.at(number)
         self.first, self.skipped_calls = places[number]
-        self.over = frozenset(name for name, _ in places[:number]) - {self.first}
+        before = [name for name, _ in places[:number]]
+        self.over = frozenset(before) - {self.first}
+        finished = (at for at in range(1, number + 1) if _is_finished(timeline.at(at)))
+        self.answers_at = before[next(finished, 1) - 1] if before else ""
+
+
+def _is_finished(snapshot: Snapshot) -> bool:
+    return snapshot.response is not None and snapshot.response.finished
 
 
 def _find_step(recording: Recording, step: int | str) -> tuple[str, int]:

@@ -258,16 +258,26 @@ class App:
             return
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self.recorder.run)
+                writing = await nursery.start(self._write_recordings, self.recorder)
                 try:
                     yield
                 finally:
                     with trio.move_on_after(_RECORDER_GRACE, shield=True):
                         await self.recorder.aclose()
-                    nursery.cancel_scope.cancel(reason="the application is shut down")
+                    writing.cancel(reason="the application is shut down")
         except BaseExceptionGroup as group:
             # One thing went wrong; that there is a nursery here is nobody's concern.
             raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
+
+    @staticmethod
+    async def _write_recordings(
+        recorder: Recorder, *, task_status: trio.TaskStatus[trio.CancelScope]
+    ) -> None:
+        """Write also while the application is cancelled: what was recorded until then is still to be stored."""
+        with trio.CancelScope(shield=True) as writing:  # cancelled by whoever started it, after the grace
+            async with trio.open_nursery() as nursery:
+                await nursery.start(recorder.run)
+                task_status.started(writing)
 
     def open_replay(self, *, live: frozenset[str] = frozenset()) -> AbstractAsyncContextManager[ReplayStage]:
         """Open the application for replays; `gnomon_snapshot.replay` does it.

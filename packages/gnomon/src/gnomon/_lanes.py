@@ -58,9 +58,9 @@ class Lane:
         self._gate = functools.cache(gate) if gate is not None else None
         self._wrap = wrap
         self._development = development
-        self._hooks = self._gated(hooks)
+        self._hooks = tuple(hooks)
         self.orchestrator = Orchestrator(
-            hooks=self._hooks, listeners=tuple(listeners), boundaries=tuple(boundaries)
+            hooks=self._gated(self._hooks), listeners=tuple(listeners), boundaries=tuple(boundaries)
         )
         self._plans: dict[Spec, Plan] = {}
 
@@ -95,13 +95,12 @@ class Lane:
     def _gated_hook(self, hook: Hook) -> Hook:
         gate = self._gate
         assert gate is not None
-        name = hook.name or hook.fn.__name__
         if hook.point == "catch":
-            return replace(hook, name=name)
+            return hook
         requires = hook.requires
-        if requires is not None and not isinstance(requires, Hook):
-            requires = gate(requires)
-        return replace(hook, fn=gate(hook.fn), name=name, requires=requires)
+        if requires is not None:
+            requires = gate(requires.fn if isinstance(requires, Hook) else requires)
+        return replace(hook, fn=gate(hook.fn), requires=requires)
 
 
 def gate_around(function: Callable[..., Any], passes: Callable[[Any, Any], bool]) -> Callable[..., Any]:
@@ -133,4 +132,5 @@ def gate_around(function: Callable[..., Any], passes: Callable[[Any, Any], bool]
 
         made = gate_sync
     made.__name__, made.__qualname__ = function.__name__, function.__qualname__
+    made.__module__ = function.__module__
     return made

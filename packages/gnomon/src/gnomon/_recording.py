@@ -107,13 +107,14 @@ class _Steps:
     """A boundary that keeps a snapshot before each hook and handler."""
 
     def __init__(self, recordings: Recordings) -> None:
-        self._live = recordings.live
+        self._recordings = recordings
 
     async def before_step(self, step: Any, lctx: LocalContext, /) -> None:
         """Keep the request as it is."""
-        live = self._live.get(lctx.request_id)
-        if live is not None and step.kind in ("hook", "handler"):
-            live.step(step.id, lctx, step.req, step.res)
+        if step.kind in ("hook", "handler"):
+            live, spec = self._recordings.live[lctx.request_id]
+            redactors = self._recordings.redactors.of(spec, step.res.status_code)
+            live.step(step.id, lctx, step.req, step.res, redactors=redactors)
 
     async def after_step(self, step: Any, lctx: LocalContext, error: BaseException | None, /) -> None:
         """Do nothing: the next step begins where this one ended."""
@@ -132,7 +133,7 @@ class Recordings:
         self, recorder: Recorder, make_lane: Callable[..., Lane], listeners: Iterable[Listener]
     ) -> None:
         self.recorder = recorder
-        self.live: dict[str, LiveRecording] = {}
+        self.live: dict[str, tuple[LiveRecording, Spec]] = {}
         self.redactors = Redactors()
         self._watch = Watch()
         boundaries: list[Boundary] = [_Steps(self)] if recorder.steps else []
@@ -178,7 +179,7 @@ class Recordings:
             self.recorder.offer(recording, lctx, req)
 
         self._watch.live[meta.request_id] = Watched(req, res, lctx, finish)
-        self.live[meta.request_id] = live
+        self.live[meta.request_id] = (live, spec)
         try:
             await self._lane.plan(spec).run(req, res, lctx, live.gctx)
         finally:

@@ -68,11 +68,12 @@ class Replays:
     def _passes(self, lctx: LocalContext, res: Response[Any]) -> bool:
         execution = lctx.execution
         step = "handler" if execution is None or execution.hook_id is None else execution.hook_id
-        snapshot = self.runs[lctx.request_id].skips(step)
-        if snapshot is None:
+        run = self.runs[lctx.request_id]
+        if not run.skips(step):
             return True
-        if snapshot.response is not None and not res.finished:
-            _put_response(res, snapshot.response)
+        response = run.response_at(step)
+        if response is not None:
+            _put_response(res, response)
         return False
 
     @asynccontextmanager

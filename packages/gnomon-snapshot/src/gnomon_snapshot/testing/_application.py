@@ -189,10 +189,12 @@ class _Stage:
         view = run.view(self._gctx, classes=classes)
 
         def before(step: str, _lctx: LocalContext, res: Answered) -> bool:
-            snapshot = run.skips(step) if run.gated else None
-            if snapshot is not None and snapshot.response is not None:
-                res.status_code, res.body = snapshot.response.status_code, snapshot.response.body
-            return snapshot is None
+            if not (run.gated and run.skips(step)):
+                return True
+            response = run.response_at(step)
+            if response is not None:
+                res.status_code, res.body = response.status_code, response.body
+            return False
 
         def finish(lctx: LocalContext, res: Answered, trace: list[Any]) -> None:
             run.finish(lctx, request=request, response=res, trace=trace)

@@ -143,6 +143,57 @@ def _fastapi() -> float:
     return float(done.stdout)
 
 
+def _edited() -> Sampler:
+    """One edit of one file of a tree that was read before."""
+    from gnomon_manifest import SourceTree
+
+    number = 0
+    file = _project() / "shop7.py"
+    text = file.read_text()
+    tree: SourceTree | None = None
+
+    def sample() -> float:
+        nonlocal number, tree
+        if tree is None:
+            tree = SourceTree(_project())
+            tree.read()
+        number += 1
+        file.write_text(f"{text}\n\nEDIT = {number}\n")
+        started = time.perf_counter()
+        manifest = tree.read()
+        took = time.perf_counter() - started
+        file.write_text(text)
+        if len(manifest.handlers) != MODULES * HANDLERS:
+            raise SystemExit(f"{len(manifest.handlers)} handlers")
+        return took
+
+    return sample
+
+
+def _cached() -> Sampler:
+    """The same edit for a program that begins with a cache file."""
+    from gnomon_manifest import build
+
+    cache = Path(tempfile.mkdtemp(), "cache")
+    number = 0
+    file = _project() / "shop8.py"
+    text = file.read_text()
+
+    def sample() -> float:
+        nonlocal number
+        if not cache.exists():
+            build(_project(), cache=cache)
+        number += 1
+        file.write_text(f"{text}\n\nEDIT = {number}\n")
+        started = time.perf_counter()
+        build(_project(), cache=cache)
+        took = time.perf_counter() - started
+        file.write_text(text)
+        return took
+
+    return sample
+
+
 def cases() -> list[Case]:
     """The goals of the package, and the peer beside them."""
     cold = _timed(_cold)
@@ -155,5 +206,7 @@ def cases() -> list[Case]:
             at_most=3.0,
             rounds=5,
         ),
+        Case("one edit, tree kept", _edited(), cold, "cold build", at_most=0.05, rounds=5),
+        Case("one edit, from a cache file", _cached(), cold, "cold build", rounds=5),
         Case("cold build beside importing", cold, _fastapi, "FastAPI import + openapi()", rounds=3),
     ]

@@ -33,6 +33,8 @@ SOCKET: Final = 6
 _JOIN_BELOW = 64 * 1024
 _COMPRESS_HERE = 64 * 1024
 _BODILESS = (204, 304)
+# And one that has a field of its own.
+_WITH_CARE = _BODILESS | {426}
 _HEAD_PATIENCE = 0.05
 
 Start = Callable[[], Awaitable[None]]
@@ -83,7 +85,7 @@ class Output:
         """Write a plain buffered response as far as it goes without waiting."""
         status = response._status
         length = len(payload)
-        if self._special or length >= self._join_below or status in _BODILESS:
+        if self._special or length >= self._join_below or status in _WITH_CARE:
             return 0
         if response._headers is None:
             data = self.server.heads[status, response._media, length] + payload
@@ -278,6 +280,10 @@ class Output:
         reader = self._reader
         if reader is not None and not reader.decoder.done and self._must_not_discard(reader):
             self._close = True
+        if response._status == 426:
+            # It says to what (RFC 9110, section 15.5.22), and handlers must not.
+            options = b"upgrade, close" if self._close else b"upgrade"
+            return head + b"upgrade: websocket\r\nconnection: " + options + b"\r\n"
         if self._close:
             return head + b"connection: close\r\n"
         return head if self._parser.line.minor else head + b"connection: keep-alive\r\n"

@@ -83,7 +83,7 @@ class WebSocket(TwoParameters[In, Out]):
     >>> async def dispatch(req, res):
     ...     ws = req.websocket
     ...     if ws is None:
-    ...         raise HttpError(426, "websocket_only", headers={"upgrade": "websocket"})
+    ...         raise HttpError(426, "websocket_only")
     ...     async for message in ws:
     ...         await ws.send({"echo": message})
     """

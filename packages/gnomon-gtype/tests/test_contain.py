@@ -97,6 +97,12 @@ def tree_of(leaf: Schema) -> Schema:
     )
 
 
+def winding(leaf: Schema) -> Schema:
+    """What is asked for inside of it is asked for already, and further up is another question that is open too."""
+    inner = union(Array((leaf, literal("a"), Ref("A"))), Array((Boolean(), Boolean(), literal("a"))))
+    return definitions(Ref("A"), {"A": Array((inner, INT))})
+
+
 class Colour(enum.Enum):
     RED = "red"
     BLUE = "blue"
@@ -174,6 +180,7 @@ LISTS = Array(rest=Anything())
 PAIRS_OF_LISTS = row(Array(rest=literal(1), max_length=1), Array(rest=literal(1.0), max_length=1))
 LATE = datetime.datetime.max.replace(tzinfo=UTC)
 EARLY = datetime.datetime.min.replace(tzinfo=UTC)
+WEST, EAST = (datetime.timezone(datetime.timedelta(hours=hours)) for hours in (-5, 5))
 
 EVERY_KIND = union(
     *(Null(), Boolean(), Number(), Float(finite=False), TEXT, LISTS, Map(), Bytes(), row(rest=Anything())),
@@ -424,6 +431,10 @@ YES: list[tuple[Schema, Schema]] = [
     ),
     (Nothing(), definitions(Ref("A"), {"A": record(next=Ref("A"))})),
     (Array(max_length=0), Array(rest=Nothing())),
+    (
+        Array(rest=Array((TEXT,), container="sequence"), min_length=2, unique=True),
+        Array(rest=Array((literal(0),), container="sequence"), min_length=2, unique=True),
+    ),
 ]
 
 NO: list[tuple[Schema, Schema]] = [
@@ -626,6 +637,14 @@ NO: list[tuple[Schema, Schema]] = [
         linked(INT),
     ),
     (intersection(A, Record(max_length=2)), A),
+    (union(Integer(multiple_of=2), Not(INT)), Float(multiple_of=2)),  # 2**53 + 1 is even as a float
+    (DateTime(maximum=LATE), DateTime(minimum=datetime.datetime.max.replace(tzinfo=WEST))),
+    (DateTime(minimum=EARLY), DateTime(maximum=datetime.datetime.min.replace(tzinfo=EAST))),
+    (union(Float(minimum=-2.5, maximum=-1.5), INT), Float(minimum=-2.5, maximum=-1.0)),
+    (union(literal(-1.5), INT), Float(minimum=-1.5000000000000002, maximum=-1.5)),
+    (Set(Float()), intersection(Set(Integer(maximum=2 * 10**17)), Set(Integer(minimum=2**54)))),
+    (winding(INT), winding(literal("q"))),
+    (winding(literal("q")), winding(INT)),
 ]
 
 

@@ -593,7 +593,7 @@ def test_markers_compare_by_type_too():
     assert Min(1) != Min(True)
     assert Min(1) != Min(1.0)
     assert Min(1) != 1
-    assert UrlWith("ftp", "sftp") == UrlWith("sftp", "ftp") != UrlWith("ftp")
+    assert UrlWith("ftp", "sftp") == UrlWith("SFTP", "ftp", "ftp") != UrlWith("ftp")
     assert GType(Annotated[int, Min(1)]).schema == GType(Annotated[int, Min(1.0)]).schema
 
     class Own(Marker):
@@ -602,3 +602,9 @@ def test_markers_compare_by_type_too():
     one = Own()
     assert one == one
     assert one != Own()
+
+
+@pytest.mark.parametrize("schemes", [(), ("ftp://",), ("",), (1,), ("ftp", "s ftp")])
+def test_schemes_of_a_url_are_schemes(schemes: tuple[Any, ...]):
+    with pytest.raises(SchemaError, match="UrlWith takes schemes such as 'ftp', without '://', not tuple of"):
+        UrlWith(*schemes)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gnomon_gtype import GType, UnsupportedSchema
 from gnomon_gtype._json_schema_import import read
+from gnomon_gtype._json_schema_import_document import DEEPEST
 
 REFUSED: list[tuple[Any, str, str, str]] = [
     # document, keyword, pointer, a part of the reason
@@ -220,7 +221,7 @@ def nested(keyword: str, depth: int) -> dict[str, Any]:
     "keyword", ["not", "items", "properties", "allOf", "anyOf", "oneOf", "if", "$defs", "contentSchema"]
 )
 def test_deep_nesting_is_refused(keyword: str):
-    document = nested(keyword, 100_000)
+    document = nested(keyword, 100_000 if keyword == "items" else 5_000)
     try:
         with pytest.raises(UnsupportedSchema, match="nested deeper"):
             read(document)
@@ -228,6 +229,17 @@ def test_deep_nesting_is_refused(keyword: str):
         while document:  # Python would take its own recursion to let go of it
             inner = document.pop(keyword)
             document = inner[0] if isinstance(inner, list) else inner["a"] if "a" in inner else inner
+
+
+@pytest.mark.parametrize("keyword", ["const", "enum"])
+def test_values_may_be_as_deep_as_documents(keyword: str):
+    value: list[object] = []
+    for _ in range(DEEPEST):
+        value = [value]
+    accepted = read({keyword: value if keyword == "const" else [value]})
+    assert GType.from_schema(accepted).is_valid(value)
+    with pytest.raises(UnsupportedSchema, match="nested deeper"):
+        read({keyword: [value] if keyword == "const" else [[value]]})
 
 
 @pytest.mark.parametrize(

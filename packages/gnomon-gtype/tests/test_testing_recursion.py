@@ -48,7 +48,7 @@ def test_values_of_recursive_types_need_no_luck(name: str):
     for number, strategy in enumerate((values, near_misses)):
 
         @seed(number)
-        @settings(database=None, max_examples=15)
+        @settings(database=None, max_examples=10)
         @given(strategy(gtype))
         def drawn(value: object) -> None:
             seen.add(gtype.is_valid(value))

@@ -6,7 +6,9 @@ import datetime
 import re
 from typing import Annotated
 
+from gnomon_gtype._errors import SchemaError
 from gnomon_gtype._markers import Gt, Marker, Max, Min, MinLength, Pattern, TextFormat, Zone
+from gnomon_gtype._problems import shown
 from gnomon_gtype._schema import Schema
 
 Email = Annotated[str, TextFormat("email")]
@@ -55,22 +57,30 @@ NaiveDatetime = Annotated[datetime.datetime, Zone("naive")]
 """A date and time without a time zone."""
 
 
+_SCHEME = re.compile("[a-zA-Z][a-zA-Z0-9+.-]*")
+
+
 class UrlWith(Marker):
     """Text that is a URL of one of some schemes: `Annotated[str, UrlWith("ftp", "sftp")]`.
 
     Args:
-        schemes: without the colon, any case.
+        schemes: without the colon, any case; at least one.
+
+    Raises:
+        SchemaError: a scheme is none (RFC 3986, section 3.1), or there is none.
     """
 
     __slots__ = ("schemes",)
 
     def __init__(self, *schemes: str) -> None:
-        self.schemes = schemes
+        if not schemes or not all(isinstance(item, str) and _SCHEME.fullmatch(item) for item in schemes):
+            raise SchemaError(f"UrlWith takes schemes such as 'ftp', without '://', not {shown(schemes)}")
+        self.schemes: tuple[str, ...] = tuple(sorted({item.lower() for item in schemes}))
 
     def _key(self) -> tuple[object, ...]:
-        return (type(self), *sorted(self.schemes))
+        return (type(self), *self.schemes)
 
     def apply(self, node: Schema) -> Schema:
         """The node as text with that format."""
-        words = "|".join(map(re.escape, sorted(self.schemes)))
+        words = "|".join(map(re.escape, self.schemes))
         return Pattern(f"^(?i:{words}):").apply(TextFormat("url").apply(node))

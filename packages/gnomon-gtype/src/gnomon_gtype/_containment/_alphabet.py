@@ -88,7 +88,16 @@ def members_of(item: str) -> CharSet:
 
 
 def _text(low: int, high: int) -> str:
-    return array("I", range(low, high + 1)).tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
+    gap = 0 if high < EVERY[1][0] else EVERY[1][0] - EVERY[0][1] - 1
+    return _every_character()[low - gap : high + 1 - gap]
+
+
+@lru_cache(maxsize=1)
+def _every_character() -> str:
+    codes = array("I")
+    for low, high in EVERY:
+        codes.extend(array("I", range(low, high + 1)))
+    return codes.tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
 
 
 def classes_of(sets: Iterable[CharSet]) -> list[tuple[CharSet, int]]:
@@ -102,6 +111,9 @@ def classes_of(sets: Iterable[CharSet]) -> list[tuple[CharSet, int]]:
         for low, high in chars:
             edges[low] = edges.get(low, 0) ^ (1 << number)
             edges[high + 1] = edges.get(high + 1, 0) ^ (1 << number)
+    surrogate = 1 << (max(edges.values(), default=0)).bit_length()
+    for edge in (EVERY[0][1] + 1, EVERY[1][0]):
+        edges[edge] = edges.get(edge, 0) ^ surrogate
     parts: dict[int, list[tuple[int, int]]] = {}
     start, mask = 0, 0
     for edge in [*sorted(edges), EVERY[-1][1] + 1]:
@@ -109,8 +121,7 @@ def classes_of(sets: Iterable[CharSet]) -> list[tuple[CharSet, int]]:
             parts.setdefault(mask, []).append((start, edge - 1))
             start = edge
         mask ^= edges.get(edge, 0)
-    settled = ((char_set(ranges), mask) for mask, ranges in parts.items())
-    return [(chars, mask) for chars, mask in settled if chars]
+    return [(tuple(ranges), mask) for mask, ranges in parts.items() if not mask & surrogate]
 
 
 _PLEASANT = ("a", "z"), ("0", "9"), ("A", "Z"), (" ", "~"), ("\u00a1", "\u02af")

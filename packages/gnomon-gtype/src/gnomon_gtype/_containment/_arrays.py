@@ -26,6 +26,8 @@ from gnomon_gtype._schema import Schema
 _MOST_COUNTED = 4
 _MOST_WAYS = 512
 _MOST_DIFFERENT = 2_000
+_EQUAL_AS_ITEMS = 4
+"""How many values may be equal as items, for all that is tried: `1`, `1.0`, and each in a list and in a tuple."""
 _COUNTED = Unclear("it depends on how many items of an array match, in more ways than are tried")
 _NUMERIC = Unclear("it depends on whether two items of different types can be equal, such as 1 and 1.0")
 
@@ -259,22 +261,33 @@ class _Row:
         if self.length > _MOST_DIFFERENT:
             return TOO_LARGE
         goals = [*plan.goals, *(self._goal(self.alike.start) for _ in range(self.filler))]
+        # values that differ and are equal as items, such as a list and a tuple, leave too few: then more are asked for, once
+        for number in (self.length, self.length * _EQUAL_AS_ITEMS):
+            outcome = yield from self._chosen(plan, goals, number)
+            if outcome is not MERGED:
+                break
+        return outcome
+
+    def _chosen(self, plan: _Plan, goals: list[Goal], number: int) -> Steps:
+        """Different items out of so many values of each goal."""
         supplies: dict[Goal, Supply] = {}
         python = self.kind in ("set", "frozenset")
         for goal in goals:
             if goal not in supplies:
-                supplies[goal] = yield from supply(goal, self.length, like="python" if python else "json")
+                supplies[goal] = yield from supply(goal, number, like="python" if python else "json")
         key = _by_value if python else checks.json_key
         chosen = assign(
             [supplies[goal].values for goal in goals], lambda item: key(item.value), self.search.budget
         )
-        if chosen is None:
-            some = supplies.values()
-            if any(len({key(item.value) for item in each.values}) < len(each.values) for each in some):
-                return MERGED
-            unclear = [each.more for each in some if each.more and len(each.values) < self.length]
-            return unclear[0] if unclear else EMPTY
-        return self._built(chosen[: len(plan.goals)], chosen[len(plan.goals) :])
+        if chosen is not None:
+            return self._built(chosen[: len(plan.goals)], chosen[len(plan.goals) :])
+        some = supplies.values()
+        if all(each.more is None and len(each.values) < number for each in some):
+            return EMPTY  # these are all values that there are
+        if any(len({key(item.value) for item in each.values}) < len(each.values) for each in some):
+            return MERGED
+        unclear = [each.more for each in some if each.more and len(each.values) < number]
+        return unclear[0] if unclear else EMPTY
 
     def _counted(self, plan: _Plan) -> Generator[Goal, Answer, tuple[list[_Plan], bool]]:
         """Plans in which every place either matches each counted node or does not, so that all counts are kept.

@@ -19,6 +19,7 @@ from gnomon_ingress.testing import SocketRefused
 from gnomon_manifest.declare import DeclarationError
 from gnomon_orchestrator import listen
 from gnomon_router import RouteConflict
+from gnomon_snapshot import MemoryStore, Recorder
 
 
 class Bid(TypedDict):
@@ -88,8 +89,20 @@ async def test_a_plain_request_is_told_to_upgrade():
         answer = await client.get("/auctions/vase")
         head = await client.request("HEAD", "/auctions/vase")
     assert answer.status == head.status == 426
+    assert answer.headers["upgrade"] == "websocket"
     assert answer.headers["sec-websocket-version"] == "13"
     assert answer.json()["code"] == "websocket_required"
+
+
+@trio_test
+async def test_a_websocket_is_not_recorded_and_the_refusal_of_a_plain_request_is(autojump_clock):
+    store = MemoryStore()
+    async with Client(App(echo, recording=Recorder(store))) as client:
+        async with client.websocket("/echo") as socket:
+            await socket.send("a")
+            assert await socket.receive() == "a"
+        assert (await client.get("/echo")).status == 426
+    assert len((await store.list()).summaries) == 1
 
 
 @trio_test

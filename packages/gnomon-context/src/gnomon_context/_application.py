@@ -43,6 +43,9 @@ class Alert:
         kind: what happened, such as `compensation_failed`.
         error: the exception, if there is one.
         detail: names and numbers that help to find the place.
+
+    >>> Alert("disk_full", None, {"path": "/data"}).kind
+    'disk_full'
     """
 
     kind: str

@@ -27,6 +27,9 @@ class StepReport(NamedTuple):
     """One callback of the ending, at its start and at its end.
 
     `status` is `start`, then `end`, `error` or `timeout`; stamps are on the monotonic clock.
+
+    >>> StepReport("cleanup", "close", "end", 1_000, 3_000, None).status
+    'end'
     """
 
     kind: StepKind
@@ -240,6 +243,13 @@ def commit(lctx: LocalContext) -> None:
     """Discard the compensations for good, and refuse further ones: the answer is about to leave.
 
     A runtime that runs nothing of the user's after this may leave it out while `lctx.extras` is None.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> commit(lctx)
+    >>> lctx.compensate(print)
+    Traceback (most recent call last):
+    gnomon_context.IllegalPhase: the compensation 'print' comes after the request was committed or undone ...
     """
     extras = lctx._more()
     extras.compensations.clear()

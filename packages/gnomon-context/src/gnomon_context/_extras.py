@@ -41,6 +41,12 @@ class LocalHook:
         backoff: seconds before the first retry; each further wait is twice the last.
         retry_on: which exceptions are worth another attempt.
         isolated: a failure is recorded and changes nothing.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> _ = lctx.after(print, name="log", retries=2, backoff=0.1)
+    >>> lctx.local_hooks("after")[0].retries
+    2
     """
 
     fn: Callable[..., Any]

@@ -41,7 +41,11 @@ class Callback:
 @final
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """What one check said, and how many seconds it took."""
+    """What one check said, and how many seconds it took.
+
+    >>> HealthCheck("database", "unhealthy", 5.0, "no answer within 5 s").status
+    'unhealthy'
+    """
 
     name: str
     status: HealthStatus
@@ -52,7 +56,15 @@ class HealthCheck:
 @final
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """How the application is: as its worst check says."""
+    """How the application is: as its worst check says.
+
+    >>> from gnomon_context import GlobalContext
+    >>> gctx = GlobalContext()
+    >>> _ = gctx.on_health_check(lambda: "degraded", name="queue")
+    >>> report = trio.run(gctx.health)
+    >>> report.status, [check.name for check in report.checks]
+    ('degraded', ['queue'])
+    """
 
     status: HealthStatus
     checks: tuple[HealthCheck, ...]

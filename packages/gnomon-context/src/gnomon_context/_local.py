@@ -54,6 +54,12 @@ class LocalContext(MappingMethods, HookMethods, TaskMethods, TopicMethods):
     Raises:
         TypeError: `flags` is one string, or holds what is none.
         ValueError: `timeout` is not a number.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context(path="/orders", flags=["canary"])
+    >>> lctx.set("user", 7)
+    >>> lctx.get("user"), lctx.meta.path, lctx.meta.flags
+    (7, '/orders', ('canary',))
     """
 
     __slots__ = ()

@@ -51,6 +51,11 @@ class RequestMeta:
         flags: free marks, in the order given.
         received_at: when the request was received, timezone-aware.
         received_ns: the same on the monotonic clock, in nanoseconds.
+
+    >>> from gnomon_context.testing import local_context
+    >>> meta = local_context(method="GET", path="/orders").meta
+    >>> meta.method, meta.path, meta.trace_id == meta.request_id
+    ('GET', '/orders', True)
     """
 
     request_id: str

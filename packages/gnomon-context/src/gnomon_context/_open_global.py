@@ -32,6 +32,12 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
     Raises:
         ModuleStartFailed, StartupFailed: the start failed.
         ContextClosed: the global context was opened before.
+
+    >>> async def main():
+    ...     async with open_global_context(modules={"answer": 42}) as gctx:
+    ...         return gctx.modules.answer
+    >>> trio.run(main)
+    42
     """
 
     def __init__(

@@ -36,6 +36,17 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         DeadlineExceeded: the timeout passed. A request cancelled for another reason leaves the block
             silently, like a cancelled scope; `lctx.outcome` tells.
         BaseException: what the block or one of its tasks raised.
+
+    >>> import trio
+    >>> from gnomon_context import open_global_context
+    >>> async def main():
+    ...     async with open_global_context() as gctx:
+    ...         async with open_local_context(gctx, timeout=2.0) as lctx:
+    ...             lctx.on_cleanup(print, "cleaned up")
+    ...     return lctx.outcome.kind
+    >>> trio.run(main)
+    cleaned up
+    'ok'
     """
 
     def __init__(

@@ -60,6 +60,9 @@ class Execution:
         hook_id: the hook that runs, or None for the handler itself.
         level: `global`, `route` or `local` for a hook.
         attempt: counts from 1; more than 1 is a retry.
+
+    >>> Execution(handler_id="orders.create", version="2", attempt=2).attempt
+    2
     """
 
     handler_id: str = ""

@@ -12,6 +12,9 @@ class RequestPhase(StrEnum):
 
     `received → routed → authorized → validated → processing → responding → completed`, or from any
     of them `failed`. An answer made early (a hook finished the response) goes straight to `responding`.
+
+    >>> [phase.value for phase in RequestPhase.PROCESSING.following]
+    ['responding', 'failed']
     """
 
     # The moves stand on the members: a lookup by member would hash through Python code on every step

@@ -12,7 +12,11 @@ from typing import TypeAlias, final
 @final
 @dataclass(frozen=True, slots=True)
 class MemoryFigures:
-    """Memory in bytes: `used` of `limit`, and where the figures come from (`cgroup` or `process`)."""
+    """Memory in bytes: `used` of `limit`, and where the figures come from (`cgroup` or `process`).
+
+    >>> MemoryFigures(used=50, limit=200, source="cgroup").pressure
+    0.25
+    """
 
     used: int
     limit: int

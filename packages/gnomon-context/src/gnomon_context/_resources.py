@@ -31,6 +31,16 @@ class Resources:
 
     Every request outside the module's declaration is refused with `CapabilityDenied`, and nothing is
     touched. This is no sandbox: it bounds code that asks.
+
+    >>> from gnomon_context import Module, open_global_context
+    >>> async def mailer(resources):
+    ...     return len(await resources.secret("smtp"))
+    >>> async def main():
+    ...     declared = Module(factory=mailer, capabilities=Capabilities(secrets=("smtp",)))
+    ...     async with open_global_context(modules={"mailer": declared}, secrets={"smtp": "pw"}.get) as gctx:
+    ...         return gctx.modules.mailer
+    >>> trio.run(main)
+    2
     """
 
     __slots__ = ("_registry", "_secrets", "capabilities", "module_name")

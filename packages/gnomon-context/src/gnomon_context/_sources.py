@@ -10,7 +10,13 @@ from typing import Protocol, final
 
 
 class Sources(Protocol):
-    """Where a request takes time, randomness and unique ids from; replaceable per request."""
+    """Where a request takes time, randomness and unique ids from; replaceable per request.
+
+    >>> from gnomon_context.testing import VirtualSources, local_context
+    >>> lctx = local_context(sources=VirtualSources(seed=1))
+    >>> lctx.now().year, lctx.monotonic(), lctx.uuid() == VirtualSources(seed=1).uuid()
+    (2030, 0.0, True)
+    """
 
     @property
     def random(self) -> random.Random:

@@ -27,6 +27,17 @@ class TrackedTask:
 
     `status` is `pending`, `done`, `failed` or `cancelled`; `result` and `error` say how it ended;
     `started_ns` and `ended_ns` are on the monotonic clock.
+
+    >>> from gnomon_context import open_global_context, open_local_context
+    >>> async def double(number):
+    ...     return 2 * number
+    >>> async def main():
+    ...     async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+    ...         task = lctx.start_soon(double, 21)
+    ...         await task.wait()
+    ...         return task.status, task.result
+    >>> trio.run(main)
+    ('done', 42)
     """
 
     __slots__ = ("_ended", "ended_ns", "error", "isolated", "name", "result", "scope", "started_ns", "status")

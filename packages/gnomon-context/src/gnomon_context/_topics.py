@@ -14,7 +14,14 @@ Overflow: TypeAlias = Literal["wait", "drop_oldest", "refuse"]
 
 
 class Delivery(NamedTuple):
-    """What became of one message: how many subscribers have it, and how many older ones it pushed out."""
+    """What became of one message: how many subscribers have it, and how many older ones it pushed out.
+
+    >>> from gnomon_context import GlobalContext
+    >>> gctx = GlobalContext()
+    >>> with gctx.subscribe("news"):
+    ...     gctx.publish_nowait("news", "hello")
+    Delivery(subscribers=1, dropped=0)
+    """
 
     subscribers: int
     dropped: int
@@ -26,6 +33,13 @@ class Subscription:
 
     A message that was taken in is read exactly once, also when a reader is cancelled. `dropped` counts
     what a full buffer lost under the policy `drop_oldest`.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> with lctx.subscribe("news", max_buffer=1, overflow="drop_oldest") as messages:
+    ...     _ = lctx.publish("news", "old"), lctx.publish("news", "new")
+    ...     messages.receive_nowait(), messages.dropped
+    ('new', 1)
     """
 
     __slots__ = ("_arrived", "_buffer", "_closed", "_topic", "dropped", "max_buffer", "overflow")

@@ -3,6 +3,40 @@
 `open_local_context` is built on these functions alone; a runtime with a plan of its own calls them in the
 order of the lifecycle: `begin`, the handler, `join_tasks`, on failure `run_failure_callbacks`, `leave_entered`
 with the error and `run_compensations`, else `leave_entered` with None and `commit`, then `run_cleanups` and `end`.
+
+A runtime in a few lines, for requests that answer with what their handler returns:
+
+>>> import trio
+>>> from gnomon_context import open_global_context
+>>> async def run(gctx, handler):
+...     with trio.CancelScope() as scope:
+...         lctx = LocalContext(gctx, scope=scope, timeout=2.0)
+...         begin(lctx)
+...         try:
+...             answer = await handler(lctx)
+...             await join_tasks(lctx)
+...             await leave_entered(lctx, None)
+...             commit(lctx)
+...             lctx.settle("ok")
+...         except Exception as error:
+...             lctx.settle("error", error)
+...             await join_tasks(lctx, failed=True)
+...             await run_failure_callbacks(lctx, error)
+...             await leave_entered(lctx, error)
+...             await run_compensations(lctx)
+...             answer = "sorry"
+...         await run_cleanups(lctx)
+...         end(lctx)
+...     return answer, lctx.outcome.kind
+>>> async def handler(lctx):
+...     lctx.compensate(print, "undone")
+...     raise ValueError("out of stock")
+>>> async def main():
+...     async with open_global_context() as gctx:
+...         return await run(gctx, handler)
+>>> trio.run(main)
+undone
+('sorry', 'error')
 """
 
 from __future__ import annotations
@@ -56,7 +90,16 @@ __all__ = [
 
 
 def begin(lctx: LocalContext) -> None:
-    """Make `lctx` the current context of this task, and one of the application's live requests."""
+    """Make `lctx` the current context of this task, and one of the application's live requests.
+
+    >>> from gnomon_context import current_context
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> begin(lctx)
+    >>> current_context() is lctx
+    True
+    >>> end(lctx)
+    """
     current.set(lctx)
     application = lctx.gctx._application
     application.live.add(lctx)
@@ -68,6 +111,14 @@ def end(lctx: LocalContext) -> None:
     """Take `lctx` out of this task and of the live requests, and close it.
 
     Tasks that are still there (the runner did not join them) are cancelled.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> begin(lctx)
+    >>> end(lctx)
+    >>> lctx.set("late", 1)
+    Traceback (most recent call last):
+    gnomon_context.ContextClosed: the request ...
     """
     # Written out here, and not in methods: this is paid for by every request.
     extras = lctx._extras
@@ -89,6 +140,12 @@ def pass_through(lctx: LocalContext, phase: RequestPhase) -> None:
 
     Raises:
         IllegalPhase: `phase` does not come later on the way of an answered request.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context()
+    >>> pass_through(lctx, RequestPhase.PROCESSING)
+    >>> lctx.phase.value
+    'processing'
     """
     if lctx._extras is None and phase in lctx._phase.ahead:
         lctx._phase = phase
@@ -167,6 +224,12 @@ def move_deadline(lctx: LocalContext, deadline: float) -> None:
 
     Raises:
         ValueError: the deadline is not a number.
+
+    >>> from gnomon_context.testing import local_context
+    >>> lctx = local_context(timeout=2.0)
+    >>> move_deadline(lctx, math.inf)
+    >>> lctx.remaining()
+    inf
     """
     if math.isnan(deadline):
         raise ValueError("a deadline is a time on the trio clock, not nan")

@@ -29,7 +29,11 @@ _WATCHED = {
 @final
 @dataclass(frozen=True, slots=True)
 class Bypass:
-    """One thing a module did without its brokers: `kind` is `file`, `network` or `process`."""
+    """One thing a module did without its brokers: `kind` is `file`, `network` or `process`.
+
+    >>> Bypass("mailer", "network", "socket.connect", "('192.0.2.1', 25)").kind
+    'network'
+    """
 
     module: str
     kind: str
@@ -40,7 +44,11 @@ class Bypass:
 @final
 @dataclass(slots=True)
 class AuditReport:
-    """What was seen so far."""
+    """What was seen so far.
+
+    >>> AuditReport([Bypass("mailer", "file", "open", "/etc/hosts")]).of("orders")
+    []
+    """
 
     bypasses: list[Bypass] = field(default_factory=list)
 

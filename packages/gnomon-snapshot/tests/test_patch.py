@@ -180,3 +180,11 @@ def test_a_patched_snapshot_keeps_its_types():
     path = next(step.path for step in diff(snapshot, make_snapshot(1)) if step.path.startswith("/state"))
     assert path == "/state/n"
     assert apply([Operation("replace", "/state/n/$object/1/left", 2)], snapshot).state == {"n": Node(2)}
+
+
+def test_numbers_that_stay_are_no_difference():
+    a, b = (make_snapshot(1, state={"x": 1.5, "zero": 0.0, "n": n}) for n in (1, 2))
+    assert [step.path for step in diff(a, b)] == ["/state/n"]
+    assert [step.path for step in diff(a, make_snapshot(1, state={"x": 1.5, "zero": -0.0, "n": 1}))] == [
+        "/state/zero"
+    ]

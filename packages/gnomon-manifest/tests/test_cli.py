@@ -157,7 +157,12 @@ def test_check_agrees_with_the_running_code(tmp_path: Path) -> None:
         @before
         def always(req): ...
         def decorate(f): return f
+        @module("store", hosts=("example.org",))
+        def open_store(resources): ...
         class Orders:
+            @module("files", files=("/srv",))
+            class Files:
+                """Files."""
             class Inner:
                 @get("/b")
                 def b(self, req, res, lctx, gctx): ...
@@ -185,7 +190,10 @@ def test_check_tells_where_they_differ(tmp_path: Path) -> None:
         for path in ("/x",):
             def x(req, res, lctx, gctx): ...
             get(path)(x)
+        from gnomon_manifest.declare import module
         def later(value): return value
+        @module("store", hosts=later(("example.org",)))
+        def open_store(resources): ...
         @get("/a", timeout=later(1))
         def a(req, res, lctx, gctx): ...
         @get("/b")
@@ -198,9 +206,13 @@ def test_check_tells_where_they_differ(tmp_path: Path) -> None:
             "handler app.main.a: timeout is None in the source and 1.0 in the running code",
             "handler app.main.b is in the source and not in the running code",
             "handler app.main.x is in the running code and not in the source",
+            "module store is in the running code and not in the source",
         )
         forget()
-        assert run("check", root).exit_code == 1
+        done = run("check", root, "--json")
+        assert (done.exit_code, len(json.loads(done.stdout))) == (1, 4)
+        forget()
+        assert len(run("check", root).stdout.splitlines()) == 4
     finally:
         forget()
 

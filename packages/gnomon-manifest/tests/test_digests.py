@@ -257,7 +257,7 @@ def test_each_kind_of_edge(tmp_path: Path, statement: str, edge: tuple[str, str]
     assert edge is None or edge in found
 
 
-MADE_ONCE = "bdf86fe00cb34d527bf8672b352797d21ca0e6e66b865b1ec2cf3ded8467a817"
+MADE_ONCE = "9bea8a51fc514e2220871fcb441d92d5d7452e87271b16539c4fffdf5b1affe4"
 PIECES = [
     "x = 1",
     "x: int = 1",
@@ -295,6 +295,9 @@ PIECES = [
     "class Inner(Base, metaclass=M):\n  a = 1\n  b = a\n  int = int\n  def m(self): return a",
     "b'x' + 1.5 + 2j + ... + True",
     "x @ y ** -z // ~w",
+    "res.status(); x.y.before(z)",
+    "import json; import math; json",
+    "class Inner:\n  a = b = 1\n  c = a.real",
 ]
 
 
@@ -337,7 +340,13 @@ def test_the_whole_of_a_module_that_is_passed_around_counts(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "change",
-    ["for x in y: LIMIT = x", "with x as LIMIT: pass", "while x: LIMIT = 1", "match x:\n  case 1: LIMIT = 1"],
+    [
+        "for x in y: LIMIT = x",
+        "with x as LIMIT:\n  import json as q\n  q\n  q.y",
+        "with x as LIMIT: pass",
+        "while x: LIMIT = 1",
+        "match x:\n  case 1: LIMIT = 1",
+    ],
 )
 def test_constants_that_are_bound_by_statements_count(tmp_path: Path, change: str) -> None:
     source = "from gnomon import get\n@get('/a')\ndef a(req, res, lctx, gctx): return LIMIT\n"

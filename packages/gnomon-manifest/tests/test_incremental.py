@@ -269,3 +269,26 @@ def test_a_file_that_is_old_is_not_read_to_see_whether_it_changed(tmp_path: Path
     assert tree.changed()
     tree.forget()
     assert tree.read() == build(root)
+
+
+def test_a_type_is_named_by_the_module_that_comes_first_then(tmp_path: Path) -> None:
+    root, cache = (
+        write_package(tmp_path, {"a.py": SOURCE, "b.py": SOURCE.replace("Order", "Other")}),
+        tmp_path / "c",
+    )
+    tree = SourceTree(root)
+    assert {entry.name for entry in tree.read().types.values()} == {"Order"}
+    assert build(root, cache=cache) == build(root)
+    (root / "a.py").write_text(HEAD)
+    expected = build(root)
+    assert {entry.name for entry in expected.types.values()} == {"Other"}
+    assert build(root, cache=cache) == tree.read() == expected
+
+
+def test_a_folder_that_becomes_a_package(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.py").write_text(SOURCE)
+    tree = SourceTree(tmp_path / "inner")
+    assert [handler.id for handler in tree.read().handlers] == ["a.a"]
+    (tmp_path / "inner" / "__init__.py").touch()
+    assert [handler.id for handler in tree.read().handlers] == ["inner.a.a"]

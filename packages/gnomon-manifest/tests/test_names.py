@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gnomon_manifest
+from gnomon_gtype import GType
 from gnomon_manifest import Manifest, build
 from gnomon_manifest.testing import write_package
 
@@ -67,3 +68,43 @@ def test_the_module_is_the_command(
     assert caught.value.code == 0
     assert "gnomon-manifest" in capsys.readouterr().out
     runpy.run_module("gnomon_manifest", run_name="other")
+
+
+@pytest.mark.parametrize(
+    "decorator",
+    [
+        "@thing",
+        "@thing.post('/a')",
+        "@make('/a').post('/b')",
+        "@make('/a').group('/b').post('/c')",
+        "@other",
+    ],
+)
+def test_other_decorators_are_none_of_ours(tmp_path: Path, decorator: str) -> None:
+    text = f"from .b import other\nthing = 3\n{decorator}\ndef a(req, res, lctx, gctx): ..."
+    manifest = build(write_package(tmp_path, {"a.py": text, "b.py": "from .a import other"}))
+    assert (manifest.handlers, manifest.findings) == ((), ())
+
+
+def test_a_star_import_takes_the_place_of_what_was_bound_before(tmp_path: Path) -> None:
+    files = {
+        "a.py": "from gnomon import *\nOrder = int\nAny = int\nfrom .b import *\nfrom typing import *\n"
+        "kept = str\n@post('/a')\ndef a(req: Request[Order, Any, kept], res, lctx, gctx): ...",
+        "b.py": "Order = kept = list[str]",
+    }
+    manifest = build(write_package(tmp_path, files))
+    types = manifest.handlers[0].types
+    assert types.body == GType(list[str]).schema.digest
+    assert types.query is None
+    assert types.headers == GType(str).schema.digest
+
+
+def test_a_group_that_can_not_be_read_is_told_once(tmp_path: Path) -> None:
+    text = "from gnomon import *\nfrom .b import shop\n" + "".join(
+        f"@shop.get('/{name}')\ndef {name}(req, res, lctx, gctx): ...\n" for name in "ab"
+    )
+    files = {"a.py": text, "b.py": "from gnomon import group\nshop = group(computed())", "c.py": text}
+    manifest = build(write_package(tmp_path, files))
+    assert [
+        (finding.code, str(finding.position)) for finding in manifest.findings if not finding.is_lint
+    ] == [("dynamic_value", "b.py:2:14")]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ._build import build
 from ._declarations import declaration_of, hook_of
 from ._manifest import Manifest
+from ._services import RESOURCES, module_of
 from ._source import find_files
 
 __all__ = ["Difference", "check", "compare"]
@@ -77,12 +78,26 @@ def check(path: str | Path) -> tuple[str, ...]:
             name: value
             for _, _, module in files
             if module
-            for name, value in _live(importlib.import_module(module))
+            for name, value in _everything(importlib.import_module(module))
         }
     finally:
         sys.path.remove(folder)
     read = dict(_read(manifest))
     return tuple(_disagreements(read, live))
+
+
+def _everything(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from _live(module)
+    yield from _live_services(module)
+
+
+def _made(owner: Any, module: str) -> Iterator[Any]:
+    """Every function and class of a module, and of the classes in it."""
+    yield from _functions(owner, module)
+    for value in vars(owner).values():
+        if isinstance(value, type) and value.__module__ == module and value is not owner:
+            yield value
+            yield from _made(value, module)
 
 
 def _functions(owner: Any, module: str) -> Iterator[Any]:
@@ -117,12 +132,24 @@ def _live(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
+def _live_services(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What services of an imported module declare, in the words of a manifest."""
+    for made in {id(made): made for made in _made(module, module.__name__)}.values():
+        if (declared := module_of(made)) is not None:
+            yield (
+                f"module {declared.name}",
+                {kind: getattr(declared, kind) for kind in (*RESOURCES, "summary")},
+            )
+
+
 def _hook_name(hook: Any) -> str:
     declared = hook_of(hook)
     return declared.name if declared else f"{hook.__module__}.{hook.__qualname__}"
 
 
 def _read(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    for entry in manifest.modules:
+        yield f"module {entry.name}", {kind: getattr(entry, kind) for kind in (*RESOURCES, "summary")}
     for handler in manifest.handlers:
         own = [hook for hook in handler.hooks if hook.level == "route"]
         # out of the handler they run in reverse, and a declaration has them in the order of registration

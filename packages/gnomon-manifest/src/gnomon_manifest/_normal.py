@@ -178,17 +178,16 @@ class _Writer:
     def body(self, nodes: Sequence[ast.stmt]) -> None:
         out = self.out
         out.append("{")
-        if nodes:
-            first = nodes[0]
-            if (
-                first.__class__ is ast.Expr
-                and first.value.__class__ is ast.Constant
-                and first.value.value.__class__ is str
-            ):
-                nodes = nodes[1:]
-            for node in nodes:
-                if node.__class__ is not ast.Pass:
-                    _WRITERS[node.__class__](self, node)
+        first = nodes[0]
+        if (
+            first.__class__ is ast.Expr
+            and first.value.__class__ is ast.Constant
+            and first.value.value.__class__ is str
+        ):
+            nodes = nodes[1:]
+        for node in nodes:
+            if node.__class__ is not ast.Pass:
+                _WRITERS[node.__class__](self, node)
         out.append("}")
 
     def name(self, node: ast.Name) -> None:

@@ -208,7 +208,8 @@ def diff_command(old: str, new: str, as_json: bool) -> None:
 
 @main.command("check")
 @_TARGET
-def check_command(target: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def check_command(target: str, as_json: bool) -> None:
     """Import TARGET, on purpose, and prove that its manifest and its declarations agree."""
     path = locate(target)
     try:
@@ -218,7 +219,6 @@ def check_command(target: str) -> None:
         raise click.ClickException(
             f"{target} can not be imported: {type(error).__name__}: {error}"
         ) from error
-    for sentence in found:
-        click.echo(sentence)
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(found), nl=as_json or bool(found))
     if found:
         raise click.exceptions.Exit(1)

@@ -14,7 +14,7 @@ from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, 
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._outside import RecordedConfig, RecordedSources, config_of
-from gnomon_snapshot._recording import Recording, Traced
+from gnomon_snapshot._recording import Recording, trace_node
 from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
@@ -232,7 +232,7 @@ class LiveRecording:
         *,
         request: RequestLike | None = None,
         response: ResponseLike | None = None,
-        trace: Iterable[Traced] = (),
+        events: Iterable[Any] = (),
         redactors: Mapping[str, Redactor] | None = None,
         timeout: float | None = None,
         sent: bytes | None = None,
@@ -243,7 +243,7 @@ class LiveRecording:
             lctx: The context of the request.
             request: The request.
             response: The response.
-            trace: What the lifecycle went through; see `traced`.
+            events: The lifecycle events of the request; what `traced` keeps of them is written.
             redactors: Those of this route, beside the recorder's.
             timeout: Seconds that the request had from its arrival, `None` for no deadline.
             sent: What was sent of a streamed body.
@@ -273,7 +273,7 @@ class LiveRecording:
             "names": session.names,
             "draws": session.draws,
             "config": session.config,
-            "trace": [entry.to_node() for entry in trace],
+            "trace": [trace_node(event) for event in events],
             "places": self.places,
             "timeline": None if self.timeline is None else self.timeline.to_bytes(),
         }

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, final
 
 import trio
 
-from gnomon_snapshot._calls import ENTRY, ModuleCall, make_call
+from gnomon_snapshot._calls import ENTRY, ModuleCall, make_call, refusal_of
 from gnomon_snapshot._errors import NotRecorded, SnapshotCorrupt, SnapshotError
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
@@ -78,10 +78,6 @@ class Traced(NamedTuple):
     detail: str
     problems: tuple[tuple[str, str, str], ...]
 
-    def to_node(self) -> list[Any]:
-        """The encoded form."""
-        return [*self[:6], [list(problem) for problem in self.problems]]
-
     def __str__(self) -> str:
         shown = f"{self.kind} {self.name}"
         if self.attempt > 1:
@@ -97,26 +93,26 @@ def traced(event: Any) -> Traced:
     Args:
         event: Anything with the attributes of `gnomon_orchestrator.LifecycleEvent`.
     """
-    error = event.error
+    node = trace_node(event)
+    return Traced._make([*node[:6], tuple(map(tuple, node[6]))])
+
+
+def trace_node(event: Any) -> list[Any]:
+    """The same in its encoded form."""
+    kind, error, detail = event.kind, event.error, event.detail
+    if error is None and (detail is None or type(detail) is str):
+        return [kind, str(event.name), event.id, event.attempt, "", detail or "", []]
     shown = "" if error is None else f"{type(error).__qualname__}: {_message(error)}"
-    detail = event.detail
-    kind = getattr(detail, "kind", None)
-    if isinstance(kind, str):  # an outcome
-        detail = " ".join([kind, *(flag for flag in ("truncated", "recovered") if getattr(detail, flag))])
-    found = getattr(error, "problems", ()) if event.kind == "validation.error" else ()
-    problems = tuple(
-        tuple(str(getattr(problem, name, "")) for name in ("pointer", "code", "message"))
+    outcome = getattr(detail, "kind", None)
+    if isinstance(outcome, str):
+        detail = " ".join([outcome, *(flag for flag in ("truncated", "recovered") if getattr(detail, flag))])
+    found = getattr(error, "problems", ()) if kind == "validation.error" else ()
+    problems = [
+        [str(getattr(problem, name, "")) for name in ("pointer", "code", "message")]
         for problem in tuple(found)[:100]
-    )
-    return Traced(
-        event.kind,
-        str(event.name),
-        event.id,
-        event.attempt,
-        shown[:500],
-        detail if isinstance(detail, str) else "",
-        problems,  # type: ignore[arg-type]  # three texts each
-    )
+    ]
+    said = detail if isinstance(detail, str) else ""
+    return [kind, str(event.name), event.id, event.attempt, shown[:500], said, problems]
 
 
 def _message(error: BaseException) -> str:
@@ -166,11 +162,10 @@ class Recording:
     True
     """
 
-    __slots__ = ("_part", "snapshot")
+    __slots__ = ("snapshot",)
 
     #: The request at its end, which carries the recording into a store.
     snapshot: Snapshot
-    _part: dict[str, Any] | None
 
     def __init__(self) -> None:
         raise TypeError("a recording is made by a Recorder, Recording.from_bytes() or Recording.of()")
@@ -190,7 +185,6 @@ class Recording:
             )
         made = object.__new__(cls)
         made.snapshot = snapshot
-        made._part = None
         try:
             made._check()
         except (TypeError, ValueError, LookupError, AttributeError) as error:
@@ -251,9 +245,8 @@ class Recording:
         return part
 
     def _read(self) -> dict[str, Any]:
-        if self._part is None:
-            self._part = self.fresh()
-        return self._part
+        part: dict[str, Any] = self.snapshot._read()["recording"]
+        return part
 
     @property
     def request_id(self) -> str:
@@ -305,11 +298,13 @@ class Recording:
     @property
     def unrecorded(self) -> tuple[str, ...]:
         """What of the outside world went unseen, with the reason; empty if nothing did."""
-        found = [f"{name[:-1]}: {reason}" for name, reason in self.node["names"].items() if name[-1:] == "!"]
-        request = self.request
-        if request is not None and request.missing:
-            found.append(f"the body of the request: {request.missing}")
-        found += [f"{call}: {call.refused}" for call in self.calls if call.refused]
+        node = self.node
+        found = [f"{name[:-1]}: {reason}" for name, reason in node["names"].items() if name[-1:] == "!"]
+        request = node["request"]
+        if request is not None and request["missing"]:
+            found.append(f"the body of the request: {request['missing']}")
+        if any(map(refusal_of, node["calls"])):
+            found += [f"{call}: {call.refused}" for call in self.calls if call.refused]
         return tuple(found)
 
     @property

@@ -18,7 +18,7 @@ from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import ReplayError
 from gnomon_snapshot._recorder import LiveRecording, Recorder
-from gnomon_snapshot._recording import RecordedRequest, Recording, Traced
+from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._report import ReplayReport, compare
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._standin import protocols_of
@@ -241,7 +241,7 @@ class ReplayRun:
         *,
         request: RequestLike | None = None,
         response: ResponseLike | None = None,
-        trace: Iterable[Traced] = (),
+        events: Iterable[Any] = (),
         redactors: Mapping[str, Redactor] | None = None,
         sent: bytes | None = None,
     ) -> None:
@@ -251,7 +251,7 @@ class ReplayRun:
             lctx,
             request=request,
             response=response,
-            trace=trace,
+            events=events,
             redactors=redactors,
             timeout=self.timeout,
             sent=sent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, final
 
 from cbor2 import CBORTag
@@ -58,8 +58,7 @@ class ReplayReport:
         state: What differs in the state that the request left.
         divergences: The calls that the recording could not answer.
         problems: If the request is refused today and was not then: pointer, code and message of each problem.
-        unrecorded: What of the outside world the recording had not seen, with the reason.
-        losses: What the recording does not give back as it was.
+        recorded: The recording that was replayed.
         replayed: The replay, as a recording of its own.
 
     A report is empty if and only if nothing differs.
@@ -73,9 +72,18 @@ class ReplayReport:
     state: tuple[Difference, ...] = ()
     divergences: tuple[Divergence, ...] = ()
     problems: tuple[tuple[str, str, str], ...] = ()
-    unrecorded: tuple[str, ...] = ()
-    losses: tuple[Loss, ...] = ()
+    recorded: Recording = field(repr=False)
     replayed: Recording
+
+    @property
+    def unrecorded(self) -> tuple[str, ...]:
+        """What of the outside world the recording had not seen, with the reason."""
+        return self.recorded.unrecorded
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What the recording does not give back as it was."""
+        return self.recorded.losses
 
     @property
     def empty(self) -> bool:
@@ -170,21 +178,64 @@ def compare(
     (Difference(path='/total', recorded=100, replayed=95),)
     """
     a, b = recorded.snapshot.tree, replayed.snapshot.tree
-    was, is_ = _Values(a), _Values(b)
-    refused = _refusals(replayed.trace)
+    response: tuple[Difference, ...] = ()
+    state: tuple[Difference, ...] = ()
+    if not (_is_same(a["response"], b["response"]) and _is_same(a["state"], b["state"])):
+        was, is_ = _Values(a), _Values(b)
+        response = tuple(_differences(_response(was, a["response"]), _response(is_, b["response"]), ""))
+        state = tuple(_differences(was.form(a["state"]), is_.form(b["state"]), ""))
+    same_trace = a["recording"]["trace"] == b["recording"]["trace"]
+    lifecycle = [] if same_trace else list(_sequence(*_traces(recorded, replayed), ""))
+    outcomes = _outcome(a), _outcome(b)
+    if outcomes[0] != outcomes[1]:
+        lifecycle.append(Difference("/outcome", *outcomes))
+    meta = a["meta"]
     return ReplayReport(
-        request_id=recorded.request_id,
-        title=f"{recorded.snapshot.meta.method} {recorded.snapshot.meta.path}",
-        response=tuple(_differences(_response(was, a["response"]), _response(is_, b["response"]), "")),
-        lifecycle=tuple(_lifecycle(recorded, replayed)),
+        request_id=str(meta["request_id"]),
+        title=f"{meta['method']} {meta['path']}",
+        response=response,
+        lifecycle=tuple(lifecycle),
         calls=tuple(_calls(recorded.node["calls"][skipped_calls:], replayed.node["calls"])),
-        state=tuple(_differences(was.form(a["state"]), is_.form(b["state"]), "")),
+        state=state,
         divergences=tuple(divergences),
-        problems=() if _refusals(recorded.trace) else refused,
-        unrecorded=recorded.unrecorded,
-        losses=recorded.losses,
+        problems=() if same_trace or _refusals(recorded.trace) else _refusals(replayed.trace),
+        recorded=recorded,
         replayed=replayed,
     )
+
+
+def _outcome(tree: dict[str, Any]) -> str | None:
+    outcome = tree["outcome"]
+    return None if outcome is None else str(outcome["kind"])
+
+
+def _traces(recorded: Recording, replayed: Recording) -> tuple[list[str], list[str]]:
+    return list(map(str, recorded.trace)), list(map(str, replayed.trace))
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two parts encode the same and refer to no other part; else they have to be looked at."""
+    waiting = [(a, b)]
+    while waiting:
+        one, two = waiting.pop()
+        cls = type(one)
+        if cls is not type(two):
+            return False
+        if cls is dict:
+            if one.keys() != two.keys():
+                return False
+            waiting += [(item, two[key]) for key, item in one.items()]
+        elif cls is list:
+            if len(one) != len(two):
+                return False
+            waiting += zip(one, two, strict=True)
+        elif cls is CBORTag:
+            if one.tag != two.tag or one.tag == tag.REF:
+                return False
+            waiting.append((one.value, two.value))
+        elif one is not two and (one != two or cls is float):
+            return False
+    return True
 
 
 def _refusals(trace: Iterable[Traced]) -> tuple[tuple[str, str, str], ...]:
@@ -202,14 +253,6 @@ def _response(values: _Values, node: Any) -> Any:
     for name, value in node["headers"]:
         headers.setdefault(str(name).lower(), []).append(values.form(value))
     return {"status": node["status_code"], "headers": headers, "body": values.form(node["body"])}
-
-
-def _lifecycle(recorded: Recording, replayed: Recording) -> Iterator[Difference]:
-    a, b = list(map(str, recorded.trace)), list(map(str, replayed.trace))
-    yield from _sequence(a, b, "")
-    outcomes = recorded.snapshot.outcome, replayed.snapshot.outcome
-    if outcomes[0] != outcomes[1]:
-        yield Difference("/outcome", *outcomes)
 
 
 def _calls(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> Iterator[Difference]:

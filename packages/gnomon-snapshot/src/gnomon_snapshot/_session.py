@@ -8,7 +8,16 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from types import GeneratorType
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    GeneratorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
 from typing import Any, Final
 
 import trio
@@ -33,7 +42,17 @@ from gnomon_snapshot._types import BASES, Types, kind_of, name_of, native_base
 # Far from the numbers that the snapshot itself gives to what is shared in it.
 _FIRST_NUMBER: Final = 1 << 24
 _LIVE: Final = ("__aenter__", "__anext__", "__enter__", "__next__", "__await__")
-_ROUTINES: Final = (inspect.isroutine, lambda value: isinstance(value, functools.partial))
+# The types of what `inspect.isroutine` finds, and of what stands for a function.
+_ROUTINES: Final = (
+    FunctionType,
+    MethodType,
+    BuiltinFunctionType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+    MethodDescriptorType,
+    ClassMethodDescriptorType,
+    functools.partial,
+)
 
 
 class Session:
@@ -149,7 +168,7 @@ class Session:
             }
             self.finish(graph, node)
         refused = ""
-        if any(inspect.isroutine(value) for value in (*given, *kwargs.values())):
+        if any(isinstance(value, _ROUTINES) for value in (*given, *kwargs.values())):
             refused = (
                 "a function was handed to the module, and what the module did with it cannot be repeated"
             )
@@ -187,7 +206,7 @@ class Session:
         except AttributeError as error:
             self.failed(self.begin(owner, name, "get", (), {}), error)
             raise
-        if any(test(value) for test in _ROUTINES):
+        if isinstance(value, _ROUTINES):
             return self.method(owner, name, value)
         entry = self.begin(owner, name, "get", (), {})
         return self.returned(entry, owner, value)

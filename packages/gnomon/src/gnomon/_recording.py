@@ -10,7 +10,7 @@ from gnomon_context import LocalContext
 from gnomon_gtype import GType
 from gnomon_orchestrator import EVENT_KINDS, LifecycleEvent, Listener
 from gnomon_orchestrator.protocols import Boundary
-from gnomon_snapshot import LiveRecording, Recorder, traced
+from gnomon_snapshot import LiveRecording, Recorder
 
 from ._binding import types_of
 from ._lanes import Lane, Spec
@@ -49,10 +49,6 @@ class Watched:
         self.finish = finish
         self.events: list[LifecycleEvent] = []
         self.sent: bytearray | None = None
-
-    def trace(self) -> list[Any]:
-        """The events without what differs from run to run."""
-        return [traced(event) for event in self.events]
 
     def body_sent(self) -> bytes | None:
         """What was sent of a stream, `None` if the answer was none."""
@@ -171,7 +167,7 @@ class Recordings:
                 lctx,
                 request=req,
                 response=res,
-                trace=watched.trace(),
+                events=watched.events,
                 redactors=self.redactors.of(spec, res.status_code),
                 timeout=None if timeout == math.inf else timeout,
                 sent=watched.body_sent(),

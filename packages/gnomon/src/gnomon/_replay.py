@@ -138,7 +138,7 @@ class ReplayStage:
                     lctx,
                     request=req,
                     response=res,
-                    trace=watched.trace(),
+                    events=watched.events,
                     redactors=replays.redactors.of(spec, res.status_code),
                     sent=watched.body_sent(),
                 )

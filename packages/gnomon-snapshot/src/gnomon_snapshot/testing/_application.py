@@ -13,7 +13,7 @@ import trio
 
 from gnomon_context import Execution, GlobalContext, LocalContext, Module, open_global_context
 from gnomon_context.runtime import begin, end, join_tasks
-from gnomon_snapshot import MemoryStore, Recorder, Recording, ReplayRun, traced
+from gnomon_snapshot import MemoryStore, Recorder, Recording, ReplayRun
 
 Handler = Callable[..., Any]
 
@@ -104,9 +104,9 @@ class Application:
         async with open_global_context(modules=self.modules, config=self.config) as gctx:
             live = self.recorder.begin(gctx)
 
-            def finish(lctx: LocalContext, res: Answered, trace: list[Any]) -> None:
+            def finish(lctx: LocalContext, res: Answered, events: list[Any]) -> None:
                 timeout = None if self.timeout == math.inf else self.timeout
-                made.append(live.finish(lctx, request=request, response=res, trace=trace, timeout=timeout))
+                made.append(live.finish(lctx, request=request, response=res, events=events, timeout=timeout))
 
             def before(step: str, lctx: LocalContext, res: Answered) -> bool:
                 live.step(step, lctx, request, res)
@@ -157,7 +157,7 @@ class Application:
                                        "handler", "validation:request", error=error))  # fmt: skip
             lctx.settle("ok" if failure is None else "error", failure)
             events.append(Happened("request.finished", "handler", error=failure, detail=lctx.outcome))
-            finish(lctx, res, [traced(event) for event in events])
+            finish(lctx, res, events)
             end(lctx)
             if isinstance(failure, trio.Cancelled):
                 raise failure
@@ -196,8 +196,8 @@ class _Stage:
                 res.status_code, res.body = response.status_code, response.body
             return False
 
-        def finish(lctx: LocalContext, res: Answered, trace: list[Any]) -> None:
-            run.finish(lctx, request=request, response=res, trace=trace)
+        def finish(lctx: LocalContext, res: Answered, events: list[Any]) -> None:
+            run.finish(lctx, request=request, response=res, events=events)
 
         timeout = math.inf if run.timeout is None else run.timeout
         await self._app._run(request, view, run.request_id, timeout, run.began, before, finish)

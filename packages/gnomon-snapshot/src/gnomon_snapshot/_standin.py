@@ -37,9 +37,9 @@ class Owner:
     __slots__ = ("cls", "path", "target")
 
     def __init__(self, path: str, cls: type, target: Any = None) -> None:
-        self.path = path
-        self.cls = cls
-        self.target = target
+        self.path: str = path
+        self.cls: type = cls
+        self.target: Any = target
 
     @property
     def module(self) -> str:

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 import gnomon_snapshot.cli as cli
 from gnomon_context import Execution, GlobalContext, LocalContext
-from gnomon_snapshot import Limits, Query, SqliteStore, capture
+from gnomon_snapshot import Limits, Query, Snapshot, SqliteStore, capture
+from gnomon_snapshot._format import pack
 from gnomon_snapshot.testing import make_snapshot
 
 
@@ -333,3 +334,16 @@ def test_bounds_of_what_is_shown(tmp_path):
     assert "…" in listed
     assert "2.0 MB" in listed
     assert max(map(len, listed.splitlines())) < 250
+
+
+def test_a_recording(tmp_path):
+    def recorded(number, calls):
+        tree = {**make_snapshot(number).tree, "recording": {"calls": calls}}
+        return Snapshot.from_bytes(pack(tree))
+
+    one, two = recorded(1, []), recorded(2, [7])
+    store = filled(tmp_path / "s", one, two)
+    assert "it can be replayed" in run("--store", store, "show", one.request_id).stdout
+    compare = functools.partial(run, "--store", store, "diff", one.request_id, two.request_id)
+    assert compare("--ignore", "/meta/path").stdout == ""
+    assert "+ /recording/calls/0: 7\n" in compare("--exact", "--only", "/recording", code=1).stdout

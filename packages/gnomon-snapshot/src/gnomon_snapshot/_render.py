@@ -18,7 +18,8 @@ _WIDTH: Final = 100
 _LONGEST: Final = 300  # of a value within one line
 _HEADS: Final = ("TAKEN (UTC)", "REQUEST ID", "METHOD", "PATH", "VERSION", "OUTCOME", "SIZE", "ERROR")
 
-# What differs between any two requests: times and ids. A star stands for one step.
+# What differs between any two requests: times and ids. A star stands for one step. Two recordings are compared by
+# replaying one of them, which knows what of them are times and ids.
 USUAL: Final = (
     "/captured_at",
     "/remaining",
@@ -29,6 +30,7 @@ USUAL: Final = (
     "/meta/received_ns",
     "/tasks/*/started_ns",
     "/tasks/*/ended_ns",
+    "/recording",
 )
 
 
@@ -100,6 +102,7 @@ def show(snapshot: Snapshot) -> Iterator[str]:
         ("outcome", snapshot.outcome or "none yet"),
         ("remaining", "no deadline" if snapshot.remaining == float("inf") else f"{snapshot.remaining:.3f} s"),
         ("manifest", snapshot.manifest),
+        ("recording", "yes: it can be replayed" if "recording" in snapshot.tree else ""),
         ("digest", snapshot.digest),
     ):
         if str(value):

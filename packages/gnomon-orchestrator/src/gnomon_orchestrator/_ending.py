@@ -236,7 +236,7 @@ class Ending:
                 # It is the forgotten scope that was cancelled.
                 failure = leaked(self.plan.name)
             await close_leaks(run.status, limit=self.plan.exit_timeout)
-        cut = self._is_cut()
+        cut, kind = self._is_cut(), "error"
         with trio.CancelScope(shield=True) as exit_scope:
             exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
             child = await self._join()
@@ -244,10 +244,10 @@ class Ending:
                 # Ingress may not have noticed before us.
                 lctx.cancel("disconnect")
             cause = classify(failure, lctx, child)
-            outcome = lctx.settle(cause.kind, cause.error)
-            if outcome.kind != cause.kind and child is not None:
+            kind = lctx.settle(cause.kind, cause.error).kind
+            if kind != cause.kind and child is not None:
                 # The task had failed before the request was cancelled.
-                cause = Cause(outcome.kind, child, cause.again)
+                cause = Cause(kind, child, cause.again)
             self.fatal = cause.again
             self.refused = self.entry is not None and self.entry.kind in ("guard", "body", "refusal")
             if lctx.deadline != math.inf:
@@ -266,8 +266,8 @@ class Ending:
             else:
                 await self._answer(cause)
         if cut:
-            await self._end_cut(outcome.kind)
-        elif outcome.kind != "disconnect":
+            await self._end_cut(kind)
+        elif kind != "disconnect":
             await self._send_failure(cut_short=exit_scope.cancelled_caught)
 
     def _is_cut(self) -> bool:

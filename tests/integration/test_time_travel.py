@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from hypothesis import given
@@ -14,7 +15,19 @@ from gnomon_context import GlobalContext, LocalContext, open_global_context
 from gnomon_ingress import HttpError, Request, Response
 from gnomon_ingress.testing import Client
 from gnomon_orchestrator import EVENT_KINDS, Hook, LifecycleEvent, Orchestrator
-from gnomon_snapshot import Breakpoint, Debugger, Sampling, Timeline, TimeTravel, Types
+from gnomon_snapshot import (
+    BackgroundWriter,
+    Breakpoint,
+    Debugger,
+    MemoryStore,
+    Sampling,
+    Snapshot,
+    StoreError,
+    Timeline,
+    TimeTravel,
+    Types,
+    capture,
+)
 
 
 @asynccontextmanager
@@ -252,3 +265,46 @@ async def test_the_end_of_a_session_lets_real_requests_go(autojump_clock: trio.a
                 await session.next()
     assert statuses == [200]
     assert trio.current_time() < 1
+
+
+async def slow(*snapshots: Snapshot) -> None:
+    await trio.sleep(3600)
+
+
+async def full(*snapshots: Snapshot) -> None:
+    raise StoreError("the disk is full")
+
+
+async def gone(*snapshots: Snapshot) -> None:
+    raise ZeroDivisionError  # as no store should
+
+
+@pytest.mark.parametrize("put", [slow, full, gone])
+def test_a_bad_store_neither_slows_nor_fails_a_request(
+    put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr(store, "put", put)
+    writer = BackgroundWriter(store, capacity=4, batch=2)
+
+    async def create(req: Request, res: Response, lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+        writer.offer(capture(lctx, request=req, response=res))
+        res.text("fine")
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(writer.run)
+            async with served(Orchestrator(HOOKS), create) as client:
+                for _ in range(20):
+                    assert (await client.get("/orders")).status == 200
+            assert trio.current_time() < 1
+            statistics = writer.statistics()
+            assert not statistics.healthy
+            assert statistics.offered == 20
+            assert statistics.written == 0
+            nursery.cancel_scope.cancel()
+        statistics = writer.statistics()
+        assert statistics.dropped + statistics.failed == 20
+        assert statistics.queued == 0
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))

@@ -59,10 +59,13 @@ def test_hooks_call_things_what_they_are():
     @before
     def checked_by_nobody(req: NotThere, res: Stranger): ...
 
+    @before
+    def nowhere(req: socket.NotThere): ...
+
     class Callable:
         def __call__(self, req: int): ...
 
-    App(fine, hooks=[loose, checked_by_nobody, Hook(Callable(), "before")])
+    App(fine, hooks=[loose, checked_by_nobody, nowhere, Hook(Callable(), "before")])
 
 
 @trio_test

@@ -107,7 +107,7 @@ def _hint(function: Callable[..., Any], parameter: str) -> Any:
     holder = type("holder", (), {"__annotations__": {parameter: annotation}})
     try:
         return typing.get_type_hints(holder, globalns=function.__globals__, include_extras=True)[parameter]
-    except NameError:
+    except (NameError, AttributeError):
         return Any
 
 

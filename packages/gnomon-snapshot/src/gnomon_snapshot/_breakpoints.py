@@ -110,6 +110,23 @@ class Paused:
         response: The live response.
         ending: Why it is held no more: `proceeded`, `aborted`, `timeout`, `cancelled` (its client went away, or the server
             stops), `detached` (the session is over); `None` while it is held.
+
+    >>> import trio
+    >>> from types import SimpleNamespace
+    >>> from gnomon_context import GlobalContext, LocalContext
+    >>> async def main():
+    ...     debugger, lctx = Debugger(), LocalContext(GlobalContext())
+    ...     hook = SimpleNamespace(kind="hook", name="load", id="load", req=None, res=None)
+    ...     async with trio.open_nursery() as nursery:
+    ...         with debugger.attach(Breakpoint(hook="load", when="after")) as session:
+    ...             nursery.start_soon(debugger.after_step, hook, lctx, LookupError("no cart"))
+    ...             paused = await session.next()
+    ...             print(paused.step, repr(paused.error), paused.ending)
+    ...             paused.edit("/state/cart", [])
+    ...             print(paused.look().state, paused.proceed(), paused.ending)
+    >>> trio.run(main)
+    after load LookupError('no cart') None
+    {'cart': []} True proceeded
     """
 
     def __init__(
@@ -275,6 +292,10 @@ class DebugSession:
     Attributes:
         breakpoints: What it holds requests at.
         passed: How many requests passed a breakpoint because too many were held.
+
+    >>> with Debugger().attach(Breakpoint(handler="*")) as session:
+    ...     session.paused, session.passed
+    ((), 0)
     """
 
     def __init__(self, debugger: Debugger, breakpoints: tuple[Breakpoint, ...], at_once: int) -> None:

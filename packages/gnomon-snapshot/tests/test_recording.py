@@ -626,6 +626,30 @@ def test_a_sensitive_object_that_cannot_be_read_is_not_written_either():
     assert CANARY.encode() not in data
 
 
+def test_classes_that_raise_where_they_are_looked_at_do_no_harm():
+    class Meta(type):
+        def __getattr__(cls, name):
+            raise RuntimeError(name)
+
+    class Odd(metaclass=Meta):
+        pass
+
+    class Hostile(dict):
+        __sensitive__ = True
+
+        def values(self):
+            raise RuntimeError
+
+    things = [Odd(), Hostile(a=1)]
+
+    def handler(req, res, lctx, gctx):
+        for thing in things:
+            assert gctx.modules.store.give(thing) is thing
+            gctx.modules.store.take(thing)
+
+    assert record(handler).snapshot.outcome == "ok"
+
+
 def test_withheld_shows_nothing():
     secret = Withheld("shop.Secret")
     assert (secret.reveal(), secret.anything("x")) == ("<withheld>", "<withheld>")

@@ -93,6 +93,24 @@ def test_listeners_hear_of_recorded_requests_and_not_of_replayed_ones():
     assert len(heard) == 1
 
 
+def test_a_recorder_that_fails_costs_a_recording_and_no_request(monkeypatch):
+    alerts = []
+
+    async def main():
+        app = app_of(plain)
+
+        def fail(gctx):
+            raise RuntimeError("no room")
+
+        monkeypatch.setattr(app.recorder, "begin", fail)
+        async with Client(app) as client:
+            app._gctx.on_alert(alerts.append)
+            return await client.get("/")
+
+    assert trio.run(main).status == 200
+    assert [alert.kind for alert in alerts] == ["recording_failed"]
+
+
 def test_what_the_body_of_the_block_raises_comes_out_as_it_is():
     async def main():
         async with app_of(plain).open():
@@ -100,9 +118,6 @@ def test_what_the_body_of_the_block_raises_comes_out_as_it_is():
 
     with pytest.raises(LookupError, match="mine"):
         trio.run(main)
-
-
-async def starting(gctx: Any) -> None: ...
 
 
 def test_gates_stand_before_every_kind_of_step():

@@ -32,7 +32,12 @@ class Secrets:
         if cls in ATOMS or (cls is str and not everything):
             return
         if everything or is_sensitive(cls):
-            self._learn_all(value, 0)
+            try:
+                self._learn_all(value, 0)
+            except (
+                Exception
+            ):  # code of a class that was asked for what it holds; the object itself is not written
+                return
         elif depth < _DEEPEST and cls in (list, tuple, dict):
             for item in tuple(value.values() if cls is dict else value):
                 self.learn(item, depth=depth + 1)

@@ -324,7 +324,10 @@ def _class_of(value: object) -> Any:
 def is_live(value: Any, types: Types) -> bool:
     """Whether a value is used through its own calls, so that writing it down would say nothing."""
     cls = _class_of(value)
-    if not _is_live_class(cls):
+    try:
+        if not _is_live_class(cls):
+            return False
+    except Exception:  # a class that cannot be looked at
         return False
     kind = kind_of(cls)
     return kind is None or types.find(name_of(cls), kind) is None

@@ -225,9 +225,9 @@ class App:
             await endpoint.socket.run(req.websocket, req, lctx, gctx)
             return
         recordings = self._recordings
-        if recordings is not None and recordings.recorder.wants(lctx, req):
-            await recordings.run(endpoint.spec, req, res, lctx, endpoint.timeout)
-            return
+        if recordings is not None and recordings.recorder.wants(lctx, req):  # noqa: SIM102 - two questions
+            if await recordings.run(endpoint.spec, req, res, lctx, endpoint.timeout):
+                return
         req.bind_abort(lctx.cancel)
         await endpoint.plan.run(req, res, lctx, gctx)
 

@@ -135,8 +135,8 @@ class Recordings:
         boundaries: list[Boundary] = [_Steps(self)] if recorder.steps else []
         self._lane = make_lane(listeners=[*listeners, self._watch], boundaries=boundaries)
 
-    async def run(self, spec: Spec, req: Any, res: Any, asked: LocalContext, timeout: float) -> None:
-        """Run a chosen request and record it.
+    async def run(self, spec: Spec, req: Any, res: Any, asked: LocalContext, timeout: float) -> bool:
+        """Run a chosen request and record it; `False`, with an alert, if it cannot be recorded and was not run.
 
         Args:
             spec: Its route.
@@ -145,7 +145,12 @@ class Recordings:
             asked: The context that it would have had.
             timeout: Seconds it has.
         """
-        live = self.recorder.begin(asked.gctx)
+        try:
+            live = self.recorder.begin(asked.gctx)
+            plan = self._lane.plan(spec)
+        except Exception as error:  # whatever is wrong with recording, requests go on
+            asked.gctx.alert("recording_failed", error, request_id=asked.request_id)
+            return False
         meta = asked.meta
         lctx = LocalContext(
             live.gctx,
@@ -177,7 +182,8 @@ class Recordings:
         self._watch.live[meta.request_id] = Watched(req, res, lctx, finish)
         self.live[meta.request_id] = (live, spec)
         try:
-            await self._lane.plan(spec).run(req, res, lctx, live.gctx)
+            await plan.run(req, res, lctx, live.gctx)
         finally:
             del self.live[meta.request_id]
             self._watch.live.pop(meta.request_id, None)
+        return True

@@ -14,10 +14,11 @@ import functools
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -90,8 +91,18 @@ def serve_ours(port: int) -> None:
 
     import gnomon_ingress
 
-    async def hello(_req: object, res: gnomon_ingress.Response) -> None:
-        res.json({"hello": "world"})
+    async def big() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield bytes(2**20)
+
+    async def hello(req: gnomon_ingress.Request, res: gnomon_ingress.Response) -> None:
+        if req.websocket is not None:
+            async for message in req.websocket:
+                await req.websocket.send(message)
+        elif req.path == "/big":
+            res.stream(big())
+        else:
+            res.json({"hello": "world"})
 
     gc.collect()
     gc.freeze()
@@ -127,6 +138,98 @@ def serve_hypercorn(port: int) -> None:
     config.accesslog = config.errorlog = None
     trio.run(hypercorn.trio.serve, bare_asgi, config)
 
+
+def attack(kind: str, port: int) -> None:
+    """Be one hostile client until killed; for as long as the connection lives, as fast as it goes."""
+    while True:
+        with contextlib.suppress(OSError):
+            ATTACKS[kind](("127.0.0.1", port))
+
+
+def trickle(address: tuple[str, int]) -> None:
+    """500 heads, a byte of each now and then."""
+    sockets = [socket.create_connection(address) for _ in range(500)]
+    for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: " + b"a" * 1000:
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.send(bytes([byte]))
+        time.sleep(0.2)
+
+
+def never_read(address: tuple[str, int]) -> None:
+    """20 answers of 200 MB each that nobody takes."""
+    sockets = [socket.create_connection(address) for _ in range(20)]
+    for sock in sockets:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+    time.sleep(60)
+
+
+def idle(address: tuple[str, int]) -> None:
+    """1,000 connections that say nothing."""
+    sockets = [socket.create_connection(address) for _ in range(1000)]
+    time.sleep(60)
+    del sockets
+
+
+def churn(address: tuple[str, int]) -> None:
+    """Connections that are opened and reset at once, in the middle of a head."""
+    for _ in range(50):
+        with socket.create_connection(address) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.sendall(b"GET / HTTP/1.1\r\nHo")
+    time.sleep(0.01)
+
+
+def long_target(address: tuple[str, int]) -> None:
+    """A target of 1 MB."""
+    with socket.create_connection(address) as sock:
+        sock.sendall(b"GET /" + b"a" * 2**20 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        sock.recv(65536)
+
+
+def many_headers(address: tuple[str, int]) -> None:
+    """10,000 header fields."""
+    with socket.create_connection(address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 10_000 + b"\r\n")
+        sock.recv(65536)
+
+
+def frames(frame: bytes, first: bytes = b"") -> Callable[[tuple[str, int]], None]:
+    """A WebSocket that is sent the same frame for ever."""
+    opening = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    def flood(address: tuple[str, int]) -> None:
+        with socket.create_connection(address) as sock:
+            sock.sendall(opening)
+            sock.recv(65536)
+            sock.sendall(first)
+            sock.setblocking(False)
+            while True:
+                _, writable, _ = select.select([], [sock], [], 1.0)
+                if writable:
+                    sock.send(frame * 1000)
+                # What comes back is dropped, so that only our own speed holds us up.
+                with contextlib.suppress(BlockingIOError):
+                    if not sock.recv(65536):
+                        return
+
+    return flood
+
+
+ATTACKS: dict[str, Callable[[tuple[str, int]], None]] = {
+    "trickled heads": trickle,
+    "readers of nothing": never_read,
+    "idle connections": idle,
+    "resets": churn,
+    "long targets": long_target,
+    "many headers": many_headers,
+    "pings": frames(b"\x89\x80abcd"),
+    "fragments": frames(b"\x00\x80abcd", b"\x01\x80abcd"),
+    "small messages": frames(b"\x82\x81abcda"),
+}
 
 SERVERS = {"floor": serve_floor, "ours": serve_ours, "uvicorn": serve_uvicorn, "hypercorn": serve_hypercorn}
 
@@ -224,6 +327,22 @@ def tail(name: str) -> Sampler:
     return lambda: load(name, PLAIN)[1]
 
 
+def tail_beside(kind: str) -> Sampler:
+    """The 99th percentile of the good clients while a hostile one does its worst on the same server."""
+
+    def sample() -> float:
+        port, _ = start("ours")
+        hostile = subprocess.Popen([sys.executable, __file__, "attack", kind, str(port)])
+        try:
+            time.sleep(0.5)
+            return load("ours", PLAIN)[1]
+        finally:
+            hostile.kill()
+            hostile.wait()
+
+    return sample
+
+
 def cases() -> list[Case]:
     """The goals of the ingress."""
     return [
@@ -253,12 +372,25 @@ def cases() -> list[Case]:
             at_least=15.0,
             rounds=3,
         ),
+        *(
+            Case(
+                f"99th percentile beside {kind}",
+                tail_beside(kind),
+                tail("ours"),
+                "left alone",
+                at_most=2.0,
+                rounds=3,
+            )
+            for kind in ATTACKS
+        ),
     ]
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         SERVERS[sys.argv[2]](int(sys.argv[3]))
+    elif sys.argv[1] == "attack":
+        attack(sys.argv[2], int(sys.argv[3]))
     else:
         figures = generate_load(int(sys.argv[3]), BROWSER if sys.argv[2] == "browser" else PLAIN, SECONDS)
         print(*figures)

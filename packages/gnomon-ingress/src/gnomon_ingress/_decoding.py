@@ -45,7 +45,7 @@ class _Refused:
         return HttpError(
             415,
             "unsupported_content_encoding",
-            f"The body must be sent with Content-Encoding {self._accepted}.",
+            f"The codings of a body that are known here: {self._accepted}.",
             headers={"accept-encoding": self._accepted},
         )
 

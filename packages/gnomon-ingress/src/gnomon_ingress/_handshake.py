@@ -64,7 +64,7 @@ def check_opening(method: str, headers: Headers, *, body: bool) -> None:
     if headers.get("sec-websocket-version") != "13":
         raise Refusal(
             426, "unknown_websocket_version", "The only version of the protocol known here is 13.",
-            extra=b"upgrade: websocket\r\nsec-websocket-version: 13\r\n",
+            extra=b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n",
         )  # fmt: skip
     if _KEY.fullmatch(headers.get("sec-websocket-key", "")) is None:
         raise Refusal(400, "invalid_opening", "Sec-WebSocket-Key is not 16 bytes in base64.")

@@ -30,7 +30,8 @@ logger = logging.getLogger("gnomon_ingress")
 
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BACK_OFF = 0.1
-_ACCEPTS_IN_A_ROW = 64
+# A storm of connections must not hold up those that are open.
+_ACCEPTS_IN_A_ROW = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from gnomon_gtype import (
     MaxLength,
     Min,
     MinLength,
+    Predicate,
     Sensitive,
     UnsupportedAnnotation,
 )
@@ -246,6 +247,9 @@ UNSUPPORTED = [
     (Iterator[int], "", r"list\[\.\.\.\]"),
     (Iterable, "Iterable", "Sequence"),
     (collections.deque, "deque", r"list\[\.\.\.\]"),
+    (collections.OrderedDict[str, int], "", r"OrderedDict is not supported: write dict\[\.\.\.\]"),
+    (collections.Counter, "Counter", r"dict\[\.\.\.\]"),
+    (list[Annotated[int, Predicate(3)]], r"[]", "a Predicate takes a function of the value, not 3"),  # type: ignore[arg-type]
     (type, "type", "Literal of names"),
     (3, "", "is not a type"),
     ([int], "", "not a type"),

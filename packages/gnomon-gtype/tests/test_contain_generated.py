@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from gnomon_gtype import Containment, GType, contains
+from gnomon_gtype import Containment, DumpError, GType, ValidationError, contains
 from gnomon_gtype import schema as n
 from gnomon_gtype.testing import values
 
@@ -309,10 +309,29 @@ def decided(wider: GType[Any], narrower: GType[Any]) -> Containment:
     return found
 
 
+def written(gtype: GType[Any], value: Any) -> bytes | None:
+    """The JSON text of a value, if it has one that the type reads."""
+    try:
+        text = gtype.dump_json(value)
+    except DumpError:
+        return None
+    return text if reads(gtype, text) else None
+
+
+def reads(gtype: GType[Any], text: bytes) -> bool:
+    try:
+        gtype.validate_json(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def sampled_yes(wider: GType[Any], narrower: GType[Any], data: st.DataObject) -> None:
     if decided(wider, narrower).answer == "yes":
         for value in sample(narrower, data):
             assert wider.is_valid(value), value
+            text = written(narrower, value)
+            assert text is None or reads(wider, text), text
 
 
 def sample(gtype: GType[Any], data: st.DataObject) -> list[Any]:

@@ -608,3 +608,9 @@ def test_markers_compare_by_type_too():
 def test_schemes_of_a_url_are_schemes(schemes: tuple[Any, ...]):
     with pytest.raises(SchemaError, match="UrlWith takes schemes such as 'ftp', without '://', not tuple of"):
         UrlWith(*schemes)
+
+
+def test_the_steps_of_a_path_are_numbers_as_far_as_the_engine_has_them():
+    keys = (2**63 - 1, -(2**63) + 1, 2**63, -(2**63))
+    found = [GType(dict[int, str]).problems({key: 1})[0].path for key in keys]
+    assert found == [(2**63 - 1,), (-(2**63) + 1,), (str(2**63),), (str(-(2**63)),)]

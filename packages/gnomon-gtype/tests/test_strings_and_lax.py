@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from uuid import UUID
@@ -231,3 +232,44 @@ def test_lax_refuses(annotation, given, problems):
 def test_there_are_two_modes():
     with pytest.raises(ValueError, match="'strict' or 'lax'"):
         GType(int).validate(1, "loose")  # type: ignore[arg-type]
+
+
+class Raising:
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class RaisingDict(dict[str, str]):
+    def items(self) -> Any:
+        raise RuntimeError("items")
+
+
+class RaisingList(list[str]):
+    def __iter__(self) -> Any:
+        raise RuntimeError("iter")
+
+
+class OwnText(str):
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("eq")
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize(
+    "make", [Raising, lambda: RaisingDict(a="1"), lambda: RaisingList("1"), lambda: {"a": RaisingList("1")}]
+)
+def test_what_cannot_even_be_looked_at_is_no_mapping_of_strings(make: Callable[[], Any]):
+    value = make()
+    for annotation in (Closed[TypedDict("A", {"a": int})], list[int], int | None):
+        with pytest.raises(ValidationError) as caught:
+            GType(annotation).validate_strings(value)
+        assert [problem.code for problem in caught.value.problems] == ["wrong_type"]
+
+
+def test_text_of_a_class_of_its_own_is_text():
+    numbers = GType(TypedDict("A", {"a": int}))
+    assert numbers.validate_strings({OwnText("a"): OwnText("7")}) == {"a": 7}
+    assert GType(bool).validate_strings(OwnText("true")) is True

@@ -92,6 +92,10 @@ _ADVICE: dict[Any, str] = {
     abc.MutableMapping: "write dict[...]",
     abc.MutableSequence: "write list[...]",
     collections.deque: "write list[...]",
+    **dict.fromkeys(
+        (collections.OrderedDict, collections.defaultdict, collections.Counter, collections.ChainMap),
+        "write dict[...]",
+    ),
 }
 
 

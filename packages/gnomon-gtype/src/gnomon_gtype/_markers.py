@@ -19,6 +19,7 @@ from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
 from gnomon_gtype._composites import intersection, union
 from gnomon_gtype._errors import SchemaError
+from gnomon_gtype._problems import shown
 from gnomon_gtype._schema import Meta, Schema, qualified_name
 
 T = TypeVar("T")
@@ -265,6 +266,8 @@ class Predicate(Marker):
     id: str | None = None
 
     def apply(self, node: Schema) -> Schema:
+        if not callable(self.check):
+            raise SchemaError(f"a Predicate takes a function of the value, not {shown(self.check)}")
         name = self.id
         if name is None:
             name = qualified_name(self.check)

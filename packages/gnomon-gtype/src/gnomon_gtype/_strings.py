@@ -20,11 +20,28 @@ def read_strings(tree: Schema, value: Any) -> tuple[Any, tuple[Problem, ...]]:
     """The value that strings stand for, or `REFUSED` and all problems."""
     known = tree.by_name if isinstance(tree, c.Definitions) else {}
     reading = Reading("json", known)
+    root = tree.root if isinstance(tree, c.Definitions) else tree
     try:
-        result = _read(reading, tree.root if isinstance(tree, c.Definitions) else tree, value, ())
+        plain = _made_plain(value)
+    except Exception:  # whatever methods of the value's own raise, it is no mapping of strings
+        reading.wrong_type(root, value, ())
+        return REFUSED, tuple(reading.problems)
+    try:
+        result = _read(reading, root, plain, ())
     except TooManyProblems:
         result = REFUSED
     return (REFUSED, tuple(reading.problems)) if result is REFUSED else (result, ())
+
+
+def _made_plain(value: Any) -> Any:
+    """Mappings, lists and strings without methods of their own; what is none of these as it is."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return {_made_plain(key): _made_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_made_plain(item) for item in value]
+    return value
 
 
 def _read(reading: Reading, node: Schema, value: Any, path: Path) -> Any:
@@ -34,9 +51,9 @@ def _read(reading: Reading, node: Schema, value: Any, path: Path) -> Any:
     many = _takes_many(node, reading.definitions)
     if isinstance(value, str):
         return _read_items(reading, node, [value], path) if many else _read_text(reading, node, value, path)
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         if many:
-            return _read_items(reading, node, list(value), path)
+            return _read_items(reading, node, value, path)
         if len(value) == 1:
             return _read_text(reading, node, value[0], path)
         message = f"Expected one value, found {len(value)}."

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import types
@@ -22,7 +25,7 @@ from serving import serving
 from gnomon import App
 from gnomon_gtype import GType
 from gnomon_gtype.testing import values
-from gnomon_manifest import Manifest, build, python_client
+from gnomon_manifest import Manifest, build, python_client, typescript_client
 
 HEAD = """
 import datetime as dt
@@ -191,3 +194,68 @@ def test_calls_are_accepted_and_answers_are_what_the_handler_sent(
                     assert caught.value.problem["code"] == "not_today"
 
         trio.run(call_all)
+
+
+TSC = os.environ.get("TSC") or shutil.which("tsc")
+NODE = shutil.which("node")
+ORDERS = (
+    HEAD
+    + """
+class Search(TypedDict):
+    limit: int
+    tags: list[str]
+
+class Order(TypedDict):
+    sku: str
+    lines: NotRequired[list["Order"]]
+
+@post("/orders/{id:int}/{rest:path}")
+async def create(req: Request[Order, Search], res: Response[dict[str, str | int | Order]], lctx, gctx):
+    res.status(201).json({"id": req.params["id"], "rest": req.params["rest"], "order": req.body, "word": str(req.query)})
+
+@get("/none/{name}")
+async def nothing(req, res, lctx, gctx):
+    raise HttpError(404, "no_such_order", req.params["name"])
+"""
+)
+PROGRAM = """
+const { Client, ProblemError } = require("./client.js");
+(async () => {
+  const client = new Client({ baseUrl: process.argv[2] });
+  const body = { sku: "é\\u2028", lines: [{ sku: "b" }] };
+  const query = { limit: 3, tags: ["x&y", "z"] };
+  const made = await client.create({ params: { id: -7, rest: "a b/ü?" }, query, body });
+  let problem = null;
+  try { await client.nothing({ params: { name: "a/b" } }); }
+  catch (error) { problem = error instanceof ProblemError ? [error.status, error.problem.code, error.problem.detail] : String(error); }
+  let refused = null;
+  try { await client.create({ params: { id: 1, rest: "x" }, query: { limit: "x", tags: [] }, body: {} }); }
+  catch (error) { refused = [error.status, error.problem.errors.length > 0]; }
+  console.log(JSON.stringify({ made, problem, refused }));
+})();
+"""
+
+
+@pytest.mark.skipif(
+    TSC is None or NODE is None, reason="needs node, and the compiler of TypeScript as tsc or in TSC"
+)
+def test_the_typescript_client_is_understood_as_well(tmp_path: Path) -> None:
+    with loaded(ORDERS) as (module, manifest):
+        (tmp_path / "client.ts").write_text(typescript_client(manifest), encoding="utf-8")
+        (tmp_path / "use.js").write_text(PROGRAM, encoding="utf-8")
+        options = ["--strict", "--target", "es2022", "--module", "commonjs"]
+        subprocess.run([str(TSC), *options, "client.ts"], cwd=tmp_path, check=True, capture_output=True)
+
+        async def call() -> dict[str, Any]:
+            async with serving(App(module)) as http:
+                command = [str(NODE), "use.js", str(http.base_url).rstrip("/")]
+                done = await trio.run_process(command, cwd=tmp_path, capture_stdout=True)
+                return dict(json.loads(done.stdout))
+
+        order = {"sku": "é\u2028", "lines": [{"sku": "b"}]}
+        word = "{'limit': 3, 'tags': ['x&y', 'z']}"
+        assert trio.run(call) == {
+            "made": {"id": -7, "rest": "a b/ü?", "order": order, "word": word},
+            "problem": [404, "no_such_order", "a/b"],
+            "refused": [400, True],
+        }

@@ -57,6 +57,8 @@ def parse_docstring(text: str | None) -> Documentation:
     """
     if not text or not text.strip():
         return Documentation()
+    if "\n" not in text and not _SECTION.fullmatch(text.strip()):
+        return Documentation(summary=text.strip())
     sections: dict[str, list[str]] = {"": []}
     current = sections[""]
     for line in inspect.cleandoc(text).splitlines():

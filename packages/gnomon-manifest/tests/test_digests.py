@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gnomon_manifest import Handler, build
+from gnomon_manifest import Handler, SourceTree, build
 from gnomon_manifest.testing import write_package
 
 MAIN = '''
@@ -366,3 +367,79 @@ def test_every_version_of_python_gives_the_same_digests(tmp_path: Path) -> None:
     root = write_package(tmp_path, {"helpers.py": HELPERS, "pieces.py": "from gnomon import get\n" + pieces})
     fingerprints = "".join(handler.fingerprint for handler in build(root).handlers)
     assert hashlib.sha256(fingerprints.encode()).hexdigest() == MADE_ONCE
+
+
+def mutants(text: str) -> Iterator[str]:
+    """Every change of one node: a constant, a name, an operator, a statement that is gone."""
+    kinds = (
+        ast.Constant,
+        ast.Name,
+        ast.Attribute,
+        ast.arg,
+        ast.keyword,
+        ast.Compare,
+        ast.BoolOp,
+        ast.UnaryOp,
+    )
+    size = sum(1 for _ in ast.walk(ast.parse(text)))
+    for number in range(size):
+        tree = ast.parse(text)
+        node = list(ast.walk(tree))[number]
+        if isinstance(node, ast.Constant) and not isinstance(node.value, str):
+            node.value = (node.value, 1)[0] is None or 77
+        elif isinstance(node, ast.Constant):
+            node.value += "?"
+        elif isinstance(node, (ast.Name, ast.Attribute, ast.arg, ast.keyword)):
+            field = {ast.Name: "id", ast.Attribute: "attr"}.get(type(node), "arg")
+            setattr(node, field, getattr(node, field) + "_")
+        elif isinstance(node, ast.Compare):
+            node.ops = [ast.IsNot()]
+        elif isinstance(node, ast.BoolOp):
+            node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        elif isinstance(node, ast.UnaryOp):
+            node.op = ast.UAdd()
+        elif (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.If, ast.Try))
+            and len(node.body) > 1
+        ):
+            node.body.pop()
+        else:
+            continue
+        assert isinstance(node, (*kinds, ast.stmt))
+        yield ast.unparse(tree)
+
+
+REACHED = """
+def first(gctx, *, limit=3, deep=None):
+    total = limit + -1
+    for item in second(total):
+        if item > 2 and not item.closed or limit == 4:
+            total += item.value[0]
+            yield f"{item!r} {total:>3}"
+    with open("x", mode="r") as file, lock:
+        return [line for line in file if line != "end"]
+
+def second(count: int = 5) -> "list[int]":
+    try:
+        return {"a": lambda x, y=2: (x, *y, ...)}[count]
+    except KeyError as error:
+        del error
+        raise ValueError("no") from None
+"""
+
+
+def test_every_change_of_one_node_in_reached_code_is_another_fingerprint(tmp_path: Path) -> None:
+    main = "from gnomon import get\nfrom .reached import first\n@get('/a')\ndef a(req, res, lctx, gctx): first(gctx)"
+    root = write_package(tmp_path, {"main.py": main, "reached.py": REACHED})
+    tree = SourceTree(root)
+
+    def fingerprint(text: str) -> str:
+        (root / "reached.py").write_text(text)
+        (handler,) = tree.read().handlers
+        return handler.fingerprint
+
+    original = fingerprint(REACHED)
+    assert fingerprint(ast.unparse(ast.parse(REACHED))) == original
+    changed = [text for text in mutants(REACHED) if "def first(" in text and "def second(" in text]
+    assert len(changed) > 60
+    assert [text for text in changed if fingerprint(text) == original] == []

@@ -1178,3 +1178,11 @@ def test_headers_of_the_response_are_compared_whatever_their_case():
 
     assert compare(answering("X-A", "1"), answering("x-a", "1")).empty
     assert compare(answering("x-a", "1"), answering("x-a", "2")).response[0].path == "/headers/x-a/0"
+
+
+def test_a_header_more_is_a_difference():
+    def answering(**headers):
+        return recorded(lambda req, res, lctx, gctx: res.headers.update(headers))
+
+    report = compare(answering(one="1"), answering(one="1", two="2"))
+    assert report.response == (Difference("/headers/two", "(nothing)", ["2"]),)

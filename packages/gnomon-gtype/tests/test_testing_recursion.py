@@ -67,6 +67,7 @@ def test_values_of_recursive_types_need_no_luck(name: str):
         (t.Set(N), 0),
         (t.Array(rest=N, min_length=1), 1),
         (t.Sensitive(g.tuple(N)), 1),
+        (g.intersection(g.tuple(N), t.Not(t.Null())), 1),
     ],
 )
 def test_what_no_value_is_without_counts(needed: t.Schema, height: int):

@@ -12,6 +12,7 @@ from ._body import BodyReader
 from ._errors import ClientGone, HttpError, RequestInvalid, WebSocketClosed
 from ._head import HeadParser, Refusal
 from ._input import Input
+from ._json import dump_json
 from ._output import HEAD, IDLE, RUN
 from ._request import Client, Request
 from ._response import Response
@@ -160,7 +161,9 @@ class Connection(Input):
             return False
         payload = response._payload
         if payload is None:
-            payload = response._payload = response._encode(response._body)
+            encode = response._encode
+            payload = dump_json(response._body) if encode is None else encode(response._body)
+            response._payload = payload
         if not self.deliver_nowait(response, payload):
             return False
         response._started = response._sent = True

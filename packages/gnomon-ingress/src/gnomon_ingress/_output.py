@@ -34,7 +34,7 @@ _JOIN_BELOW = 64 * 1024
 _COMPRESS_HERE = 64 * 1024
 _BODILESS = (204, 304)
 # And one that has a field of its own.
-_WITH_CARE = (*_BODILESS, 426)
+_WITH_CARE = frozenset({*_BODILESS, 426})
 _HEAD_PATIENCE = 0.05
 
 Start = Callable[[], Awaitable[None]]

@@ -93,7 +93,8 @@ class Response(OneParameter[Body]):
     _media: str | None = None
     _body: Any = None
     _payload: builtins.bytes | None = None
-    _encode: Callable[[Any], builtins.bytes] = staticmethod(dump_json)
+    # ``None`` is JSON: a function that is a class attribute is slow to get at.
+    _encode: Callable[[Any], builtins.bytes] | None = None
     _stream: bool = False
     _finished: bool = False
     _started: bool = False
@@ -164,7 +165,7 @@ class Response(OneParameter[Body]):
     def body(self, value: Any) -> None:
         self._check_open()
         if not self._finished:
-            self._finish(value, dump_json, JSON_TYPE)
+            self._finish(value, None, JSON_TYPE)
             return
         self._body = value
         self._payload = None
@@ -238,7 +239,7 @@ class Response(OneParameter[Body]):
     def json(self, value: Body) -> None:
         """Finish with a JSON body; it is encoded once, when it is validated or sent."""
         if self._touched:
-            self._finish(value, dump_json, JSON_TYPE)
+            self._finish(value, None, JSON_TYPE)
             return
         self._body = value
         self._media = JSON_TYPE
@@ -301,7 +302,7 @@ class Response(OneParameter[Body]):
         self.status(status)
         for name, value in (headers or {}).items():
             self.headers[name] = value
-        self._finish(document, dump_json, PROBLEM_TYPE)
+        self._finish(document, None, PROBLEM_TYPE)
 
     def stream(
         self,
@@ -420,7 +421,7 @@ class Response(OneParameter[Body]):
         self._status = 200
         self._body = None
         self._payload = None
-        self._encode = dump_json
+        self._encode = None
         self._stream = False
         self._finished = False
         self._touched = True
@@ -438,7 +439,7 @@ class Response(OneParameter[Body]):
                 raise ResponseState(
                     "there are no bytes yet: finish the response with json, text, bytes, … first"
                 )
-            payload = self._payload = self._encode(self._body)
+            payload = self._payload = (self._encode or dump_json)(self._body)
         return payload
 
     def set_encoded(self, payload: builtins.bytes) -> None:
@@ -474,7 +475,8 @@ class Response(OneParameter[Body]):
             await self._sink.flush()
 
     async def _send_stream(self, sink: Sink, before_last_byte: Commit | None) -> None:
-        chunks = self._body if self._encode is encode_bytes else Encoded(self._body, self._encode)
+        encode = self._encode
+        chunks = self._body if encode is encode_bytes else Encoded(self._body, encode)
         self._sent = True
         try:
             await sink.deliver_stream(self, chunks, before_last_byte)
@@ -485,7 +487,7 @@ class Response(OneParameter[Body]):
                 self.reset()
             raise
 
-    def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes], media: str | None) -> None:
+    def _finish(self, value: Any, encode: Callable[[Any], builtins.bytes] | None, media: str | None) -> None:
         if self._started:
             self._check_open()
         if media is not None and media not in _CHECKED:

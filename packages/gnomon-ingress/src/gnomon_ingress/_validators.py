@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from ._errors import RequestInvalid, RequestState, ResponseInvalid
 from ._events import Event
 from ._forms import FORM_TYPE, MULTIPART_TYPE, parameters_of, parse_form, parse_multipart
-from ._json import dump_json
 from ._request import Request, is_json, unsupported_media
 from ._response import Response
 
@@ -186,7 +185,7 @@ class ResponseValidator:
         value = self._check(kind, subject.body, problems)
         if problems:
             raise ResponseInvalid(status, problems)
-        if subject._encode is dump_json:
+        if subject._encode is None:
             subject.set_encoded(kind.dump_json(value))
 
     def validate_item(self, item: Any, /) -> None:

@@ -101,7 +101,7 @@ class Drawn(random.Random):
         """Raise: there is no state."""
         raise NotImplementedError("this generator has no state")
 
-    def setstate(self, _state: Any) -> None:
+    def setstate(self, state: Any) -> None:  # noqa: ARG002 - as the base has it
         """Raise: there is no state."""
         raise NotImplementedError("this generator has no state")
 

@@ -86,15 +86,15 @@ class Recorder:
         limits: Limits = _LIMITS,
         capacity: int = 256,
     ) -> None:
-        self.store = store
-        self.sampling = sampling
-        self.types = types
-        self.secrets = frozenset(secrets)
-        self.redactors = dict(redactors or {})
-        self.credential_headers = credential_headers
-        self.steps = steps
-        self.manifest = manifest
-        self.limits = limits
+        self.store: SnapshotStore = store
+        self.sampling: Sampling = sampling
+        self.types: Types = types
+        self.secrets: frozenset[str] = frozenset(secrets)
+        self.redactors: dict[str, Redactor] = dict(redactors or {})
+        self.credential_headers: frozenset[str] = credential_headers
+        self.steps: bool = steps
+        self.manifest: str = manifest
+        self.limits: Limits = limits
         self._capacity = capacity
         self._writer: BackgroundWriter | None = None
 
@@ -147,9 +147,11 @@ class LiveRecording:
     """
 
     def __init__(self, recorder: Recorder, gctx: GlobalContext[Any], sources: Sources) -> None:
-        self.recorder = recorder
-        self.secrets = Secrets()
-        self.session = new_session(recorder, trio.lowlevel.current_clock().current_time, self.secrets)
+        self.recorder: Recorder = recorder
+        self.secrets: Secrets = Secrets()
+        self.session: Session = new_session(
+            recorder, trio.lowlevel.current_clock().current_time, self.secrets
+        )
         self.unrecorded: list[str] = []
         self.timeline: Timeline | None = None
         self.places: list[list[Any]] = []
@@ -251,10 +253,9 @@ class LiveRecording:
         Raises:
             gnomon_context.ContextClosed: The request is over.
         """
-        if response is not None and sent is not None:
-            response = _Streamed(response, sent)
+        answer: Any = response if response is None or sent is None else _Streamed(response, sent)
         own = dict(redactors or {})
-        snapshot = self._capture(lctx, request, response, own)
+        snapshot = self._capture(lctx, request, answer, own)
         session = self.session
         for name in self.unrecorded:
             if name in self.gctx.modules and _runs(self.gctx, name):

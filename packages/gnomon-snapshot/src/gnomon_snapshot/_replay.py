@@ -126,10 +126,10 @@ class ReplayRun:
                 f"the recording of {recording.request_id} has no request: it was not given to the recorder"
             )
         self._edit = edit or Edit()
-        self.recording = recording
-        self.request = self._edit.apply(request)
-        self.request_id = recording.request_id
-        self.timeout = recording.timeout
+        self.recording: Recording = recording
+        self.request: RecordedRequest = self._edit.apply(request)
+        self.request_id: str = recording.request_id
+        self.timeout: float | None = recording.timeout
         self._recorder = recorder
         self._live = live
         self._start = _Start(recording, from_step)

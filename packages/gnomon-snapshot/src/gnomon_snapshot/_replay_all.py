@@ -238,7 +238,7 @@ class _Here:
 
     def __init__(self, app: Replayable | Make, live: frozenset[str]) -> None:
         self._given = app
-        self._app: Replayable | None = None
+        self._app: Any = None
         self._live = live
 
     def __call__(self, batch: list[bytes]) -> list[Outcome]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from types import (
@@ -77,18 +76,18 @@ class Session:
         secret_modules: frozenset[str],
         redactors: dict[str, Any],
     ) -> None:
-        self.clock = clock
-        self.began = clock()
-        self.types = types
-        self.limits = limits
-        self.secrets = secrets
-        self.secret_modules = secret_modules
-        self.redactors = redactors
+        self.clock: Callable[[], float] = clock
+        self.began: float = clock()
+        self.types: Types = types
+        self.limits: Limits = limits
+        self.secrets: Secrets = secrets
+        self.secret_modules: frozenset[str] = secret_modules
+        self.redactors: dict[str, Any] = redactors
         self.calls: list[dict[str, Any]] = []
         self.names: dict[str, str] = {}  # what methods are called in traces
         self.draws: dict[str, list[list[Any]]] = {"now": [], "monotonic": [], "random": [], "uuid": []}
         self.config: list[list[Any]] = []
-        self.paused = False  # while what records asks for the time itself
+        self.paused: bool = False  # while what records asks for the time itself
         self._numbers = _FIRST_NUMBER
         self._handles: dict[int, Any] = {}
         self._handle_count: dict[str, int] = {}
@@ -354,7 +353,7 @@ def _is_data(cls: type) -> bool:
         kind_of(cls) != "object"
         or native_base(cls) in BASES
         or dataclasses.is_dataclass(cls)
-        or issubclass(cls, os.PathLike)
+        or hasattr(cls, "__fspath__")
         or cls.__module__.partition(".")[0] in sys.stdlib_module_names
         or any(hasattr(cls, mark) for mark in ("__attrs_attrs__", "__struct_fields__", "__pydantic_fields__"))
     )

@@ -84,15 +84,15 @@ class Application:
         recorder: Recorder | None = None,
         timeout: float = math.inf,
     ) -> None:
-        self.handler = handler
-        self.hooks = tuple(hooks)
-        self.modules = {
+        self.handler: Handler = handler
+        self.hooks: tuple[Handler, ...] = tuple(hooks)
+        self.modules: dict[str, Module] = {
             name: each if isinstance(each, Module) else Module(value=each)
             for name, each in (modules or {}).items()
         }
-        self.config = dict(config or {})
-        self.recorder = recorder or Recorder(MemoryStore())
-        self.timeout = timeout
+        self.config: dict[str, Any] = dict(config or {})
+        self.recorder: Recorder = recorder or Recorder(MemoryStore())
+        self.timeout: float = timeout
 
     def record(self, request: Asked | None = None, *, clock: trio.abc.Clock | None = None) -> Recording:
         """Serve one request in a loop of its own and return its recording."""

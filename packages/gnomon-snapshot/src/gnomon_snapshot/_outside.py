@@ -101,7 +101,7 @@ class Drawn(random.Random):
         """Raise: there is no state."""
         raise NotImplementedError("this generator has no state")
 
-    def setstate(self, state: Any) -> None:  # noqa: ARG002 - as the base has it
+    def setstate(self, state: Any) -> None:
         """Raise: there is no state."""
         raise NotImplementedError("this generator has no state")
 

@@ -278,7 +278,7 @@ class LiveRecording:
             "places": self.places,
             "timeline": None if self.timeline is None else self.timeline.to_bytes(),
         }
-        return Recording.of(self._guarded({**snapshot.tree, "recording": part}))
+        return Recording._made(self._guarded({**snapshot.tree, "recording": part}))
 
     def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
         """The request as it has to be sent again, without its secrets."""

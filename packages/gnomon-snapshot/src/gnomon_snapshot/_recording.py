@@ -183,14 +183,19 @@ class Recording:
                 f"the request {snapshot.request_id} was captured and not recorded: what the outside world answered it "
                 "is not known, so it cannot be replayed"
             )
-        made = object.__new__(cls)
-        made.snapshot = snapshot
+        made = cls._made(snapshot)
         try:
             made._check()
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             if isinstance(error, SnapshotError):
                 raise
             raise SnapshotCorrupt(f"a part of the recording has another shape: {error}") from error
+        return made
+
+    @classmethod
+    def _made(cls, snapshot: Snapshot) -> Recording:
+        made = object.__new__(cls)
+        made.snapshot = snapshot
         return made
 
     @classmethod

@@ -150,15 +150,13 @@ def validate_lax(handle: Handle, value: Any, mode: Mode) -> Any:
 def json_entry(handle: Handle) -> Callable[[Json], Any]:
     """`validate_json` of a type, which compiles at its first call.
 
-    Its forms differ in how they make sure that no key stands twice (see `colons`). Bytes take the short way; text
+    Its three forms differ in how they make sure that no key stands twice (see `colons`). Bytes take the short way; text
     raises the `TypeError` of `count(58)` and takes the long one.
     """
     count = colons(handle.schema)
     if count is None:
         return _plain_entry(handle)
-    if not count.flat:
-        return _nested_entry(handle, count)
-    return _timed_entry(handle, count) if count.timed else _flat_entry(handle, count)
+    return _flat_entry(handle, count) if count.flat else _nested_entry(handle, count)
 
 
 def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
@@ -183,33 +181,7 @@ def _plain_entry(handle: Handle) -> Callable[[Json], Any]:
 
 
 def _flat_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
-    schema, of, fixed, fewest = handle.schema, count.of, count.fixed, count.fewest
-
-    strict: Callable[[Json], Any] = _unmade
-
-    def first(data: Json) -> Any:
-        nonlocal strict
-        strict = handle.compiled().json().validate_json
-        return strict(data)
-
-    strict = first
-
-    def validate_json(data: Any) -> Any:
-        try:
-            result = strict(data)
-            if (colons := data.count(58)) == fewest or colons == len(result) + fixed:
-                return result
-        except TypeError:
-            result = strict(data)
-        except Exception as error:
-            return settled_json(schema, data, error)
-        return _checked(data, result, of)
-
-    return validate_json
-
-
-def _timed_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
-    schema, of, fixed, fewest = handle.schema, count.of, count.fixed, count.fewest
+    schema, of, timed, fixed, fewest = handle.schema, count.of, count.timed, count.fixed, count.fewest
 
     strict: Callable[[Json], Any] = _unmade
 
@@ -224,7 +196,7 @@ def _timed_entry(handle: Handle, count: Count) -> Callable[[Json], Any]:
         try:
             result = strict(data)
             colons = data.count(58)
-            if (colons == fewest or colons == len(result) + fixed) and 92 not in data:
+            if (colons == fewest or colons == len(result) + fixed) and (not timed or 92 not in data):
                 return result
         except TypeError:
             result = strict(data)

@@ -32,6 +32,9 @@ class Connection(Input):
 
     #: What the connection waits for, as in ``_output``.
     state: int
+    #: The request under way, and its response.
+    request: Request[Any, Any, Any] | None
+    response: Response[Any] | None
 
     __slots__ = (
         "_again",

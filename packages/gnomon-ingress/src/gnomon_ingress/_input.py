@@ -34,6 +34,11 @@ _BODY_PIECE = 64 * 1024
 class Input(Output):
     """What requests, bodies and WebSockets ask of their connection, and what the watchdog tells it."""
 
+    #: What the connection waits for, as in ``_output``.
+    state: int
+    #: The request under way.
+    request: Request[Any, Any, Any] | None
+
     __slots__ = ("_buffer", "_client", "_scheme", "expired", "link", "received", "response", "send_age")
 
     def __init__(self, server: Server, transport: Transport, *, client: Client | None, scheme: str) -> None:

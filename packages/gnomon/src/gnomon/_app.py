@@ -14,6 +14,7 @@ from gnomon_context import GlobalContext, LocalContext, open_global_context
 from gnomon_ingress import HttpError, Request, Response, Server, decode_segment, open_tcp_listeners
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan, WebSocketPlan
+from gnomon_orchestrator.protocols import Boundary
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
 from gnomon_snapshot import Recorder
 
@@ -77,6 +78,7 @@ class App:
         listeners: Receive lifecycle events.
         config: How the application behaves.
         recording: Which requests are recorded, so that they can be replayed, and where recordings are kept.
+        boundaries: Stand between the steps of every request: a `gnomon_snapshot.Debugger`, or `TimeTravel`.
 
     Raises:
         SourceUnusable: A source that cannot be imported or declares nothing.
@@ -102,6 +104,7 @@ class App:
         listeners: Iterable[Listener] = (),
         config: Config | None = None,
         recording: Recorder | None = None,
+        boundaries: Iterable[Boundary] = (),
     ) -> None:
         self.config: Final = config or Config()
         declared = collect(sources)
@@ -115,10 +118,11 @@ class App:
         self._gctx: GlobalContext[Any] | None = None
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
         self._listeners = tuple(listeners)
-        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=self._listeners)
+        between = tuple(boundaries)
+        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=self._listeners, boundaries=between)
         self.recorder: Final = recording
         self._recordings = (
-            None if recording is None else Recordings(recording, self._make_lane, self._listeners)
+            None if recording is None else Recordings(recording, self._make_lane, self._listeners, between)
         )
         self._replays: Replays | None = None
         self._router: Router[_Endpoint] = Router()

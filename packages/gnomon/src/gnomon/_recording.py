@@ -123,17 +123,22 @@ class Recordings:
         recorder: What chooses and keeps them.
         make_lane: Makes the plans of recorded requests, with listeners and boundaries.
         listeners: Those of the application, which hear of recorded requests as of all others.
+        boundaries: Those of the application, which stand between the steps of recorded requests, too.
     """
 
     def __init__(
-        self, recorder: Recorder, make_lane: Callable[..., Lane], listeners: Iterable[Listener]
+        self,
+        recorder: Recorder,
+        make_lane: Callable[..., Lane],
+        listeners: Iterable[Listener],
+        boundaries: Iterable[Boundary],
     ) -> None:
         self.recorder = recorder
         self.live: dict[str, tuple[LiveRecording, Spec]] = {}
         self.redactors = Redactors()
         self._watch = Watch()
-        boundaries: list[Boundary] = [_Steps(self)] if recorder.steps else []
-        self._lane = make_lane(listeners=[*listeners, self._watch], boundaries=boundaries)
+        steps: list[Boundary] = [_Steps(self)] if recorder.steps else []
+        self._lane = make_lane(listeners=[*listeners, self._watch], boundaries=[*boundaries, *steps])
 
     async def run(self, spec: Spec, req: Any, res: Any, asked: LocalContext, timeout: float) -> bool:
         """Run a chosen request and record it; `False`, with an alert, if it cannot be recorded and was not run.

@@ -247,3 +247,28 @@ async def test_nothing_follows_half_a_frame(autojump_clock: MockClock) -> None:
     with pytest.raises(ClientGone):
         await connection.send_frames(b"the next one")
     assert not transport.written
+
+
+@trio_test
+async def test_a_ping_that_fails_is_a_disconnect(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Any] = []
+
+    async def fail(_self: object, _data: bytes) -> None:
+        raise ClientGone("the kernel says so before the reader hears of it")
+
+    async def handler(req: Request, ws: WebSocket) -> None:
+        await ws.accept()
+        monkeypatch.setattr(Connection, "send_frames", fail)
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append((req.abort_reason, ws.close_code))
+
+    async with Client(handled(handler), config=Config(limits=Limits(ping_interval=5))) as client:
+        async with client.websocket("/") as socket:
+            await trio.sleep(10)
+            assert client.server.statistics().connections == 0
+            socket.close_code = 1006
+    assert ended == [("disconnect", 1006)]

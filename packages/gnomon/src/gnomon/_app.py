@@ -27,6 +27,7 @@ from ._places import blaming, place_of
 from ._policies import refuse_unenforced
 from ._recording import Recordings
 from ._replay import Replays, ReplayStage
+from ._services import services
 from ._sources import Source, collect
 from ._websockets import SocketRoute, socket_route, upgrade_required
 
@@ -73,7 +74,8 @@ class App:
 
     Args:
         sources: Handlers, hooks, modules, or names of modules; a package stands for everything in it.
-        modules: Services that requests share, by name: a value, or a `Module` with a factory.
+        modules: Services that requests share, by name: a value, a `Module` with a factory, or what `@module` decorates.
+            One that is given here takes the place of one of the same name that a source declares.
         hooks: Global hooks that run outside of those the sources declare.
         listeners: Receive lifecycle events.
         config: How the application behaves.
@@ -114,7 +116,7 @@ class App:
                 f"modules= maps names to services, as in modules={{'orders': OrderStore()}}; "
                 f"this is a {type(modules).__name__}"
             )
-        self._modules = dict(modules or {})
+        self._modules = services(declared.modules, modules or {})
         self._gctx: GlobalContext[Any] | None = None
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
         self._listeners = tuple(listeners)

@@ -1,4 +1,4 @@
-"""From the sources given to an application to the handlers and hooks declared in them, in their order."""
+"""From the sources given to an application to the handlers, hooks and modules declared in them, in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from gnomon_manifest.declare import HandlerDeclaration, HookDeclaration, declaration_of, hook_of
+from gnomon_manifest.declare import (
+    HandlerDeclaration,
+    HookDeclaration,
+    ModuleDeclaration,
+    declaration_of,
+    hook_of,
+    module_of,
+)
 
 from ._errors import SourceUnusable
 
@@ -19,17 +26,18 @@ Source: TypeAlias = Callable[..., Any] | ModuleType | str
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the sources declare: handlers and global hooks, by source, module name and line."""
+    """What the sources declare: handlers, global hooks and modules, by source, module name and line."""
 
     handlers: tuple[tuple[Callable[..., Any], HandlerDeclaration], ...]
     hooks: tuple[tuple[Callable[..., Any], HookDeclaration], ...]
+    modules: tuple[tuple[Callable[..., Any], ModuleDeclaration], ...]
 
 
 def collect(sources: Iterable[Source]) -> Declared:
-    """Read the declarations of every source, each function once.
+    """Read the declarations of every source, each function or class once.
 
     Args:
-        sources: Decorated functions, modules, or names of modules; a package stands for all its modules.
+        sources: Decorated functions and classes, modules, or names of modules; a package stands for all its modules.
 
     Raises:
         SourceUnusable: A source that cannot be imported or that declares nothing, or a route's hook in no route.
@@ -45,13 +53,16 @@ def collect(sources: Iterable[Source]) -> Declared:
     handlers: list[tuple[Callable[..., Any], HandlerDeclaration]] = []
     hooks: list[tuple[Callable[..., Any], HookDeclaration]] = []
     listed: list[tuple[Callable[..., Any], HookDeclaration]] = []
+    modules: list[tuple[Callable[..., Any], ModuleDeclaration]] = []
     for function in functions.values():
         if (declaration := declaration_of(function)) is not None:
             handlers.append((function, declaration))
         elif (hook := hook_of(function)) is not None:
             (hooks if hook.level == "global" else listed).append((function, hook))
+        elif (module := module_of(function)) is not None:
+            modules.append((function, module))
     _refuse_unlisted(listed, [declaration for _, declaration in handlers])
-    return Declared(tuple(handlers), tuple(hooks))
+    return Declared(tuple(handlers), tuple(hooks), tuple(modules))
 
 
 def _refuse_unlisted(
@@ -74,7 +85,7 @@ def _functions(source: Source) -> Iterator[Callable[..., Any]]:
         for module in _modules(source):
             yield from _declared_in(module)
     elif callable(source):
-        if declaration_of(source) is not None or hook_of(source) is not None:
+        if _declares(source):
             yield source
     else:
         raise SourceUnusable(f"{source!r} is no source: give a handler, a module, or the name of a module")
@@ -101,11 +112,21 @@ def _declared_in(module: ModuleType) -> list[Callable[..., Any]]:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isfunction(value)
+        if (inspect.isfunction(value) or inspect.isclass(value))
         and value.__module__ == module.__name__
-        and (declaration_of(value) is not None or hook_of(value) is not None)
+        and _declares(value)
     ]
-    return sorted(own, key=lambda function: function.__code__.co_firstlineno)
+    return sorted(own, key=_line)
+
+
+def _declares(value: Any) -> bool:
+    return any(found(value) is not None for found in (declaration_of, hook_of, module_of))
+
+
+def _line(declared: Any) -> int:
+    """The line of a function. Classes, which are modules, have no order but that of their definition."""
+    code = getattr(inspect.unwrap(declared), "__code__", None)
+    return 0 if code is None else int(code.co_firstlineno)
 
 
 def _shown(source: Source) -> str:

@@ -88,14 +88,24 @@ def test_openapi_tells_everything_that_a_route_can_give(manifest: Manifest) -> N
         ("limit", "query", False, "how many."),
         ("x_trace", "header", True, None),
     ]
-    assert post["requestBody"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/Order"
+    order = {"id": "string", "lines": [{"sku": "string", "inner": []}]}
+    assert post["requestBody"]["content"]["application/json"] == {
+        "schema": {"$ref": "#/components/schemas/Order"},
+        "example": order,
     }
+    assert [item["example"] for item in post["parameters"]] == [1, 1, "string"]
     assert sorted(post["responses"]) == [
-        "201", "400", "401", "402", "403", "409", "413", "415", "429", "500", "504"
+        "201", "400", "401", "402", "403", "409", "413", "415", "429", "500", "503", "504"
     ]  # fmt: skip
     assert post["responses"]["201"]["content"] == {
-        "application/json": {"schema": {"$ref": "#/components/schemas/OrderOutput"}}
+        "application/json": {"schema": {"$ref": "#/components/schemas/OrderOutput"}, "example": order}
+    }
+    shutdown = post["responses"]["503"]
+    assert "Retry-After" in shutdown["headers"]
+    assert shutdown["content"]["application/problem+json"]["examples"]["1"]["value"] == {
+        "title": "Service Unavailable",
+        "status": 503,
+        "code": "shutting_down",
     }
     assert post["responses"]["409"]["content"]["application/json"]["schema"] == {
         "$ref": "#/components/schemas/ProblemOutput"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from ._components import Components, mapping, sequence
+from ._components import Components, Mode, mapping, sequence
+from ._examples import NOTHING, Examples
 from ._manifest import Manifest
 from ._operations import Operation, operations
 
@@ -81,10 +82,11 @@ def openapi(
     components = Components(manifest, prefix="#/components/schemas/")
     components.schemas["Problem"] = _PROBLEM
     schemes = dict(_BEARER if security is None else security)
+    examples = Examples(manifest)
     paths: dict[str, Any] = {}
     protected = False
     for operation in operations(manifest):
-        described = _Description(components, operation).operation(sorted(schemes))
+        described = _Description(components, examples, operation).operation(sorted(schemes))
         protected = protected or "security" in described
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
     document: dict[str, Any] = {"openapi": "3.1.0", "info": {"title": title, "version": version}}
@@ -100,8 +102,9 @@ def openapi(
 class _Description:
     """Describes one operation."""
 
-    def __init__(self, components: Components, operation: Operation) -> None:
+    def __init__(self, components: Components, examples: Examples, operation: Operation) -> None:
         self.components = components
+        self.examples = examples
         self.item = operation
         self.handler = operation.handler
 
@@ -121,8 +124,10 @@ class _Description:
             found["parameters"] = parameters
         body = handler.types.body
         if body is not None:
-            schema = self.components.schema(body, "validation")
-            found["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+            found["requestBody"] = {
+                "required": True,
+                "content": {"application/json": self.media(body, "validation")},
+            }
         found["responses"] = self.responses()
         if handler.policies.roles:
             found["security"] = [{name: []} for name in schemes]
@@ -130,21 +135,39 @@ class _Description:
         found["x-contract"] = handler.contract
         return found
 
+    def media(self, digest: str, mode: Mode) -> dict[str, Any]:
+        found = {"schema": self.components.schema(digest, mode)}
+        if (example := self.examples.of(digest, mode)) is not NOTHING:
+            found["example"] = example
+        return found
+
     def parameters(self) -> list[dict[str, Any]]:
         found = [
-            self.parameter(name, "path", self.components.schema(digest, "validation"), required=True)
+            self.parameter(
+                name,
+                "path",
+                self.components.schema(digest, "validation"),
+                required=True,
+                example=self.examples.of(digest, "validation"),
+            )
             for name, digest in self.handler.types.params.items()
         ]
         places = (("query", self.handler.types.query), ("header", self.handler.types.headers))
         for place, digest in places:
             schema = mapping(self.components.resolved(digest, "validation") if digest is not None else None)
             required = sequence(schema.get("required"))
+            example = mapping(self.examples.of(digest, "validation")) if digest is not None else {}
             for name, inner in mapping(schema.get("properties")).items():
-                found.append(self.parameter(name, place, inner, required=name in required))
+                shown = example.get(name, NOTHING)
+                found.append(self.parameter(name, place, inner, required=name in required, example=shown))
         return found
 
-    def parameter(self, name: str, place: str, schema: Any, *, required: bool) -> dict[str, Any]:
+    def parameter(
+        self, name: str, place: str, schema: Any, *, required: bool, example: Any
+    ) -> dict[str, Any]:
         found = {"name": name, "in": place, "required": required, "schema": schema}
+        if example is not NOTHING:
+            found["example"] = example
         if text := self.handler.parameters.get(name):
             found["description"] = text
         return found
@@ -154,8 +177,7 @@ class _Description:
         for status, digest in self.handler.types.responses.items():
             found[status] = {"description": phrase(status)}
             if digest is not None and self.item.method != "HEAD":
-                schema = self.components.schema(digest, "serialization")
-                found[status]["content"] = {"application/json": {"schema": schema}}
+                found[status]["content"] = {"application/json": self.media(digest, "serialization")}
         for status, codes in self.item.errors.items():
             answer = found.setdefault(status, {"description": phrase(status)})
             content = answer.setdefault("content", {})

@@ -50,18 +50,19 @@ def call_names(operation: Operation, taken: int) -> list[str]:
 
 def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
     """Every error that a route can answer with as problem details: those that the code names, and the runtime's."""
-    found: dict[int, set[str]] = {500: set()}
+    # whatever a route does, it can fail, and the server can shut down while it is at it
+    found: dict[int, set[str]] = {500: {"internal_error"}, 503: {"shutting_down"}}
     types, policies = handler.types, handler.policies
     if types.body or types.query or types.headers or types.params:
-        found[400] = set()
+        found[400] = {"invalid_request"}
     if types.body:
-        found |= {413: set(), 415: set()}
+        found |= {413: {"body_too_large"}, 415: {"unsupported_media_type"}}
     if policies.roles:
         found |= {401: set(), 403: set()}
     if policies.rate_limit:
         found[429] = set()
     if policies.timeout:
-        found[504] = set()
+        found[504] = {"deadline_exceeded"}
     for problem in handler.problems:
         codes = found.setdefault(problem.status, set())
         if problem.code is not None:

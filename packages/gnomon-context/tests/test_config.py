@@ -372,6 +372,28 @@ async def test_who_hears_of_a_reload_may_be_async_and_is_bounded(autojump_clock:
         gctx.on_config_reload(hear, timeout=0)
 
 
+@trio_test
+async def test_who_hears_of_reloads_hears_of_the_newest_last(autojump_clock: MockClock) -> None:
+    heard: list[int] = []
+    pauses = iter([5, 0, 5])
+    ports = itertools.count()
+    gctx: GlobalContext[Any] = GlobalContext(config=ConfigSources(defaults=_Ports(ports), environ={}))
+
+    @gctx.on_config_reload
+    async def slow(new: Config, old: Config) -> None:
+        await trio.sleep(next(pauses))
+
+    gctx.on_config_reload(lambda new, old: heard.append(new.port))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gctx.reload_config)
+        nursery.start_soon(gctx.reload_config)
+    assert heard == [1, 2]
+    # Nor does it keep anything from anybody that whoever asked is cancelled.
+    with trio.move_on_after(1):
+        await gctx.reload_config()
+    assert heard == [1, 2, 3]
+
+
 class _Ports(dict[str, int]):
     """Defaults that are different at each reading."""
 

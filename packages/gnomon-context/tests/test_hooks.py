@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
 
 from gnomon_context import Alert, GlobalContext, LocalContext, open_global_context, open_local_context
+from gnomon_context.runtime import begin, end, join_tasks
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, virtual_clock
 
 KINDS = ["sync", "async", "raises", "hangs", "swallows", "cancels", "registers", "isolated"]
@@ -277,3 +279,74 @@ def test_cancelled_at_every_checkpoint() -> None:
 
     assert cancel_at_every_checkpoint(scenario("from outside")).checkpoints >= 4
     assert cancel_at_every_checkpoint(scenario("a disconnect")).checkpoints >= 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@trio_test
+async def test_a_hook_that_registers_itself_comes_to_an_end(fails: bool, autojump_clock: MockClock) -> None:
+    alerts: list[Alert] = []
+    calls = itertools.count()
+    async with open_global_context() as gctx:
+        gctx.on_alert(alerts.append)
+        with pytest.raises(ValueError) if fails else contextlib.nullcontext():
+            async with open_local_context(gctx, timeout=5) as lctx:
+
+                def again() -> None:
+                    next(calls)
+                    lctx.after(again, name="again")
+
+                lctx.after(again, name="again")
+                if fails:
+                    raise ValueError("the block failed")
+        assert lctx.outcome is not None and lctx.outcome.ok is not fails
+    assert [(alert.kind, alert.detail["names"]) for alert in alerts] == [("hooks_skipped", ["again"])]
+    assert next(calls) == 1001
+
+
+@trio_test
+async def test_no_after_hook_runs_for_a_client_that_is_gone(autojump_clock: MockClock) -> None:
+    async with open_global_context() as gctx:
+        async with open_local_context(gctx) as lctx:
+            lctx.after(lambda: pytest.fail("nobody hears the answer"))
+            # Without a checkpoint after it, so that the block ends well.
+            lctx.cancel("disconnect")
+        assert lctx.outcome is not None and lctx.outcome.kind == "disconnect"
+
+
+@trio_test
+async def test_a_task_that_an_after_hook_starts_belongs_to_the_request(autojump_clock: MockClock) -> None:
+    told: list[BaseException | None] = []
+    ended: list[float] = []
+
+    async def work(fails: bool) -> None:
+        await trio.sleep(1)
+        ended.append(trio.current_time())
+        if fails:
+            raise OSError("the task failed")
+
+    async with open_global_context() as gctx:
+        async with open_local_context(gctx) as lctx:
+            lctx.after(lambda lctx: lctx.start_soon(work, False) and None)
+        assert lctx.outcome is not None and lctx.outcome.ok and ended == [1]
+        with pytest.raises(OSError, match="the task failed"):
+            async with open_local_context(gctx) as lctx:
+                lctx.after(lambda lctx: lctx.start_soon(work, True) and None)
+                lctx.on_error(told.append)
+        assert lctx.outcome is not None and lctx.outcome.error is told[0] is not None
+
+
+@trio_test
+async def test_the_failure_of_a_task_after_the_join_is_in_the_outcome(autojump_clock: MockClock) -> None:
+    async def work() -> None:
+        raise OSError("the task failed")
+
+    async with open_global_context() as gctx:
+        lctx = LocalContext(gctx)
+        begin(lctx)
+        lctx.on_cleanup(print)
+        await join_tasks(lctx)
+        task = lctx.start_soon(work)
+        await task.wait()
+        outcome = lctx.settle("ok")
+        end(lctx)
+    assert (outcome.kind, outcome.error) == ("error", task.error)

@@ -100,6 +100,7 @@ class Application:
         self.detached: set[trio.CancelScope] = set()
         self.detached_idle: trio.Event | None = None
         self.draining: bool = False
+        self.ended: bool = False
         self.idle: trio.Event | None = None
 
     def use_config(self, config: Config | ConfigSources | Mapping[str, Any] | None) -> None:
@@ -128,7 +129,7 @@ class Application:
 
     def stop(self) -> None:
         self.open_nursery().cancel_scope.cancel(reason="the application is shut down")
-        self.nursery = None
+        self.nursery, self.ended = None, True
 
     def check_may_register(self, point: str) -> None:
         """Refuse a callback that would never be called."""
@@ -168,13 +169,18 @@ class Application:
         self.draining = True
         # The application may be cancelled already; the shutdown runs all the same.
         with trio.CancelScope(shield=True, deadline=deadline):
-            self.cancel_live("shutdown")
-            await self.wait_idle()
+            while self.live:
+                # Again and again: there may be some that begin only now.
+                self.cancel_live("shutdown")
+                with trio.move_on_after(TICK):
+                    await self.wait_idle()
         if self.live:
             self.alert("requests_outlived", None, {"requests": [lctx.request_id for lctx in self.live]})
         await self.drain_detached(deadline)
 
     def watch_memory(self, watch: MemoryWatch) -> None:
+        if self.ended:
+            raise ContextClosed("the application has ended: nobody watches its memory any more")
         self.memory_watches.append(watch)
         if self.nursery is not None:
             self.nursery.start_soon(self._watch_memory, watch, name="gnomon memory watch")
@@ -197,11 +203,18 @@ class Application:
             await trio.sleep(watch.interval)
 
     async def call_bounded(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], name: str, timeout: float, kind: str
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        name: str,
+        timeout: float,
+        kind: str,
+        *,
+        shield: bool = False,
     ) -> None:
         """Call `fn`, sync or async; that it raises or overruns is an alert."""
         failure: Exception | None = None
-        patience = trio.move_on_after(timeout)
+        patience = trio.move_on_after(timeout, shield=shield)
         try:
             # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
             with patience:
@@ -253,9 +266,10 @@ class Application:
 
     async def wait_idle(self) -> None:
         while self.live:
-            self.idle = trio.Event()
+            # One for all who wait.
+            if self.idle is None or self.idle.is_set():
+                self.idle = trio.Event()
             await self.idle.wait()
-        self.idle = None
 
     def alert(self, kind: str, error: BaseException | None, detail: dict[str, Any]) -> None:
         """Tell every listener; with none, or when one fails, the log hears of it."""

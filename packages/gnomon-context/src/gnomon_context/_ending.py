@@ -64,7 +64,12 @@ async def join_tasks(lctx: LocalContext, *, failed: bool = False, limit: float =
     if extras.pending:
         doomed = failed or extras.failures or lctx.cancel_reason is not None
         if not doomed:
-            await _wait_within_deadline(lctx, extras, limit)
+            try:
+                await _wait_within_deadline(lctx, extras, limit)
+            except trio.Cancelled:
+                # KeyboardInterrupt and its like are raised in its place, and never lost behind it.
+                if all(isinstance(failure, Exception) for failure in extras.failures):
+                    raise
             overran = lctx.scope is None and lctx.remaining() == 0
             if overran:
                 lctx.cancel("deadline")

@@ -187,8 +187,12 @@ class GlobalContext(Generic[Modules]):
         async with self._application.reloading:
             new = await trio.to_thread.run_sync(sources.load)
             old, self._application.config = self._application.config, new
-        for fn, name, timeout in tuple(self._application.config_watchers):
-            await self._application.call_bounded(fn, (new, old), name, timeout, "config_watcher_failed")
+            # Still in turn, so that nobody hears of the newer value first; and whoever asked may be cancelled
+            # by now, which does not keep it from the others.
+            for fn, name, timeout in tuple(self._application.config_watchers):
+                await self._application.call_bounded(
+                    fn, (new, old), name, timeout, "config_watcher_failed", shield=True
+                )
         return new
 
     def on_config_reload(self, fn: F, *, name: str | None = None, timeout: float = 10.0) -> F:
@@ -315,6 +319,9 @@ class GlobalContext(Generic[Modules]):
             threshold: share of the limit, from 0 to 1.
             interval: seconds between two readings.
             timeout: seconds it may take.
+
+        Raises:
+            ContextClosed: the application has ended.
         """
         if not callable(fn):
             raise TypeError(f"a callback is a function, not {fn!r}")

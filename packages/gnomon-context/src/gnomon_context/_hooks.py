@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,10 +25,17 @@ class Outward:
     def __init__(self, lctx: LocalContext) -> None:
         self._lctx = lctx
         self._entered: dict[str, set[int]] = {"after": set(), "catch": set()}
+        # How many may be entered: those there were at first, and so many that they registered themselves.
+        self._most: dict[str, int] = {
+            point: len(lctx.local_hooks(point)) + MAX_ADDED for point in ("after", "catch")
+        }
 
     def _next(self, point: Literal["after", "catch"]) -> LocalHook | None:
         entered = self._entered[point]
         hooks = self._lctx.local_hooks(point)
+        if len(entered) >= self._most[point]:
+            self._report([hook for index, hook in enumerate(hooks) if index not in entered])
+            entered.update(range(len(hooks)))
         for index in range(len(hooks) - 1, -1, -1):
             if index not in entered:
                 entered.add(index)
@@ -53,10 +61,8 @@ class Outward:
         """Run the hooks of a request that failed, each shielded and bounded; a failure is an alert."""
         values = {"error": error} if point == "catch" else {}
         end = trio.current_time() + EXIT_LIMIT
-        left = len(self._lctx.local_hooks(point)) + MAX_ADDED
         fatal: BaseException | None = None
-        while left and (hook := self._next(point)) is not None:
-            left -= 1
+        while (hook := self._next(point)) is not None:
             now = trio.current_time()
             # Half of what is left, so that one that hangs leaves time for each that follows.
             step = Step(_run_hook, (self._lctx, hook, values), hook.name, None)
@@ -68,7 +74,10 @@ class Outward:
 
     def report_skipped(self) -> None:
         """Raise an alert for before hooks: what they would run before has run."""
-        if hooks := self._lctx.local_hooks("before"):
+        self._report(self._lctx.local_hooks("before"))
+
+    def _report(self, hooks: Sequence[LocalHook]) -> None:
+        if hooks:
             names = [hook.name for hook in hooks]
             self._lctx.gctx.alert("hooks_skipped", None, request_id=self._lctx.request_id, names=names)
 

@@ -104,6 +104,8 @@ class LocalContext(MappingMethods, HookMethods, TaskMethods, TopicMethods):
         self._received = monotonic() if source is None else source.monotonic()
 
     def _leave_extras(self, extras: Extras) -> None:
+        # What its tasks do from now on is none of the scope's, which may serve the next request.
+        extras.joining = extras.cleaning = True
         self._cancel_tasks()
         if extras.topics is not None:
             extras.topics.close()

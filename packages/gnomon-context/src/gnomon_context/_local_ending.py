@@ -100,6 +100,9 @@ class EndingMethods(LocalState):
             if self._watched == 2 or self._cause is not None:
                 self.cancel_reason  # noqa: B018 - asking brings in a deadline that fired
                 kind = self._cause or kind
+                if kind == "error" and error is None and self._extras is not None and self._extras.failures:
+                    # Of a task that nobody awaits any more.
+                    error = self._extras.failures[0]
             settled = self._outcome = OK if kind == "ok" else RequestOutcome(kind, error)
         return settled
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
 
+from ._ending import EXIT_LIMIT
 from ._errors import ContextClosed, ContextError
 from ._extras import Extras, Step, check_async, name_of
 from ._held import HeldManager
@@ -36,6 +37,11 @@ class TaskMethods(MetaMethods, EndingMethods):
 
         Returns:
             what the manager's `__aenter__` returned.
+
+        Raises:
+            ContextClosed: the request is cleaned up already, or was by the time the manager was entered.
+            TypeError: `manager` is no async context manager.
+            BaseException: what the manager's `__aenter__` raised.
         """
         if not hasattr(type(manager), "__aenter__"):
             raise TypeError(
@@ -46,6 +52,11 @@ class TaskMethods(MetaMethods, EndingMethods):
         shown = name or name_of(manager)
         held = HeldManager(manager, lambda error: self._held_died(shown, error))
         value: T = await held.start(self.gctx._application.open_nursery())
+        if extras.cleaning:
+            # Nobody would leave it, and the application would wait for that for ever.
+            late = ContextClosed(f"the request ended while the context manager {shown!r} was entered")
+            await held.stop(late, trio.current_time() + EXIT_LIMIT)
+            raise late
         extras.cleanups.append(Step(held.stop, (), shown, None, held))
         return value
 

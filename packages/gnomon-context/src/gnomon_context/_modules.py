@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
@@ -12,6 +13,7 @@ import trio
 from ._capabilities import Capabilities, check_declared
 from ._errors import (
     ContextClosed,
+    ContextError,
     DuplicateModule,
     ModuleCycle,
     ModuleError,
@@ -37,7 +39,18 @@ ModuleStatus: TypeAlias = Literal["registered", "running", "stopped", "failed"]
 class Entry:
     """One registered module, as it stands."""
 
-    __slots__ = ("attempt", "error", "held", "lock", "module", "name", "resources", "status", "value")
+    __slots__ = (
+        "attempt",
+        "error",
+        "held",
+        "leaving",
+        "lock",
+        "module",
+        "name",
+        "resources",
+        "status",
+        "value",
+    )
 
     def __init__(self, name: str, module: Module, resources: Resources | None) -> None:
         self.name: str = name
@@ -46,6 +59,8 @@ class Entry:
         self.status: ModuleStatus = "registered"
         self.value: Any = None
         self.held: HeldManager | None = None
+        # What is being stopped at this moment.
+        self.leaving: HeldManager | None = None
         self.error: BaseException | None = None
         # Held by whoever starts, stops or restarts the module.
         self.lock: trio.Lock = trio.Lock()
@@ -58,7 +73,10 @@ class ModuleRegistry:
 
     def __init__(self, secrets: SecretProvider | None) -> None:
         self.entries: dict[str, Entry] = {}
+        # From the beginning of the shutdown on nothing starts any more, and what stops has its deadline.
         self.closed: bool = False
+        self.deadline: float = math.inf
+        self._starting: set[trio.CancelScope] = set()
         # What shows a running module, to be told when it stops.
         self._accesses: weakref.WeakSet[ModuleAccess] = weakref.WeakSet()
         self.access: ModuleAccess = self.view({}, None)
@@ -198,7 +216,7 @@ class ModuleRegistry:
         except BaseExceptionGroup as group:
             cancelled, rest = split_cancelled(group)
             first = _first_leaf(rest or group)
-            if cancelled is not None or not isinstance(first, ModuleError):
+            if cancelled is not None or not isinstance(first, ContextError):
                 raise
             raise first from first.__cause__
 
@@ -213,10 +231,7 @@ class ModuleRegistry:
                 return entry.value
             if entry.attempt != attempt and entry.status == "failed" and isinstance(entry.error, ModuleError):
                 raise entry.error
-            if self.closed:
-                raise ContextClosed(
-                    f"the module {entry.name!r} is not started: the application is shutting down"
-                )
+            self._check_open(entry)
             entry.attempt += 1
             try:
                 await self._start_many(self.dependencies(entry), application)
@@ -226,27 +241,20 @@ class ModuleRegistry:
                 raise
             return entry.value
 
+    def _check_open(self, entry: Entry) -> None:
+        if self.closed:
+            raise ContextClosed(f"the module {entry.name!r} is not started: the application is shutting down")
+
     async def _open(self, entry: Entry, application: Application) -> None:
         opened = OpenedModule(entry.name, entry.module, entry.resources)
         held = HeldManager(opened, lambda error: self._died(entry, held, application, error))
-        value: Any = None
-        patience = trio.move_on_after(entry.module.start_timeout)
+        value = await self._enter(entry, held, application.open_nursery())
         try:
-            # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
-            with patience:
-                value = await held.start(application.open_nursery())
-        except Exception as error:
-            raise ModuleStartFailed(
-                f"the module {entry.name!r} failed to start: {type(error).__name__}: {error}"
-            ) from error
-        if patience.cancelled_caught:
-            raise ModuleStartFailed(
-                f"the module {entry.name!r} did not start within {entry.module.start_timeout:g} s"
-            )
-        try:
+            # Up after all while the shutdown began, which does not come by here again.
+            self._check_open(entry)
             check_promise(entry.name, value, entry.module.promises)
-        except ModuleStartFailed:
-            await held.stop(None, trio.current_time() + entry.module.stop_timeout)
+        except ContextError:
+            await held.stop(None, self._limit(entry))
             raise
         if held.is_over:
             # It fell over before it was noted as running, so that nobody was told.
@@ -255,6 +263,27 @@ class ModuleRegistry:
             ) from held.failure
         entry.held, entry.value, entry.status, entry.error = held, value, "running", None
         self.order.append(entry.name)
+
+    async def _enter(self, entry: Entry, held: HeldManager, nursery: trio.Nursery) -> Any:
+        value: Any = None
+        patience = trio.move_on_after(entry.module.start_timeout)
+        self._starting.add(patience)
+        try:
+            # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
+            with patience:
+                value = await held.start(nursery)
+        except Exception as error:
+            raise ModuleStartFailed(
+                f"the module {entry.name!r} failed to start: {type(error).__name__}: {error}"
+            ) from error
+        finally:
+            self._starting.discard(patience)
+        if patience.cancelled_caught:
+            self._check_open(entry)
+            raise ModuleStartFailed(
+                f"the module {entry.name!r} did not start within {entry.module.start_timeout:g} s"
+            )
+        return value
 
     def _forget(self, entry: Entry, status: ModuleStatus, error: BaseException | None) -> None:
         for access in self._accesses:
@@ -269,31 +298,35 @@ class ModuleRegistry:
             self._forget(entry, "failed", error)
             application.alert("module_died", error, {"module": entry.name})
 
-    async def stop(self, entry: Entry, application: Application, deadline: float) -> None:
+    async def stop(self, entry: Entry, application: Application) -> None:
         """Stop one module; what its exit raises, or its overrunning, becomes an alert."""
         async with entry.lock:
-            await self._stop(entry, application, deadline)
+            held = entry.held
+            if held is None:
+                return
+            self._forget(entry, "stopped", None)
+            entry.leaving = held
+            try:
+                entry.error = await held.stop(None, self._limit(entry))
+            finally:
+                entry.leaving = None
+            if entry.error is not None:
+                application.alert("module_stop_failed", entry.error, {"module": entry.name})
 
-    async def _stop(self, entry: Entry, application: Application, deadline: float) -> None:
-        held = entry.held
-        if held is None:
-            return
-        self._forget(entry, "stopped", None)
-        limit = min(deadline, trio.current_time() + entry.module.stop_timeout)
-        entry.error = await held.stop(None, limit)
-        if entry.error is not None:
-            application.alert("module_stop_failed", entry.error, {"module": entry.name})
+    def _limit(self, entry: Entry) -> float:
+        return min(self.deadline, trio.current_time() + entry.module.stop_timeout)
 
     async def stop_all(self, application: Application, deadline: float) -> None:
         """Stop every running module in the reverse of the order in which they came up."""
-        self.closed = True
+        self.closed, self.deadline = True, deadline
+        await self._end_moves(deadline)
         while self.order:
             entry = self.entries[self.order[-1]]
             # The application may be cancelled already; the second is for an exit that is cancelled at its
             # deadline and winds up.
             until = max(deadline, trio.current_time()) + 2.0
             with trio.CancelScope(shield=True, deadline=until) as patience:
-                await self.stop(entry, application, deadline)
+                await self.stop(entry, application)
             if patience.cancelled_caught:
                 held = entry.held
                 assert held is not None, "what is in the order runs"
@@ -302,9 +335,24 @@ class ModuleRegistry:
                 self._forget(entry, "failed", None)
                 application.alert("module_stop_failed", None, {"module": entry.name})
 
+    async def _end_moves(self, deadline: float) -> None:
+        """Let what others start and stop at this moment come to its end: modules below are in use by it."""
+        for scope in self._starting:
+            scope.cancel(reason="the application is shutting down")
+        moving = [entry for entry in self.entries.values() if entry.lock.locked()]
+        for entry in moving:
+            if entry.leaving is not None:
+                entry.leaving.hasten(deadline)
+        # Half of what is left, so that one that hangs leaves time for those that run.
+        now = trio.current_time()
+        with trio.CancelScope(shield=True, deadline=now + (deadline - now) / 2):
+            for entry in moving:
+                async with entry.lock:
+                    pass
+
     async def restart(self, entry: Entry, application: Application) -> Any:
         """Stop one module and start it again; those that depend on it stay as they are."""
-        await self.stop(entry, application, trio.current_time() + entry.module.stop_timeout)
+        await self.stop(entry, application)
         return await self.start(entry, application)
 
     def health_checks(self) -> list[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, final
 
@@ -100,13 +101,23 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
     async def _shut_down(self, application: Application) -> None:
         gctx = self._gctx
         started, quarter = trio.current_time(), self._shutdown_timeout / 4
-        try:
-            await application.begin_shutdown(gctx, started + quarter)
-            await application.drain(started + 2 * quarter)
-        finally:
+        callbacks, alert = application.callbacks["shutdown"], application.alert
+        steps: list[Callable[[], Awaitable[None]]] = [
+            lambda: application.begin_shutdown(gctx, started + quarter),
+            lambda: application.drain(started + 2 * quarter),
+            lambda: run_shutdown("shutdown", callbacks, gctx, started + 3 * quarter, alert),
+            lambda: self._stop_modules(application, started + 4 * quarter),
+        ]
+        fatal: BaseException | None = None
+        for step in steps:
             try:
-                callbacks = application.callbacks["shutdown"]
-                await run_shutdown("shutdown", callbacks, gctx, started + 3 * quarter, application.alert)
-            finally:
-                application.topics.close()
-                await gctx._registry.stop_all(application, started + 4 * quarter)
+                await step()
+            except BaseException as raised:
+                # KeyboardInterrupt or its like from a callback; it spares nothing of the rest.
+                fatal = fatal or raised
+        if fatal is not None:
+            raise fatal
+
+    async def _stop_modules(self, application: Application, deadline: float) -> None:
+        application.topics.close()
+        await self._gctx._registry.stop_all(application, deadline)

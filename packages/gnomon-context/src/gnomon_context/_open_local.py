@@ -11,7 +11,7 @@ import trio
 
 from ._current import current
 from ._ending import commit, join_tasks, leave_entered, run_cleanups, run_compensations, run_failure_callbacks
-from ._errors import DeadlineExceeded
+from ._errors import ContextClosed, DeadlineExceeded
 from ._global import GlobalContext
 from ._hooks import Outward
 from ._local import LocalContext
@@ -33,6 +33,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         others: see `LocalContext`.
 
     Raises:
+        ContextClosed: the application has ended.
         DeadlineExceeded: the timeout passed. A request cancelled for another reason leaves the block
             silently, like a cancelled scope; `lctx.outcome` tells.
         BaseException: what the block or one of its tasks raised.
@@ -84,6 +85,8 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         }
 
     async def __aenter__(self) -> LocalContext:
+        if self._gctx._application.ended:
+            raise ContextClosed("the application has ended: requests need a global context that runs")
         self._before = current.get()
         self._scope = trio.CancelScope()
         self._lctx = LocalContext(self._gctx, scope=self._scope, **self._fields)
@@ -101,9 +104,12 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
                 await join_tasks(lctx, failed=error is not None)
             except BaseException as raised:
                 leaving = _combine(error, raised)
-            if leaving is None:
+            # A request that was cancelled and did not notice has no answer that after hooks would be about.
+            if leaving is None and lctx.cancel_reason is None:
                 try:
                     await hooks.run_after()
+                    # What the hooks started is of the request, too.
+                    await join_tasks(lctx)
                     await leave_entered(lctx, None)
                 except BaseException as raised:
                     leaving = raised

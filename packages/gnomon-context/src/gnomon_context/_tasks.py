@@ -124,9 +124,7 @@ async def run_tracked(
 
 
 def _report(lctx: LocalContext, task: TrackedTask) -> None:
-    extras = lctx._extras
-    if extras is None:  # pragma: no cover - a context with a task has extras until its end, and after it too
-        return
+    extras = lctx._more()
     if task.error is not None and not task.isolated:
         lctx._child_failed(task.name, task.error)
     extras.pending -= 1

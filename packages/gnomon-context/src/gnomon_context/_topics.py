@@ -236,8 +236,9 @@ class Topics:
             raise ContextClosed(f"{self.what} is over, its topics take no more messages and subscribers")
 
     def forget(self, topic: Topic) -> None:
-        if not topic.busy():
-            self._topics.pop(topic.name, None)
+        # A publisher that was cancelled late may come with one that has a successor by now.
+        if not topic.busy() and self._topics.get(topic.name) is topic:
+            del self._topics[topic.name]
 
     def subscribe(self, name: str, max_buffer: int, overflow: Overflow) -> Subscription:
         self.check_open()

@@ -352,6 +352,7 @@ def watch(
     path: str | Path,
     *,
     undecorated: bool = False,
+    cache: str | Path | None = None,
     wait: Callable[[], object] = lambda: time.sleep(0.3),
 ) -> Iterator[Manifest]:
     r"""Give the manifest of a source tree, and again whenever one of its files has changed; needs no daemon.
@@ -359,6 +360,7 @@ def watch(
     Args:
         path: a package, a folder of modules, or one file.
         undecorated: as for `build`.
+        cache: as for `build`.
         wait: is called between two looks; the watch ends when it gives False. It may block, and nothing else does
             for long, so an asynchronous program has a loop of its own around `SourceTree.changed` and `read`.
 
@@ -376,8 +378,14 @@ def watch(
     ...     [len(manifest.handlers) for manifest in watch(folder, wait=edit)]
     [0, 1]
     """
-    tree = SourceTree(path, undecorated=undecorated)
+    tree = SourceTree(path, undecorated=undecorated, cache=cache)
     yield tree.read()
     while wait() is not False:
-        if tree.changed():
-            yield tree.read()
+        if not tree.changed():
+            continue
+        try:
+            manifest = tree.read()
+        except ManifestError:
+            # it went away after the look: an editor or a checkout is about to put it back
+            continue
+        yield manifest

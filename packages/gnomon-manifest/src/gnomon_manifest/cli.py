@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ._build import build
+from ._build import build, watch
 from ._compare import check, compare
 from ._errors import ManifestError
 from ._findings import Finding, render
@@ -19,6 +20,7 @@ from ._openapi import openapi
 from ._python import python_client
 from ._reports import markdown, mermaid, sarif, table
 from ._typescript import typescript_client
+from ._wire import encode
 
 __all__ = ["main", "manifest"]
 
@@ -26,6 +28,12 @@ _TARGET = click.argument("target")
 _BROKEN = frozenset({"syntax", "unreadable"})
 _OUTPUT = click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file."
+)
+
+_CACHE = click.option(
+    "--cache",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what was read in this file, and analyse only what changed since.",
 )
 
 
@@ -110,11 +118,7 @@ def _report(findings: Iterable[Finding], path: Path) -> None:
 @click.option("--json", "form", flag_value="json", help="The whole manifest, as canonical JSON.")
 @click.option("--sarif", "form", flag_value="sarif", help="The findings, as SARIF 2.1.0.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is a finding.")
-@click.option(
-    "--cache",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep what was read in this file, and analyse only what changed since.",
-)
+@_CACHE
 @_OUTPUT
 def manifest(target: str, form: str | None, strict: bool, cache: Path | None, output: Path | None) -> None:
     """Say what TARGET exposes, without importing it.
@@ -146,6 +150,50 @@ def main() -> None:
 
 
 main.add_command(manifest, "build")
+
+
+@main.command("watch")
+@_TARGET
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each manifest, for programs.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.01),
+    default=0.3,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@_CACHE
+def watch_command(target: str, as_json: bool, interval: float, cache: Path | None) -> None:
+    """Read TARGET again whenever a file of it changes, and say what became of its handlers; Ctrl-C ends it.
+
+    Faults of the source are told and the watch goes on. A line of JSON has the number of handlers, every change since the
+    line before (since nothing, for the first) and all findings.
+    """
+    path = locate(target)
+    before: Manifest | None = None
+    show = _show_json if as_json else _show
+    try:
+        for found in watch(path, cache=cache, wait=lambda: time.sleep(interval)):
+            if found != before:  # a file can be written without a change
+                show(before, found, path)
+            before = found
+    except ManifestError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        return  # the way to end it
+
+
+def _show_json(before: Manifest | None, found: Manifest, _: Path) -> None:
+    changes = [{"kind": item.kind, "id": item.id} for item in compare(before or Manifest(), found)]
+    line = {"handlers": len(found.handlers), "changes": changes, "findings": encode(found.findings)}
+    click.echo(json.dumps(line))
+
+
+def _show(before: Manifest | None, found: Manifest, path: Path) -> None:
+    click.echo(f"handlers: {len(found.handlers)}, findings: {len(found.findings)}")
+    for item in compare(before, found) if before else ():  # at first everything is new
+        click.echo(f"{item.kind:<14}  {item.id}")
+    _report(found.findings, path)
 
 
 @main.command("openapi")

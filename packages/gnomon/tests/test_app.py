@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -24,7 +25,7 @@ from gnomon import (
     post,
 )
 from gnomon.testing import Client
-from gnomon.types import Min
+from gnomon.types import Max, Min
 from gnomon_orchestrator import Hook
 from gnomon_router import RouteConflict
 
@@ -348,15 +349,63 @@ def test_a_hook_without_a_point_is_refused():
 
 @trio_test
 async def test_only_declared_statuses_are_checked():
-    @get("/", responses={409: Refusal, 410: None})
-    async def answer(req, res: Response[None], lctx, gctx):
+    @get("/", responses={409: Refusal, 410: None, 411: Any})
+    async def answer(req, res, lctx, gctx):
         res.status(int(req.headers["x-status"])).json({"any": "thing"})
 
     async with Client(App(answer)) as client:
         statuses = [
-            (await client.get("/", headers={"x-status": wanted})).status for wanted in ("200", "409", "410")
+            (await client.get("/", headers={"x-status": wanted})).status
+            for wanted in ("200", "409", "410", "411")
         ]
-    assert statuses == [200, 500, 410]
+    assert statuses == [200, 500, 500, 411]
+
+
+@pytest.mark.parametrize(("body", "status"), [("", 200), ("something", 500)])
+@trio_test
+async def test_an_answer_without_a_body_has_none(body, status):
+    @get("/")
+    async def answer(req, res: Response[None], lctx, gctx):
+        res.text(body)
+
+    async with Client(App(answer)) as client:
+        assert (await client.get("/")).status == status
+
+
+@trio_test
+async def test_a_request_without_a_body_has_none_whatever_is_sent():
+    @post("/")
+    async def take(req: Request[None], res, lctx, gctx):
+        res.json(repr(req.body))
+
+    async with Client(App(take)) as client:
+        assert (await client.post("/", body=b"anything")).json() == "None"
+
+
+@trio_test
+async def test_a_body_of_bytes_comes_as_it_is():
+    @post("/")
+    async def take(req: Request[bytes], res, lctx, gctx):
+        res.json(repr(req.body))
+
+    async with Client(App(take)) as client:
+        assert (await client.post("/", body=b"\x00\xff")).json() == repr(b"\x00\xff")
+
+
+@trio_test
+async def test_items_of_a_stream_are_of_the_declared_type():
+    @get("/{last:int}")
+    async def count(req, res: Response[AsyncIterator[Annotated[int, Max(3)]]], lctx, gctx):
+        async def items():
+            for number in range(1, req.params["last"] + 1):
+                yield number
+
+        res.ndjson(items())
+
+    async with Client(App(count)) as client:
+        assert (await client.get("/3")).body == b"1\n2\n3\n"
+        with pytest.raises(trio.BrokenResourceError, match="before the response was complete"):
+            await client.get("/4")
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])

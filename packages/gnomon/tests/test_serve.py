@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import threading
+import time
 import urllib.request
 
 import pytest
@@ -10,8 +12,9 @@ import trio
 from click.testing import CliRunner
 from trio.testing import trio_test
 
-from gnomon import App, get
+from gnomon import App, Config, get
 from gnomon.cli import main
+from gnomon_ingress import Config as ServerConfig
 
 
 @get("/hello")
@@ -47,6 +50,47 @@ def test_run_returns_when_it_is_signalled(number):
 
     App(hello).run(port=0, ready=ready)
     assert len(urls) == 1
+
+
+def test_a_second_signal_ends_the_grace():
+    entered = threading.Event()
+    reasons = []
+
+    @get("/slow")
+    async def slow(req, res, lctx, gctx):
+        lctx.on_cleanup(lambda: reasons.append(lctx.cancel_reason))
+        entered.set()
+        await trio.sleep_forever()
+
+    def interrupt(url: str) -> None:
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            entered.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+            while accepts(address):
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert client.recv(100).startswith(b"HTTP/1.1 503 ")
+
+    config = Config(server=ServerConfig(drain_grace=3600.0))
+    threads = []
+
+    def ready(url: str) -> None:
+        threads.append(threading.Thread(target=interrupt, args=[url]))
+        threads[0].start()
+
+    App(slow, config=config).run(port=0, ready=ready)
+    threads[0].join()
+    assert reasons == ["shutdown"]
+
+
+def accepts(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_an_address_in_use_is_an_os_error():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -262,7 +262,7 @@ class App:
         if self.recorder is None:
             yield
             return
-        try:
+        with _lone_error():
             async with trio.open_nursery() as nursery:
                 writing = await nursery.start(self._write_recordings, self.recorder)
                 try:
@@ -271,9 +271,6 @@ class App:
                     with trio.move_on_after(_RECORDER_GRACE, shield=True):
                         await self.recorder.aclose()
                     writing.cancel(reason="the application is shut down")
-        except BaseExceptionGroup as group:
-            # One thing went wrong; that there is a nursery here is nobody's concern.
-            raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
 
     @staticmethod
     async def _write_recordings(
@@ -322,7 +319,19 @@ class App:
         Raises:
             OSError: The address is in use or not ours.
         """
-        server = Server(self.dispatch, config=self.config.server)
+        await self._serve(self._server(), host, port, task_status=task_status)
+
+    def _server(self) -> Server:
+        return Server(self.dispatch, config=self.config.server)
+
+    async def _serve(
+        self,
+        server: Server,
+        host: str,
+        port: int,
+        *,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         async with self.open():
             listeners = open_tcp_listeners(host, port, backlog=self.config.server.backlog)
             name, bound = listeners[0].getsockname()[:2]
@@ -332,7 +341,7 @@ class App:
     def run(
         self, *, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[str], object] | None = None
     ) -> None:
-        """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM, then drain and return.
+        """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM, then drain and return; a second one ends the grace.
 
         Args:
             host: A name or an address.
@@ -347,14 +356,33 @@ class App:
     async def _serve_until_signalled(
         self, host: str, port: int, ready: Callable[[str], object] | None
     ) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            try:
-                async with trio.open_nursery() as nursery:
-                    url = await nursery.start(self.serve, host, port)
-                    if ready is not None:
-                        ready(url)
-                    await anext(signals)
-                    nursery.cancel_scope.cancel(reason="asked to stop by a signal")
-            except BaseExceptionGroup as group:
-                # One thing went wrong; that there is a nursery here is nobody's concern.
-                raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
+        server, serving = self._server(), trio.CancelScope()
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, _lone_error():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_obey, signals, serving, server)
+                with serving:
+                    async with trio.open_nursery() as running:
+                        url = await running.start(self._serve, server, host, port)
+                        if ready is not None:
+                            ready(url)
+                nursery.cancel_scope.cancel(reason="the server has stopped")
+
+
+async def _obey(signals: AsyncIterator[int], serving: trio.CancelScope, server: Server) -> None:
+    """Stop serving at the first signal; a second one ends the grace of what still runs."""
+    await anext(signals)
+    serving.cancel(reason="asked to stop by a signal")
+    async for _ in signals:
+        server.hasten()
+
+
+@contextmanager
+def _lone_error() -> Iterator[None]:
+    """Raise a lone exception out of its groups: that there are nurseries is nobody's concern."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None

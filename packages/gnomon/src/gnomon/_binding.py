@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from types import NoneType
 from typing import Any
 
@@ -19,8 +19,14 @@ from ._places import place_of
 _SUCCESSES = sorted({*range(200, 300)} - {204, 205})
 
 
-# Text and bytes are messages as they are.
+# Text and bytes are messages, and items of a stream, as they are.
 _RAW = (str, bytes, str | bytes, bytes | str)
+
+# What says that there is no body.
+_NOTHING = (None, NoneType)
+
+# What says that an answer is streamed; its argument is the type of the items.
+_STREAMS = (AsyncIterator, AsyncIterable, AsyncGenerator)
 
 
 def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
@@ -30,8 +36,12 @@ def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
         HandlerUnusable: `req` is annotated with something else than `Request[...]`.
         UnsupportedAnnotation: A type that no validator can be made of.
     """
-    parts = [_gtype(argument) for argument in _arguments(handler, "req", Request)]
-    return RequestValidator(*parts) if any(part is not None for part in parts) else None
+    body, query, headers, *_ = [*_arguments(handler, "req", Request), Any, Any, Any]
+    parts = (bytes if body is bytes else _gtype(body), _gtype(query), _gtype(headers))
+    bodiless = body in _NOTHING
+    if not bodiless and parts == (None, None, None):
+        return None
+    return RequestValidator(*parts, bodiless=bodiless)
 
 
 def response_validator(
@@ -43,8 +53,10 @@ def response_validator(
         HandlerUnusable: `res` is annotated with something else than `Response[...]`.
         UnsupportedAnnotation: A type that no validator can be made of.
     """
-    types = _response_types(handler, declaration)
-    return ResponseValidator(types, development=development) if types else None
+    types, items = _response_types(handler, declaration), _items(handler)
+    if not types and items is None:
+        return None
+    return ResponseValidator(types, items=items, development=development)
 
 
 def types_of(
@@ -52,18 +64,37 @@ def types_of(
 ) -> tuple[GType[Any] | None, dict[int, GType[Any]]]:
     """The type of a handler's request body, and those of its answers by status."""
     arguments = _arguments(handler, "req", Request)
-    return _gtype(arguments[0]) if arguments else None, _response_types(handler, declaration)
+    answers = _response_types(handler, declaration)
+    return (
+        _gtype(arguments[0]) if arguments else None,
+        {status: kind for status, kind in answers.items() if kind is not None},
+    )
 
 
-def _response_types(handler: Callable[..., Any], declaration: HandlerDeclaration) -> dict[int, GType[Any]]:
-    types: dict[int, GType[Any]] = {}
+def _response_types(
+    handler: Callable[..., Any], declaration: HandlerDeclaration
+) -> dict[int, GType[Any] | None]:
+    """By status: the type of the body, or `None` where there is to be none."""
+    types: dict[int, GType[Any] | None] = {}
     for argument in _arguments(handler, "res", Response):
-        if (success := _gtype(argument)) is not None:
-            types = dict.fromkeys(_SUCCESSES, success)
+        if argument is not Any and not _streams(argument):
+            types = dict.fromkeys(_SUCCESSES, _gtype(argument))
     for status, annotation in declaration.responses.items():
-        if (declared := _gtype(annotation)) is not None:
-            types[status] = declared
+        if annotation is not Any:
+            types[status] = _gtype(annotation)
     return types
+
+
+def _items(handler: Callable[..., Any]) -> GType[Any] | None:
+    """The type of what a handler streams: `Item` in `Response[AsyncIterator[Item]]`."""
+    for argument in _arguments(handler, "res", Response):
+        if _streams(argument) and (items := typing.get_args(argument)) and items[0] not in _RAW:
+            return _gtype(items[0])
+    return None
+
+
+def _streams(annotation: Any) -> bool:
+    return (typing.get_origin(annotation) or annotation) in _STREAMS
 
 
 def message_types(handler: Callable[..., Any]) -> tuple[GType[Any] | None, GType[Any] | None]:
@@ -113,7 +144,7 @@ def _hint(function: Callable[..., Any], parameter: str) -> Any:
 
 def _gtype(annotation: Any) -> GType[Any] | None:
     """Nothing is checked where nothing is declared: `Any`, and `None` for no body."""
-    return None if annotation in (Any, None, NoneType) else GType(annotation)
+    return None if annotation is Any or annotation in _NOTHING else GType(annotation)
 
 
 def _arguments(handler: Callable[..., Any], parameter: str, generic: type) -> tuple[Any, ...]:

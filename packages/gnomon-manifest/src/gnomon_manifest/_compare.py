@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ._build import build
 from ._declarations import declaration_of, hook_of
 from ._manifest import Manifest
+from ._running import applications, hook_orders, live_hooks, live_roles, read_hooks
 from ._services import RESOURCES, module_of
 from ._source import find_files
 
@@ -55,7 +56,10 @@ def compare(old: Manifest, new: Manifest) -> tuple[Difference, ...]:
 
 
 def check(path: str | Path) -> tuple[str, ...]:
-    """Import a source tree, on purpose, and say where its manifest and its declarations do not agree.
+    """Import a source tree, on purpose, and say where its manifest and the running code do not agree.
+
+    Handlers, global hooks, modules and roles of authenticators are compared as they are declared, and the global hooks of
+    each route as the applications (`gnomon.App`) run them that the modules hold.
 
     Args:
         path: a package, a folder of modules, or one file. Its modules are imported, and so they run.
@@ -74,16 +78,21 @@ def check(path: str | Path) -> tuple[str, ...]:
     folder = str(root.absolute().parents[depth - 1])
     sys.path.insert(0, folder)
     try:
-        live = {
-            name: value
-            for _, _, module in files
-            if module
-            for name, value in _everything(importlib.import_module(module))
-        }
+        modules = [importlib.import_module(module) for _, _, module in files if module]
     finally:
         sys.path.remove(folder)
+    live = {name: value for module in modules for name, value in _everything(module)}
     read = dict(_read(manifest))
-    return tuple(_disagreements(read, live))
+    if manifest.handlers:  # without one, a manifest has no place for hooks
+        functions = [item for module in modules for item in _functions(module, module.__name__)]
+        live |= live_hooks(functions)
+        read |= read_hooks(manifest)
+    made = [item for module in modules for item in _made(module, module.__name__)]
+    read["the authenticators"], live["the authenticators"] = (
+        {"roles": manifest.roles},
+        {"roles": live_roles(made)},
+    )
+    return (*_disagreements(read, live), *hook_orders(manifest, applications(modules)))
 
 
 def _everything(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -58,6 +58,7 @@ class HealthCheck:
 class HealthReport:
     """How the application is: as its worst check says.
 
+    >>> import trio
     >>> from gnomon_context import GlobalContext
     >>> gctx = GlobalContext()
     >>> _ = gctx.on_health_check(lambda: "degraded", name="queue")

@@ -34,6 +34,7 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
         ModuleStartFailed, StartupFailed: the start failed.
         ContextClosed: the global context was opened before.
 
+    >>> import trio
     >>> async def main():
     ...     async with open_global_context(modules={"answer": 42}) as gctx:
     ...         return gctx.modules.answer

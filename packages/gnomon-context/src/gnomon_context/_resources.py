@@ -32,6 +32,7 @@ class Resources:
     Every request outside the module's declaration is refused with `CapabilityDenied`, and nothing is
     touched. This is no sandbox: it bounds code that asks.
 
+    >>> import trio
     >>> from gnomon_context import Module, open_global_context
     >>> async def mailer(resources):
     ...     return len(await resources.secret("smtp"))

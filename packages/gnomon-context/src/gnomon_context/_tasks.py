@@ -28,6 +28,7 @@ class TrackedTask:
     `status` is `pending`, `done`, `failed` or `cancelled`; `result` and `error` say how it ended;
     `started_ns` and `ended_ns` are on the monotonic clock.
 
+    >>> import trio
     >>> from gnomon_context import open_global_context, open_local_context
     >>> async def double(number):
     ...     return 2 * number

@@ -1,3 +1,4 @@
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
 
@@ -406,6 +407,30 @@ async def test_items_of_a_stream_are_of_the_declared_type():
         assert (await client.get("/3")).body == b"1\n2\n3\n"
         with pytest.raises(trio.BrokenResourceError, match="before the response was complete"):
             await client.get("/4")
+
+
+@pytest.mark.parametrize("development", [True, False])
+def test_in_development_who_holds_the_event_loop_is_told(development):
+    told = []
+
+    class Ends:
+        kinds = frozenset({"handler.end"})
+
+        def __call__(self, event):
+            told.append(event.detail)
+
+    @get("/")
+    def hold(req, res, lctx, gctx):
+        time.sleep(0.15)
+        res.text("")
+
+    async def main():
+        async with Client(App(hold, listeners=[Ends()], config=Config(development=development))) as client:
+            await client.get("/")
+
+    trio.run(main)
+    (detail,) = told
+    assert bool(detail) is development
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])

@@ -31,6 +31,9 @@ from ._services import services
 from ._sources import Source, collect
 from ._websockets import SocketRoute, socket_route, upgrade_required
 
+# Seconds for which a step may hold the event loop before development says so.
+_BLOCKING: Final = 0.1
+
 # Seconds that recordings which wait for their store get at the shutdown.
 _RECORDER_GRACE: Final = 10.0
 
@@ -121,7 +124,12 @@ class App:
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
         self._listeners = tuple(listeners)
         between = tuple(boundaries)
-        self._orchestrator = Orchestrator(hooks=self._hooks, listeners=self._listeners, boundaries=between)
+        self._orchestrator = Orchestrator(
+            hooks=self._hooks,
+            listeners=self._listeners,
+            boundaries=between,
+            blocking=_BLOCKING if self.config.development else None,
+        )
         self.recorder: Final = recording
         self._recordings = (
             None if recording is None else Recordings(recording, self._make_lane, self._listeners, between)

@@ -17,7 +17,8 @@ class Config:
 
     Args:
         timeout: Seconds for a request whose route declares none; `math.inf` for no deadline.
-        development: A response with unknown keys is an error; in production they are dropped with a report.
+        development: A response with unknown keys is an error; in production they are dropped with a report. And the `end`
+            event of a hook or handler that held the event loop for more than 0.1 s without a break says for how long.
         server: Limits and deadlines of the HTTP server.
         settings: What `gctx.config` holds: plain values, or the `ConfigSources` to load them from.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -20,10 +21,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ._findings import Finding, Position
-from ._model import Handler, ModuleEntry, TypeEntry
+from ._model import Handler, HandlerTypes, Hook, ModuleEntry, OpenEdge, Policies, Problem, TypeEntry
 from ._reach import installed_version
 from ._source import SourceFile
 from ._units import Unit
@@ -31,7 +32,13 @@ from ._wire import _fields, encode
 
 __all__ = ["Cache", "Cached"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_Shared: TypeAlias = dict[str, list[Any]]
+_Convert: TypeAlias = Callable[[Any, _Shared], Any]
+# in the order in which one refers to another
+_SHARED: Final[dict[str, Any]] = {
+    kind.__name__: kind for kind in (OpenEdge, Policies, HandlerTypes, Problem, Hook)
+}
 _PACKAGES: Final = ("gnomon_manifest", "gnomon_gtype")
 
 
@@ -92,7 +99,7 @@ class Cache:
     def _read(self, lines: list[str]) -> Cached | None:
         sources = tuple(map(_source, json.loads(lines[0])))
         entries = {
-            digest: (owner, _converter(TypeEntry)(entry))
+            digest: (owner, _converter(TypeEntry)(entry, {}))
             for digest, (owner, entry) in json.loads(lines[1]).items()
         }
         units = []
@@ -115,7 +122,9 @@ class Cache:
         """Write what was read, where it differs from what the file has; a file that can not be written is left."""
         lines = [
             _text([_packed(source) for source in sources]),
-            _text({digest: [owner, encode(entry)] for digest, (owner, entry) in sorted(entries.items())}),
+            _text(
+                {digest: [owner, _Packer().pack(entry)] for digest, (owner, entry) in sorted(entries.items())}
+            ),
         ]
         kept: dict[str, tuple[list[Handler], int, str]] = {}
         for unit in sorted(units, key=lambda unit: unit.name):
@@ -146,8 +155,37 @@ class Cache:
 _text: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
+class _Packer:
+    """Writes parts of the model as arrays, in the order of their fields; handlers of one module share what is equal."""
+
+    def __init__(self) -> None:
+        self.shared: dict[str, list[Any]] = {name: [] for name in _SHARED}
+        self._places: dict[str, int] = {}
+
+    def pack(self, value: Any) -> Any:
+        if isinstance(value, (str, int, float)) or value is None:
+            return value
+        kind: Any = type(value)
+        if not (names := _fields(kind)):
+            return encode(value) if isinstance(value, Mapping) else [self.pack(item) for item in value]
+        # what any JSON may stand in is written as it is
+        packed = [
+            encode(part) if names[name] is Any else self.pack(part)
+            for name, part in ((name, getattr(value, name)) for name in names)
+        ]
+        if kind.__name__ not in _SHARED:
+            return packed
+        key = f"{kind.__name__} {_text(packed)}"
+        if key not in self._places:
+            table = self.shared[kind.__name__]
+            self._places[key] = len(table)
+            table.append(packed)
+        return self._places[key]
+
+
 def _packed(source: SourceFile) -> list[Any]:
-    return [source.file, source.module, source.is_package, source.digest, encode(source.findings)]
+    findings = [_Packer().pack(finding) for finding in source.findings]
+    return [source.file, source.module, source.is_package, source.digest, findings]
 
 
 def _source(value: list[Any]) -> SourceFile:
@@ -156,32 +194,37 @@ def _source(value: list[Any]) -> SourceFile:
 
 
 def _packed_unit(unit: Unit) -> dict[str, Any]:
+    packer = _Packer()
     return {
         "name": unit.name,
         "looked_into": sorted(unit.looked_into),
         "gives": unit.gives,
-        "shown": [[name, encode(place)] for name, place in unit.shown],
-        "findings": encode(unit.findings),
-        "handlers": encode(unit.handlers),
+        "shown": [[name, packer.pack(place)] for name, place in unit.shown],
+        "findings": packer.pack(unit.findings),
+        "handlers": packer.pack(unit.handlers),
         "types": list(unit.types),
-        "modules": encode(unit.modules),
+        "modules": packer.pack(unit.modules),
         "roles": unit.roles,
         "roles_open": unit.roles_open,
+        "shared": packer.shared,
     }
 
 
 def _unit(value: dict[str, Any]) -> Unit:
     handler = _converter(Handler)
     place = _converter(Position)
+    shared: _Shared = {}
+    for name, kind in _SHARED.items():
+        shared[name] = list(map(_converter(kind), value["shared"][name], itertools.repeat(shared)))
     return Unit(
         value["name"],
         set(value["looked_into"]),
         gives=value["gives"],
-        shown=[(name, place(where)) for name, where in value["shown"]],
+        shown=[(name, place(where, shared)) for name, where in value["shown"]],
         findings=list(_findings(value["findings"])),
-        handlers=[handler(item) for item in value["handlers"]],
+        handlers=[handler(item, shared) for item in value["handlers"]],
         types=dict.fromkeys(value["types"]),
-        modules=[_converter(ModuleEntry)(item) for item in value["modules"]],
+        modules=[_converter(ModuleEntry)(item, shared) for item in value["modules"]],
         roles=None if value["roles"] is None else tuple(value["roles"]),
         roles_open=value["roles_open"],
         live=False,
@@ -189,31 +232,55 @@ def _unit(value: dict[str, Any]) -> Unit:
 
 
 def _findings(value: list[Any]) -> tuple[Finding, ...]:
-    return tuple(map(_converter(Finding), value))
+    finding = _converter(Finding)
+    return tuple(finding(item, {}) for item in value)
 
 
 @cache
-def _converter(kind: Any) -> Callable[[Any], Any]:
+def _converter(kind: Any) -> _Convert:
     """What makes a part of the model from its JSON, for JSON that this program wrote: nothing is checked."""
-    fields = {name: made for name, inner in _fields(kind).items() if (made := _part(inner)) is not None}
+    names = _fields(kind)
+    parts = [
+        (place, made) for place, inner in enumerate(names.values()) if (made := _part(inner)) is not None
+    ]
+    if issubclass(kind, tuple):
 
-    def convert(value: dict[str, Any]) -> Any:
-        for name, made in fields.items():
-            value[name] = made(value[name])
-        return kind(**value)
+        def convert_tuple(value: list[Any], shared: _Shared) -> Any:
+            for place, made in parts:
+                value[place] = made(value[place], shared)
+            return kind._make(value)
+
+        return convert_tuple
+    # a frozen class sets its fields one by one through a check; a thousand handlers have twenty thousand
+    setters = [vars(kind)[name].__set__ for name in names]
+
+    def convert(value: list[Any], shared: _Shared) -> Any:
+        for place, made in parts:
+            value[place] = made(value[place], shared)
+        item = object.__new__(kind)
+        for setter, part in zip(setters, value, strict=True):
+            setter(item, part)
+        return item
 
     return convert
 
 
-def _part(kind: Any) -> Callable[[Any], Any] | None:
+def _part(kind: Any) -> _Convert | None:
     """What makes a field from its JSON; None when it is the same."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         inner = _part(arguments[0])
-        return None if inner is None else lambda value: value if value is None else inner(value)
+        return (
+            None if inner is None else lambda value, shared: None if value is None else inner(value, shared)
+        )
     if origin is tuple:
         made = _part(arguments[0])
-        return tuple if made is None else lambda value: tuple(map(made, value))
+        if made is None:
+            return lambda value, _: tuple(value)
+        return lambda value, shared: tuple([made(item, shared) for item in value])
     if origin is not None and arguments[0] is int and issubclass(origin, Mapping):
-        return lambda value: {int(key): item for key, item in value.items()}
+        return lambda value, _: {int(key): item for key, item in value.items()}
+    if kind in _SHARED.values():
+        name = kind.__name__
+        return lambda value, shared: shared[name][value]
     return _converter(kind) if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields") else None

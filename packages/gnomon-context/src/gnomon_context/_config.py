@@ -36,6 +36,8 @@ _SCALARS = (
 class Config(Mapping[str, Any]):
     """An immutable mapping, also at every depth: sections are `Config`, lists are tuples.
 
+    A key that is named as a method of every mapping (`get items keys values`) is reached as an item only.
+
     Args:
         values: keys and values; nested mappings, lists and sets are taken over as immutable copies.
 

@@ -18,6 +18,7 @@ from gnomon_context import (
     DeadlineExceeded,
     IllegalPhase,
     LocalContext,
+    RequestPhase,
     current_context,
     open_global_context,
     open_local_context,
@@ -351,7 +352,7 @@ EVERYTHING_ELSE: list[Callable[[LocalContext], Any]] = [
     lambda lctx: lctx.uuid(),
     lambda lctx: lctx.settle("ok"),
     lambda lctx: lctx.local_hooks("before"),
-    lambda lctx: lctx.advance(lctx.phase.following[0]),
+    lambda lctx: lctx.advance(RequestPhase.FAILED),
 ]
 
 
@@ -363,7 +364,7 @@ async def test_use_after_the_end_is_refused(autojump_clock: MockClock) -> None:
         for use in EVERYTHING_ELSE:
             with pytest.raises(ContextClosed, match=lctx.request_id):
                 use(lctx)
-        assert repr(lctx) == "<LocalContext  /a received, closed>"
+        assert repr(lctx) == "<LocalContext  /a completed, closed>"
         assert lctx.meta.path == "/a" and lctx.tasks == () and lctx.cancel_reason is None
 
 

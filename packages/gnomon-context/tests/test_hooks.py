@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
 
-from gnomon_context import Alert, GlobalContext, LocalContext, open_global_context, open_local_context
+from gnomon_context import (
+    Alert,
+    GlobalContext,
+    LocalContext,
+    RequestPhase,
+    open_global_context,
+    open_local_context,
+)
 from gnomon_context.runtime import begin, end, join_tasks
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint, virtual_clock
 
@@ -350,3 +357,32 @@ async def test_the_failure_of_a_task_after_the_join_is_in_the_outcome(autojump_c
         outcome = lctx.settle("ok")
         end(lctx)
     assert (outcome.kind, outcome.error) == ("error", task.error)
+
+
+@pytest.mark.parametrize("moved", [None, RequestPhase.RESPONDING, RequestPhase.FAILED])
+@pytest.mark.parametrize("fails", [False, True])
+@trio_test
+async def test_the_phase_follows_the_block(
+    fails: bool, moved: RequestPhase | None, autojump_clock: MockClock
+) -> None:
+    seen: list[str] = []
+    async with open_global_context() as gctx:
+        with pytest.raises(ValueError) if fails else contextlib.nullcontext():
+            async with open_local_context(gctx) as lctx:
+                assert lctx.phase is RequestPhase.PROCESSING
+                lctx.on_phase_change(lambda new, old: seen.append(new))
+                lctx.after(lambda: seen.append("after"))
+                lctx.catch(lambda: seen.append("catch"))
+                lctx.on_cleanup(seen.append, "cleanup")
+                if moved is not None:
+                    lctx.advance(moved)
+                if fails:
+                    raise ValueError("the block failed")
+    if moved is RequestPhase.FAILED:
+        # By hand, and nothing follows it.
+        assert seen == ["failed", *(["catch", "after"] if fails else ["after"]), "cleanup"]
+    elif fails:
+        before = [] if moved is None else ["responding"]
+        assert seen == [*before, "failed", "catch", "after", "cleanup"]
+    else:
+        assert seen == ["responding", "after", "completed", "cleanup"]

@@ -15,9 +15,10 @@ from ._errors import ContextClosed, DeadlineExceeded
 from ._global import GlobalContext
 from ._hooks import Outward
 from ._local import LocalContext
+from ._phase import RequestPhase
 from ._sources import Sources
 from ._tasks import without_cancelled
-from .runtime import begin, end
+from .runtime import begin, end, pass_through
 
 
 @final
@@ -25,7 +26,8 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
     """Run a block as one request: tasks joined, undone on failure, cleaned up, closed.
 
     The block is the handler: the after and catch hooks that it registers run when it is left, and take `lctx`,
-    `gctx` and, to catch, `error`, by name. A before hook would come too late, and is the alert `hooks_skipped`.
+    `gctx` and, to catch, `error`, by name. The phase is `processing` in the block, `responding` in the after hooks
+    of a success, and then `completed` or `failed`. A before hook would come too late, and is the alert `hooks_skipped`.
 
     Args:
         gctx: an open global context.
@@ -92,6 +94,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
         self._lctx = LocalContext(self._gctx, scope=self._scope, **self._fields)
         self._scope.__enter__()
         begin(self._lctx)
+        pass_through(self._lctx, RequestPhase.PROCESSING)
         return self._lctx
 
     async def __aexit__(
@@ -107,6 +110,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
             # A request that was cancelled and did not notice has no answer that after hooks would be about.
             if leaving is None and lctx.cancel_reason is None:
                 try:
+                    await _go_on_to(lctx, RequestPhase.RESPONDING)
                     await hooks.run_after()
                     # What the hooks started is of the request, too.
                     await join_tasks(lctx)
@@ -156,6 +160,14 @@ def _combine(error: BaseException | None, raised: BaseException) -> BaseExceptio
     return BaseExceptionGroup("a task of the request failed", [error, raised])
 
 
+async def _go_on_to(lctx: LocalContext, phase: RequestPhase) -> None:
+    """Move the request to `phase`, unless the block has moved it there, or beyond, itself."""
+    if phase in lctx.phase.ahead:
+        pass_through(lctx, phase)
+    elif phase in lctx.phase.following:
+        lctx.advance(phase)
+
+
 async def _finish(lctx: LocalContext, leaving: BaseException | None, hooks: Outward) -> BaseException | None:
     """Settle the outcome, undo or commit, clean up; returns a KeyboardInterrupt or the like of a step."""
     failure = None if leaving is None else without_cancelled(leaving)
@@ -164,6 +176,7 @@ async def _finish(lctx: LocalContext, leaving: BaseException | None, hooks: Outw
     else:
         outcome = lctx.settle("ok" if leaving is None else "cancelled", leaving)
     fatal: BaseException | None = None
+    phase = RequestPhase.COMPLETED if outcome.ok else RequestPhase.FAILED
     steps: list[Callable[[], Awaitable[None]]] = [lambda: run_cleanups(lctx)]
     if not outcome.ok:
         # Nobody is there to hear an answer that after and catch hooks would be about.
@@ -180,7 +193,7 @@ async def _finish(lctx: LocalContext, leaving: BaseException | None, hooks: Outw
         # Without extras nothing of the user's comes after this that could compensate too late.
         commit(lctx)
     hooks.report_skipped()
-    for step in steps:
+    for step in [lambda: _go_on_to(lctx, phase), *steps]:
         try:
             await step()
         except BaseException as raised:

@@ -23,6 +23,7 @@ from gnomon_gtype import _scalars as s
 from gnomon_gtype._composites import union
 from gnomon_gtype._errors import SchemaError, UnsupportedAnnotation
 from gnomon_gtype._foreign import foreign_node
+from gnomon_gtype._hashing import hashable
 from gnomon_gtype._markers import apply_marker
 from gnomon_gtype._recursion import definitions
 from gnomon_gtype._scalars import literal
@@ -137,8 +138,7 @@ class Annotations:
 
     def whole(self, annotation: Any, path: str) -> Schema:
         try:
-            root = self.read(annotation, path, {})
-            return definitions(root, self.pool)
+            return hashable(definitions(self.read(annotation, path, {}), self.pool), path)
         except SchemaError as error:
             raise UnsupportedAnnotation(path, str(error)) from error
         except RecursionError:

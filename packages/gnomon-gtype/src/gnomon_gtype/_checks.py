@@ -100,11 +100,11 @@ def json_key(value: Any) -> object:
         return (kind.__name__, value)
     if kind is int or kind is float:
         return ("number", value)
-    if isinstance(value, (list, tuple)):
+    if issubclass(kind, (list, tuple)):
         return ("array", tuple(json_key(item) for item in value))
-    if isinstance(value, dict):
+    if issubclass(kind, dict):
         return ("object", frozenset((json_key(key), json_key(item)) for key, item in value.items()))
-    if isinstance(value, (set, frozenset)):
+    if issubclass(kind, (set, frozenset)):
         return ("set", frozenset(json_key(item) for item in value))
     try:
         hash(value)
@@ -169,7 +169,7 @@ def literal_from_python(node: Literal, value: Any) -> Any:
             continue
         kind: Any = type(member)
         plain: Any = member
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not issubclass(type(value), kind) or (kind is int and type(value) is bool):
             continue
         if _found({plain: None}, value) if kind is str else kind.__eq__(plain, value) is True:
             return member

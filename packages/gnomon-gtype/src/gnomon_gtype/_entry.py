@@ -13,7 +13,7 @@ from gnomon_gtype._compile import LAX, build_validator
 from gnomon_gtype._errors import GTypeError
 from gnomon_gtype._interpret import REFUSED, Channel, interpret
 from gnomon_gtype._json import Count, colons, parse
-from gnomon_gtype._lax import problems_of
+from gnomon_gtype._lax import problems_of, runs_code, unreadable
 from gnomon_gtype._problems import ValidationError
 from gnomon_gtype._schema import Schema
 from gnomon_gtype._serialize import build_serializer
@@ -75,8 +75,8 @@ def settled(schema: Schema, value: Any, error: Exception, channel: Channel = "py
     """What comes of a value that the engine did not accept.
 
     The problems are in the words of the interpreter; in those of the engine should the two ever differ. An error that is not
-    the engine's comes from a method of the value, and then the reading of the interpreter counts, which calls none; or from
-    a check of the user's, and then the interpreter meets it again and it is passed on.
+    the engine's comes from a method of the value, and then the reading of the interpreter counts, which takes it for a problem;
+    or from a check of the user's, and then the interpreter meets it again and it is passed on.
 
     Raises:
         ValidationError: almost always.
@@ -145,6 +145,10 @@ def validate_lax(handle: Handle, value: Any, mode: Mode) -> Any:
         return handle.compiled().lax().validate_python(value)
     except (CoreValidationError, RecursionError) as error:
         raise ValidationError(problems_of(error, handle.schema)) from None
+    except Exception as error:
+        if isinstance(error, GTypeError) or runs_code(handle.schema):
+            raise  # of a check of the application, as likely as of a method of the value
+        raise ValidationError((unreadable(handle.schema, value, error),)) from None
 
 
 def json_entry(handle: Handle) -> Callable[[Json], Any]:

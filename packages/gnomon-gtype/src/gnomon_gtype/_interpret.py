@@ -55,6 +55,7 @@ class Reading:
             None  # how much of a path leads to the sensitive place that is being read
         )
         self.limit = limit
+        self.passing: Exception | None = None
         self.depth = 0
         self.open: set[tuple[int, int]] = set()
 
@@ -64,7 +65,25 @@ class Reading:
 
     def read(self, node: Schema, value: Any, path: Path) -> Any:
         """The validated value, or `REFUSED` after at least one more problem."""
-        return READERS[type(node)](self, node, value, path)
+        try:
+            return READERS[type(node)](self, node, value, path)
+        except (TooManyProblems, RecursionError):
+            raise
+        except Exception as error:
+            if self.json or error is self.passing:
+                raise
+            said = f"{self.kind(value)} that raises {type(error).__name__} when it is read"
+            wanted = describe(node, channel=self.channel)
+            return self.refuse(node, path, "wrong_type", f"Expected {wanted}, found {said}.", value)
+
+    @contextmanager
+    def application(self) -> Iterator[None]:
+        """Around code of the application: its errors are passed on, and not taken for those of the value's own methods."""
+        try:
+            yield
+        except Exception as error:
+            self.passing = error
+            raise
 
     def refuse(
         self,

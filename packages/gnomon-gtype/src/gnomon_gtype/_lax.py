@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic_core import ValidationError as CoreValidationError
 
-from gnomon_gtype._composites import Record
+from gnomon_gtype._composites import Array, Opaque, Record, Refined
 from gnomon_gtype._problems import HIDDEN, MAX_PROBLEMS, Code, Problem, shown
 from gnomon_gtype._read_composites import step_of
-from gnomon_gtype._schema import Schema
+from gnomon_gtype._schema import UNSET, Schema
 from gnomon_gtype._sensitive import holds_sensitive
 
 CODES: dict[str, Code] = {
@@ -62,6 +62,23 @@ def problems_of(error: Exception, tree: Schema) -> tuple[Problem, ...]:
             Problem(path, code, message.rstrip(".") + ".", message.removeprefix("Expected "), actual)
         )
     return tuple(problems)
+
+
+def runs_code(tree: Schema) -> bool:
+    """Whether reading a value runs code of the application: a check, a class, a factory, a schema of another library."""
+    return any(
+        isinstance(node, (Refined, Opaque))
+        or (isinstance(node, (Array, Record)) and node.cls is not None)
+        or (isinstance(node, Record) and any(item.default_factory is not UNSET for item in node.fields))
+        for _, node in tree.walk()
+    )
+
+
+def unreadable(tree: Schema, value: object, error: Exception) -> Problem:
+    """The problem of a value whose own methods raise."""
+    message = f"The value raises {type(error).__name__} when it is read."
+    actual = HIDDEN if holds_sensitive(tree, {}) else shown(value)
+    return Problem((), "invalid", message, "a value that can be read", actual)
 
 
 def _field_names(tree: Schema) -> frozenset[str | int]:

@@ -39,7 +39,7 @@ def _items_of(reading: Reading, node: c.Array, value: Any) -> list[Any] | None:
         good = isinstance(value, node.cls)
     if not good:
         return None
-    return list(list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value))
+    return list(list.__iter__(value) if issubclass(type(value), list) else tuple.__iter__(value))
 
 
 def _nodes_for(node: c.Array, length: int) -> Iterator[Schema]:
@@ -76,7 +76,9 @@ def _array(reading: Reading, node: c.Array, value: Any, path: Path) -> Any:
         return REFUSED
     if node.cls is not None:
         return _construct(reading, node, value, path, lambda: node.cls(*found) if node.cls else None)
-    as_tuple = node.container == "tuple" or (node.container == "sequence" and not isinstance(value, list))
+    as_tuple = node.container == "tuple" or (
+        node.container == "sequence" and not issubclass(type(value), list)
+    )
     return tuple(found) if as_tuple else found
 
 
@@ -127,7 +129,8 @@ def _check_contains(reading: Reading, node: c.Array, items: list[Any], value: An
 
 def _construct(reading: Reading, node: Schema, value: Any, path: Path, make: Any) -> Any:
     try:
-        return make()
+        with reading.application():
+            return make()
     except (ValueError, AssertionError) as error:
         return reading.refuse(node, path, "refused", _said(error, reading), value)
 
@@ -227,7 +230,8 @@ def _read_fields(reading: Reading, node: c.Record, entries: dict[Any, Any], path
         elif item.default is not UNSET:
             found[item.name] = item.default
         elif item.default_factory is not UNSET:
-            found[item.name] = item.default_factory()
+            with reading.application():
+                found[item.name] = item.default_factory()
     return found
 
 
@@ -461,7 +465,8 @@ def _refined(reading: Reading, node: c.Refined, value: Any, path: Path) -> Any:
     if result is REFUSED:
         return REFUSED
     try:
-        verdict = node.check(result)
+        with reading.application():
+            verdict = node.check(result)
     except (ValueError, AssertionError) as error:
         return reading.refuse(node, path, "refused", node.message or _said(error, reading), value)
     if verdict is None or verdict:
@@ -475,9 +480,10 @@ def _opaque(reading: Reading, node: c.Opaque, value: Any, path: Path) -> Any:
 
     validator = foreign_validator(node)
     try:
-        if reading.json:
-            return validator.validate_json(to_json(value))
-        return validator.validate_python(value)
+        with reading.application():
+            if reading.json:
+                return validator.validate_json(to_json(value))
+            return validator.validate_python(value)
     except CoreValidationError as error:
         for line in error.errors(include_url=False, include_context=False):
             place = (*path, *(step_of(part) for part in line["loc"]))

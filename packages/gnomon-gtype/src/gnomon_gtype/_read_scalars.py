@@ -39,7 +39,7 @@ def _boolean(reading: Reading, node: s.Boolean, value: Any, path: Path) -> Any:
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and type(value) is not bool
 
 
 @reader(s.Integer)
@@ -140,7 +140,7 @@ def _decimal(reading: Reading, node: s.DecimalNumber, value: Any, path: Path) ->
         value = found
     elif not isinstance(value, decimal.Decimal):
         return reading.wrong_type(node, value, path)
-    if not value.is_finite():
+    if not decimal.Decimal.is_finite(value):
         return reading.refuse(node, path, "not_finite", "Expected a finite number.", value)
     if _bounded(reading, node, value, path) is REFUSED or _stepped(reading, node, value, path) is REFUSED:
         return REFUSED
@@ -267,8 +267,14 @@ def _date(reading: Reading, node: s.Date, value: Any, path: Path) -> Any:
     return _bounded(reading, node, value, path)
 
 
+def _offset(node: s.Time | s.DateTime, value: Any) -> datetime.timedelta | None:
+    """The offset of the zone, asked of the class that is wanted: a subclass may raise anything."""
+    kind = datetime.time if isinstance(node, s.Time) else datetime.datetime
+    return kind.utcoffset(value)
+
+
 def _zoned(reading: Reading, node: s.Time | s.DateTime, value: Any, path: Path) -> Any:
-    if node.zone != "any" and (value.utcoffset() is None) != (node.zone == "naive"):
+    if node.zone != "any" and (_offset(node, value) is None) != (node.zone == "naive"):
         wanted = "a time zone" if node.zone == "aware" else "no time zone"
         return reading.refuse(node, path, "timezone", f"Expected {wanted}.", value, expected=wanted)
     return _bounded(reading, node, value, path)

@@ -35,6 +35,13 @@ def _blank(node: Schema, value: Any, known: Known, depth: int) -> Any:
         return HIDDEN
     if not holds_sensitive(node, known):
         return _blank_objects(value, depth)
+    try:
+        return _blank_parts(node, value, known, depth)
+    except Exception:  # of a method of the value: what cannot be looked into is not shown
+        return HIDDEN
+
+
+def _blank_parts(node: Schema, value: Any, known: Known, depth: int) -> Any:
     if isinstance(node, c.Ref):
         return _blank(known[node.name], value, known, depth + 1)
     if isinstance(node, c.Refined):

@@ -376,7 +376,8 @@ async def test_other_streams(autojump_clock: MockClock) -> None:
 async def test_the_client_of_tests(autojump_clock: MockClock) -> None:
     async def dispatch(req: Request, res: Response) -> None:
         if req.path == "/cut":
-            raise ClientGone("pretended")
+            req.abort("disconnect")
+            await trio.lowlevel.checkpoint()
         if req.path == "/read":
             await req.read()
         res.json([req.method, req.target, req.headers.get("x"), req.body_limit])

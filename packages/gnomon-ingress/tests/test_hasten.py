@@ -70,10 +70,9 @@ def test_a_second_interrupt_ends_the_grace(drained: bool) -> None:
         finally:
             times.append(trio.current_time())
 
-    with pytest.raises(BaseExceptionGroup) as interrupted:
+    with pytest.raises(KeyboardInterrupt):
         trio.run(main, clock=MockClock(autojump_threshold=0))
     second, end = times
-    assert interrupted.group_contains(KeyboardInterrupt)
     # A client that does not close its end is waited for a second.
     assert end - second < 1.2
 

@@ -89,7 +89,7 @@ async def test_a_drain_while_a_reader_waits_for_room(autojump_clock: MockClock) 
     async def handler(_req: Request, ws: WebSocket) -> None:
         await ws.accept()
         await trio.sleep(5)
-        assert ws.close_code == 1001
+        assert ws.draining
         async for message in ws:
             taken.append(message)
 

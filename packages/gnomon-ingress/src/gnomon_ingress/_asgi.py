@@ -10,7 +10,7 @@ import trio
 
 from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
-from ._errors import ClientGone, HttpError, RequestInvalid, WebSocketClosed
+from ._errors import ClientGone, HttpError, RequestInvalid, is_goodbye
 from ._handshake import Origins, check_origin
 from ._head import Refusal
 from ._headers import Headers
@@ -18,7 +18,7 @@ from ._limits import Limits
 from ._request import Client, Request, body_too_large
 from ._response import Commit, Response
 from ._target import BadTarget, Line, split_target
-from ._websocket import WebSocket
+from ._websocket import WebSocket, failure_code
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -95,10 +95,10 @@ class _Exchange:
         with self.scope:
             try:
                 await dispatch(request, response)
-            except ClientGone:
-                return
             except Exception as error:
-                self._answer_exception(response, error)
+                # Of another client's WebSocket it is a failure like any other.
+                if not (request.abort_reason is not None and is_goodbye(error)):
+                    self._answer_exception(response, error)
         if request.abort_reason is not None:
             return
         if not response.finished:
@@ -251,12 +251,12 @@ class _Opening(_Exchange):
         with self.scope:
             try:
                 await dispatch(request, response)
-            except (ClientGone, WebSocketClosed):
-                pass
             except Exception as error:
-                if socket.accepted:
+                if link.closed and is_goodbye(error):
+                    pass
+                elif socket.accepted:
                     logger.exception("the dispatch of %r raised", request)
-                    code = getattr(error, "close_code", 1011)
+                    code = failure_code(error)
                 else:
                     self._answer_exception(response, error)
         if socket.accepted:

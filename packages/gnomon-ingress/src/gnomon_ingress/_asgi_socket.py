@@ -37,6 +37,8 @@ class AsgiLink:
         self.subprotocols: tuple[str, ...] = tuple(scope.get("subprotocols", ()))
         self.message_limit: int = message_limit
         self.closed: bool = False
+        #: Such a server tells nobody.
+        self.draining: bool = False
         self.close_code: int | None = None
         self.close_reason: str = ""
         self.request: Request[Any, Any, Any] | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, HttpError, RequestInvalid, WebSocketClosed
+from ._errors import ClientGone, HttpError, RequestInvalid, is_goodbye
 from ._head import HeadParser, Refusal
 from ._input import Input
 from ._json import dump_json
@@ -17,6 +17,7 @@ from ._output import HEAD, IDLE, RUN
 from ._request import Client, Request
 from ._response import Response
 from ._transport import Interrupted, Transport
+from ._websocket import failure_code
 
 if TYPE_CHECKING:
     from ._server import Server
@@ -184,11 +185,10 @@ class Connection(Input):
         try:
             await response.send()
             await self.flush()
-        except ClientGone:
-            raise
         except Exception as error:
             if self._broken:
-                self.report_crash(error)
+                if not is_goodbye(error):
+                    self.report_crash(error)
                 return False
             self._answer_exception(response, error)
             await response.send()
@@ -225,12 +225,12 @@ class Connection(Input):
 
     def _answer_exception(self, response: Response[Any], error: Exception) -> None:
         if self.link is not None and response._status == 101 and response._started:
-            if not isinstance(error, (ClientGone, WebSocketClosed)):
-                self.link.failure_code = getattr(error, "close_code", 1011)
+            # Of another client's WebSocket it would be a failure like any other.
+            if not (self.link.closed and is_goodbye(error)):
+                self.link.failure_code = failure_code(error)
                 self.report_crash(error)
             return
-        if isinstance(error, ClientGone):
-            self._broken = True
+        if self._broken and is_goodbye(error):
             return
         if response.started or self._broken:
             # Whatever is on the wire cannot be taken back; without a clean end the client can tell.

@@ -127,6 +127,13 @@ class WebSocketClosed(IngressError, trio.BrokenResourceError):
         self.close_reason: str = close_reason
 
 
+def is_goodbye(error: BaseException) -> bool:
+    """Whether an exception says only that the client is gone, be it out of the nurseries of a handler."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_goodbye(member) for member in error.exceptions)
+    return isinstance(error, (ClientGone, WebSocketClosed))
+
+
 class MessageInvalid(IngressError, ValueError):
     """A message of a WebSocket fails the type its route declares; ``problems`` says where.
 

@@ -68,6 +68,8 @@ METHODS: Final = {
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding", "content-type", "expect", "upgrade"})
 
 _REMEMBERED = 2048
+# Longer ones hardly come twice.
+_LINE_REMEMBERED = 256
 
 
 class Refusal(Exception):
@@ -102,8 +104,8 @@ class HeadParser:
     ``feed`` takes the bytes of an unfinished head as they come, so that garbage is refused at once; ``complete`` takes
     the whole head. The results are attributes, valid until the next head.
 
-    Clients repeat themselves: a request line that was seen before, and a block of fields equal to the last one on this
-    connection, have passed the policy already and are not parsed again.
+    Clients repeat themselves: a block of fields equal to the last one on this connection has passed the policy already and
+    is not parsed again, nor is a request line that was seen before.
 
     Args:
         limits: What a head may be.
@@ -161,20 +163,38 @@ class HeadParser:
             self._too_long(data)
 
     def recognise(self, data: bytes) -> bool:
-        """Whether the bytes are exactly a request line seen before and the last block of fields; then take them."""
+        """Whether the bytes are exactly one request line and the last block of fields; then take them."""
         block = self._block
-        known = self._lines.get(data[: len(data) - len(block)])
         # The block ends in the only empty line of the head, so nothing has to be searched for.
-        if (
-            known is None
-            or not block
-            or self._fed
-            or known.minor != self.line.minor
-            or not data.endswith(block)
-        ):
+        if not block or self._fed or not data.endswith(block):
             return False
-        self.line = known
+        start = data[: -len(block)]
+        line = self._lines.get(start) or self._read_line(start, len(data))
+        if line is None or line.minor != self.line.minor:
+            return False
+        self.line = line
         return True
+
+    def _read_line(self, start: bytes, size: int) -> Line | None:
+        """Return a request line that may stand before the last block; ``None`` for one that needs a closer look.
+
+        Services have more paths than fit into a memory, so this must be nearly as fast as to remember.
+        """
+        match = _REQUEST_LINE.fullmatch(start)
+        if match is None or size > self._limits.head_size:
+            return None
+        method, target, minor = match.groups()
+        known = METHODS.get(method)
+        # Every other form of a target is checked against the fields.
+        if known is None or target[:1] != b"/" or len(target) > self._limits.target_length:
+            return None
+        try:
+            path, query_string, _ = split_target(target)
+        except BadTarget:
+            return None
+        line = Line(known, target.decode("ascii"), path, query_string, 1 if minor == b"1" else 0)
+        self._keep_line(start, line)
+        return line
 
     def complete(self, head: bytes) -> None:
         """Parse a head that ends in an empty line, and apply the policy.
@@ -182,17 +202,8 @@ class HeadParser:
         Raises:
             Refusal: It is not a request we answer.
         """
-        cut = head.find(b"\r\n") + 2
-        known = self._lines.get(head[:cut])
-        if (
-            known is not None
-            and known.minor == self.line.minor
-            and head[cut:] == self._block
-            and not self._fed
-        ):
-            self.line = known
-            return
-        self._parse(head, cut)
+        if not self.recognise(head):
+            self._parse(head, head.find(b"\r\n") + 2)
 
     def _parse(self, head: bytes, cut: int) -> None:
         limits = self._limits
@@ -245,9 +256,13 @@ class HeadParser:
             # The absolute form is checked against the Host field, so line and fields are not independent.
             return
         self._block = head[cut:]
+        self._keep_line(head[:cut], self.line)
+
+    def _keep_line(self, start: bytes, line: Line) -> None:
         if len(self._lines) >= _REMEMBERED:
             self._lines.clear()
-        self._lines[head[:cut]] = self.line
+        if len(start) <= _LINE_REMEMBERED:
+            self._lines[start] = line
 
     def _take_line(self, method: bytes, target: bytes, minor: int, fields: dict[str, bytes]) -> Line:
         limit = self._limits.target_length

@@ -48,6 +48,8 @@ class Origin(Protocol):
 
     scope: trio.CancelScope | None
     body_limit: int
+    #: The request under way.
+    request: Request[Any, Any, Any] | None
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
         """Return the client's address and the scheme, seen through trusted proxies."""
@@ -279,7 +281,8 @@ class Request(ThreeParameters[Body, Query, Fields]):
         self.abort_reason = reason
         if self._abort is not None:
             self._abort(reason)
-        elif (scope := self._origin.scope) is not None:
+        elif (scope := self._origin.scope) is not None and self._origin.request is self:
+            # Once this request is over, the scope is that of the next one.
             scope.cancel()
 
     def __repr__(self) -> str:

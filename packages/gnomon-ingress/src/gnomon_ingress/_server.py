@@ -119,16 +119,28 @@ class Server:
             task_status: Started with the server once it accepts.
         """
         self._listeners = list(listeners)
-        async with trio.open_nursery() as outside:
+        try:
+            async with trio.open_nursery() as outside:
+                try:
+                    # Not start(): cancelled in the meantime, it would wait for a task that waits for the drain we begin below.
+                    outside.start_soon(self._run_shielded, tls)
+                    await self._accepting.wait()
+                    task_status.started(self)
+                    await self._asked_to_drain.wait()
+                finally:
+                    self._begin_drain()
+                    await self._wait_for_end()
+        except BaseExceptionGroup as group:
+            # That there is a nursery is nobody's business; who presses Ctrl-C expects a KeyboardInterrupt.
+            lone = _only_member(group)
+            if lone is None:
+                raise
+            context = lone.__context__
             try:
-                # Not start(): cancelled in the meantime, it would wait for a task that waits for the drain we begin below.
-                outside.start_soon(self._run_shielded, tls)
-                await self._accepting.wait()
-                task_status.started(self)
-                await self._asked_to_drain.wait()
+                raise lone
             finally:
-                self._begin_drain()
-                await self._wait_for_end()
+                lone.__context__ = context
+                del lone, context
 
     async def _wait_for_end(self) -> None:
         impatient: KeyboardInterrupt | None = None
@@ -168,6 +180,8 @@ class Server:
             listener.close()
         for connection in self.connections:
             connection.close_after_answer()
+            if connection.link is not None:
+                connection.link.drain()
         self._end_idle()
         self._end_if_empty()
 
@@ -309,6 +323,16 @@ class Server:
             response.text("ok\n")
         else:
             response.problem(503, code="not_ready", detail="This server takes no work at the moment.")
+
+
+def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """Return the one exception inside, however deep; ``None`` if there are several."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) != 1:
+            return None
+        error = error.exceptions[0]
+    return error
 
 
 def open_tcp_listeners(

@@ -54,6 +54,8 @@ class Link(Protocol):
     #: The largest message in bytes that is received.
     message_limit: int
     closed: bool
+    #: Whether the handler is to come to an end.
+    draining: bool
     close_code: int | None
     close_reason: str
 
@@ -107,6 +109,11 @@ class WebSocket(TwoParameters[In, Out]):
     def closed(self) -> bool:
         """Whether no message can be sent any more; what was received before the close can still be taken."""
         return self._link.closed
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server drains: iterating has ended, and what is sent goes out until the handler is over."""
+        return self._link.draining
 
     @property
     def close_code(self) -> int | None:
@@ -190,10 +197,21 @@ class WebSocket(TwoParameters[In, Out]):
     async def receive(self) -> In:
         """Return the next message, accepting the WebSocket first if need be.
 
+        When the server drains there is none any more: the WebSocket is closed with 1001. A loop over it just ends, and
+        leaves it open for a last message.
+
         Raises:
             WebSocketClosed: There will be none, whoever closed.
             MessageInvalid: The message is not of the bound type; the next one can still be received.
         """
+        try:
+            return await self._receive()
+        except WebSocketClosed as closed:
+            if not self._link.closed:
+                await self._link.close(closed.close_code, closed.close_reason)
+            raise
+
+    async def _receive(self) -> In:
         if not self._accepted:
             await self.accept()
         message = await self._link.receive()
@@ -247,7 +265,7 @@ class WebSocket(TwoParameters[In, Out]):
         Raises:
             ValueError: A code that must not be sent.
         """
-        if code not in _ASSIGNED and not 3000 <= code <= 4999:
+        if not _may_be_sent(code):
             raise ValueError(
                 f"{code} must not be sent as a close code: use 1000, 1001, 1008, 1011 or 3000 to 4999"
             )
@@ -262,7 +280,7 @@ class WebSocket(TwoParameters[In, Out]):
     async def __anext__(self) -> In:
         """Return the next message; a normal close (1000, 1001 or without a code) ends the loop."""
         try:
-            return await self.receive()
+            return await self._receive()
         except WebSocketClosed as closed:
             if closed.close_code in _NORMAL:
                 raise StopAsyncIteration from None
@@ -271,6 +289,19 @@ class WebSocket(TwoParameters[In, Out]):
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open" if self._accepted else "opening"
         return f"<WebSocket {state}>"
+
+
+def _may_be_sent(code: int) -> bool:
+    return code in _ASSIGNED or 3000 <= code <= 4999
+
+
+def failure_code(error: Exception) -> int:
+    """Return the close code that an exception of a handler asks for, 1011 if it asks for none."""
+    stated = getattr(error, "close_code", None)
+    # That of another client's WebSocket says nothing about this one.
+    if isinstance(error, WebSocketClosed) or not isinstance(stated, int) or not _may_be_sent(stated):
+        return 1011
+    return stated
 
 
 def _checked(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -34,6 +34,9 @@ _BYTES_WAITING = 64 * 1024
 # Within one ping interval; no honest client comes near.
 _CONTROL_FRAMES = 1024
 
+_GOING_AWAY = 1001
+_SHUTTING_DOWN = "the server is shutting down"
+
 LOST = 1006
 
 
@@ -88,6 +91,8 @@ class WireLink:
         self.subprotocols: tuple[str, ...] = subprotocols
         self.message_limit: int = limits.message_size
         self.closed: bool = False
+        #: Whether the handler is to come to an end: nothing more is received, and what it sends still goes out.
+        self.draining: bool = False
         self.close_code: int | None = None
         self.close_reason: str = ""
         #: What an exception of the handler asks for.
@@ -139,16 +144,25 @@ class WireLink:
                 self._lose()
                 raise
         self.reading = True
+        self.draining = self._carrier.server.draining
         self._carrier.server.start_reader(self.run)
+
+    def drain(self) -> None:
+        """Tell the handler, by ending what it receives, that the server drains."""
+        self.draining = True
+        self._arrived.unpark_all()
+        self._room.unpark_all()
 
     async def receive(self) -> str | bytes:
         """Return the next message."""
         queue = self._queue
-        if queue or self.closed:
+        if queue or self.closed or self.draining:
             await trio.lowlevel.checkpoint()
         while not queue:
             if self.closed:
                 raise self._closed_error()
+            if self.draining:
+                raise WebSocketClosed(_GOING_AWAY, _SHUTTING_DOWN)
             await self._arrived.park()
         message, size = queue.popleft()
         self._waiting_bytes -= size
@@ -166,6 +180,9 @@ class WireLink:
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, and drop what nobody has taken."""
         if not self.closed:
+            if self.draining and code in (1000, _GOING_AWAY):
+                # Its client is to come back, elsewhere.
+                code, reason = _GOING_AWAY, reason or _SHUTTING_DOWN
             self._queue.clear()
             self._waiting_bytes = 0
             await self._shut(code, reason)
@@ -225,7 +242,7 @@ class WireLink:
             if not number % _EVENTS_IN_A_ROW:
                 await trio.lowlevel.checkpoint()
             if isinstance(event, (TextMessage, BytesMessage)):
-                if not self.closed and not await self._gather(event):
+                if not (self.closed or self.draining) and not await self._gather(event):
                     return False
             elif isinstance(event, CloseConnection):
                 await self._take_close(event)
@@ -238,10 +255,14 @@ class WireLink:
                 if isinstance(event, Ping):
                     # Only the last one has to be answered (RFC 6455, section 5.5.3).
                     self._pong = bytes(event.payload)
+        await self._answer_ping()
+        return True
+
+    async def _answer_ping(self) -> None:
+        # Whoever holds the lock sends it behind what it sends.
         if self._pong is not None and not self._lock.locked():
             async with self._lock:
                 await self._write(None)
-        return True
 
     async def _gather(self, event: TextMessage | BytesMessage) -> bool:
         """Take a piece of a message; return whether it is within the limits."""
@@ -276,10 +297,13 @@ class WireLink:
         self._size = self._fragments = 0
         self._arrived.unpark()
         while len(self._queue) >= _MESSAGES_WAITING or self._waiting_bytes >= _BYTES_WAITING:
-            if self.closed:
+            if self.closed or self.draining:
                 return
             self._held_back = True
-            await self._room.park()
+            if self._pong is None or self._lock.locked():
+                await self._room.park()
+            else:
+                await self._answer_ping()
         self._held_back = False
 
     async def _take_close(self, event: CloseConnection) -> None:
@@ -310,7 +334,23 @@ class WireLink:
 
     async def _write(self, event: Event | None) -> None:
         """Send a frame, and the answer to the last ping behind it; the lock is held."""
-        carrier, frames = self._carrier, self._frames
+        try:
+            await self._carrier.send_frames(self._encode(event))
+            while self._pong is not None:
+                # It came while the frame waited for the client, and nobody else would answer it.
+                await self._carrier.send_frames(self._encode(None))
+        except ClientGone:
+            self._lose()
+            raise
+        except BaseException:
+            # Whoever sends gave up half-way, so it is the one who knows: nobody has to tell it.
+            self._end(LOST, "")
+            self._scope.cancel()
+            raise
+
+    def _encode(self, event: Event | None) -> bytearray:
+        """Return a frame and a pong that is due, as far as either can still be sent."""
+        frames = self._frames
         data = bytearray()
         pong, self._pong = self._pong, None
         # While it waited for the lock, a close may have made it pointless.
@@ -321,28 +361,15 @@ class WireLink:
                 data += frames.send(event)
             if pong is not None and frames.state is ConnectionState.OPEN:
                 data += frames.send(Pong(pong))
-        try:
-            await carrier.send_frames(data)
-        except ClientGone:
-            self._lose()
-            raise
-        except BaseException:
-            # Whoever sends gave up half-way, so it is the one who knows: nobody has to tell it.
-            self._end(LOST, "")
-            self._scope.cancel()
-            raise
+        return data
 
     async def _keep_alive(self) -> None:
-        """Ping a client that says nothing; say goodbye when the server drains."""
+        """Ping a client that says nothing."""
         carrier, limits = self._carrier, self._limits
-        drain = carrier.server.drain_begun
         try:
             while not self.closed:
-                with trio.move_on_after(limits.ping_interval):
-                    await drain.wait()
-                if drain.is_set():
-                    await self._shut(1001, "the server is shutting down")
-                elif not (self._heard or self._held_back):
+                await trio.sleep(limits.ping_interval)
+                if not (self.closed or self._heard or self._held_back):
                     self._sign = sign = trio.Event()
                     async with self._lock:
                         await self._write(Ping())

@@ -481,9 +481,11 @@ def make_request(
     """
     path, query_string, _ = split_target(target.encode("ascii"), asterisk=True)
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    origin = _Nowhere(scope)
     request: Request[Any, Any, Any] = Request(
-        Line(method, target, path, query_string, 1), Headers(pairs), _Nowhere(scope)
+        Line(method, target, path, query_string, 1), Headers(pairs), origin
     )
+    origin.request = request
     request._raw = body
     request.params = params or {}
     return request
@@ -496,6 +498,7 @@ class _Nowhere:
 
     def __init__(self, scope: trio.CancelScope | None) -> None:
         self.scope = scope
+        self.request: Request[Any, Any, Any] | None = None
 
     def describe_client(self, headers: Headers) -> tuple[_Address | None, str]:  # noqa: ARG002 — its protocol has it
         return None, "http"

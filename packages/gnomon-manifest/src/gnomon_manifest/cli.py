@@ -173,7 +173,8 @@ def watch_command(target: str, as_json: bool, interval: float, cache: Path | Non
     before: Manifest | None = None
     show = _show_json if as_json else _show
     try:
-        for found in watch(path, cache=cache, wait=lambda: time.sleep(interval)):
+        looks = watch(path, cache=cache, wait=lambda: time.sleep(interval))
+        for found in looks:  # pragma: no branch - only Ctrl-C ends it
             if found != before:  # a file can be written without a change
                 show(before, found, path)
             before = found

@@ -481,3 +481,50 @@ def test_good_clients_are_served_beside_bad_ones() -> None:
             nursery.cancel_scope.cancel()
 
     test()
+
+
+@trio_test
+async def test_connections_that_were_reset_before_they_were_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[object] = []
+    begin = Server.start_connection
+
+    def count(self: Server, *args: Any, **options: Any) -> None:
+        served.append(args)
+        begin(self, *args, **options)
+
+    monkeypatch.setattr(Server, "start_connection", count)
+    (listener,) = open_tcp_listeners("127.0.0.1", 0)
+    for _ in range(20):
+        with socket.create_connection(listener.getsockname()) as gone:
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.sendall(b"GET / HTTP/1.1\r\nHo")
+    server = Server(echo)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, [listener])
+        stream = await connect(server)
+        await stream.send_all(GET)
+        with trio.fail_after(10):
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+        assert len(served) == 1
+        server.drain()
+
+
+@trio_test
+async def test_slow_handshakes_hold_nobody_up(authority: trustme.CA) -> None:
+    ours, theirs = contexts(authority)
+    async with trio.open_nursery() as nursery:
+        server = await start(nursery, echo, tls=ours, config=Config(limits=Limits(head_timeout=30)))
+        slow = [await connect(server) for _ in range(100)]
+        for stream in slow:
+            # The beginning of a handshake that does not go on.
+            await stream.send_all(b"\x16\x03\x01\x02\x00\x01")
+        stream = trio.SSLStream(await connect(server), theirs, server_hostname="localhost")
+        with trio.fail_after(10):
+            await stream.send_all(GET)
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+        assert server.statistics().connections == 101
+        with trio.fail_after(10):
+            server.drain()
+            for other in slow:
+                await other.aclose()
+            await trio.aclose_forcefully(stream)

@@ -22,11 +22,12 @@ from ._events import Event
 from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
 from ._limits import Config, ConnectionEvent, Limits
+from ._listeners import open_tcp_listeners, open_unix_listener
 from ._mount import mount
 from ._problem import problem_document
 from ._request import Client, Request
 from ._response import Response, Sink
-from ._server import Server, ServerStatistics, open_tcp_listeners, open_unix_listener, serve
+from ._server import Server, ServerStatistics, serve
 from ._static import static
 from ._target import decode_segment
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator

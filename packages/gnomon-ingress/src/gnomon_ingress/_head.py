@@ -29,39 +29,10 @@ _WEBSOCKET = re.compile(rb"(?:^|,)[ \t]*websocket[ \t]*(?:,|$)", re.IGNORECASE)
 #: what llhttp knows belongs to other protocols.
 METHODS: Final = {
     name.encode(): name
-    for name in [
-        "GET",
-        "HEAD",
-        "POST",
-        "PUT",
-        "PATCH",
-        "DELETE",
-        "OPTIONS",
-        "QUERY",
-        "PROPFIND",
-        "PROPPATCH",
-        "MKCOL",
-        "COPY",
-        "MOVE",
-        "LOCK",
-        "UNLOCK",
-        "SEARCH",
-        "REPORT",
-        "MKCALENDAR",
-        "MKACTIVITY",
-        "CHECKOUT",
-        "MERGE",
-        "ACL",
-        "BIND",
-        "REBIND",
-        "UNBIND",
-        "LINK",
-        "UNLINK",
-        "PURGE",
-        "SUBSCRIBE",
-        "UNSUBSCRIBE",
-        "NOTIFY",
-    ]
+    for name in (
+        "GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT "
+        "MKCALENDAR MKACTIVITY CHECKOUT MERGE ACL BIND REBIND UNBIND LINK UNLINK PURGE SUBSCRIBE UNSUBSCRIBE NOTIFY"
+    ).split()
 }
 
 #: Fields whose second occurrence is an attack or a mistake, never information.

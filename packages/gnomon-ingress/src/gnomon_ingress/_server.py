@@ -9,7 +9,6 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -17,6 +16,7 @@ import trio
 from ._compression import available
 from ._connection import Connection, Dispatch
 from ._limits import Config, ConnectionEvent, Limits
+from ._listeners import open_tcp_listeners
 from ._output import HEAD, IDLE
 from ._proxy import Networks
 from ._request import Client, Request
@@ -30,7 +30,8 @@ logger = logging.getLogger("gnomon_ingress")
 
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _BACK_OFF = 0.1
-# A storm of connections must not hold up those that are open.
+# A storm of connections must not hold up those that are open: they get a turn after each one that is welcomed, and after so
+# many that were reset before.
 _ACCEPTS_IN_A_ROW = 8
 
 
@@ -222,14 +223,20 @@ class Server:
                         self.report(ConnectionEvent("accept", error=error))
                         await trio.sleep(_BACK_OFF)
                     break
-                self._welcome(sock, address, tls)
+                if self._welcome(sock, address, tls):
+                    break
 
-    def _welcome(self, sock: socket.socket, address: object, tls: ssl.SSLContext | None) -> None:
+    def _welcome(self, sock: socket.socket, address: object, tls: ssl.SSLContext | None) -> bool:
+        """Start serving a connection; return whether there was one to serve."""
         assert self._nursery is not None
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            # Reset while it waited to be accepted: a storm of these must cost as little as it can.
+            sock.close()
+            return False
         sock.setblocking(False)
         if len(self.connections) >= self.limits.connections:
             self._turn_away(sock)
-            return
+            return True
         if isinstance(address, tuple):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client = Client(address[0], address[1])
@@ -239,6 +246,7 @@ class Server:
             self.start_connection(SocketTransport(sock), client=client)
         else:
             self._nursery.start_soon(self._serve_tls, sock, tls, client)
+        return True
 
     def start_connection(self, transport: Transport, *, client: Client | None) -> None:
         """Serve one transport beside those that were accepted."""
@@ -333,70 +341,6 @@ def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException | No
             return None
         error = error.exceptions[0]
     return error
-
-
-def open_tcp_listeners(
-    host: str, port: int, *, backlog: int = 1024, reuse_port: bool = False
-) -> list[socket.socket]:
-    """Open a listening socket for every address of a host.
-
-    Args:
-        host: A name or an address; ``""`` means all interfaces.
-        port: 0 lets the system choose.
-        backlog: Connections the kernel keeps waiting.
-        reuse_port: Whether several processes share the port (``SO_REUSEPORT``).
-
-    Raises:
-        OSError: The address is in use or not ours.
-    """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    listeners: list[socket.socket] = []
-    try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            listener = socket.socket(family, kind, protocol)
-            listeners.append(listener)
-            listener.setblocking(False)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if reuse_port:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind(address)
-            listener.listen(backlog)
-    except OSError:
-        for listener in listeners:
-            listener.close()
-        raise
-    return listeners
-
-
-def open_unix_listener(path: str | Path, *, backlog: int = 1024, mode: int = 0o600) -> socket.socket:
-    """Open a listening Unix socket, replacing one that a dead server left behind.
-
-    Args:
-        path: Where; removing it afterwards is the caller's business.
-        backlog: Connections the kernel keeps waiting.
-        mode: Permissions of the socket.
-
-    Raises:
-        OSError: Somebody listens there, or the path is something else.
-    """
-    where = Path(path)
-    if where.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(where)) == 0:
-                raise OSError(errno.EADDRINUSE, f"a server listens on {where} already")
-        where.unlink()
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.setblocking(False)
-        listener.bind(str(where))
-        where.chmod(mode)
-        listener.listen(backlog)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 async def serve(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import trio
 from wsproto.connection import Connection as FrameConnection
@@ -22,8 +22,8 @@ from ._limits import ConnectionEvent
 from ._transport import Interrupted
 
 if TYPE_CHECKING:
+    from ._carrier import Carrier
     from ._response import Response
-    from ._server import Server
 
 _READ = 16 * 1024
 # Small frames are cheap to send and dear to parse: other tasks get a turn among them.
@@ -38,41 +38,6 @@ _GOING_AWAY = 1001
 _SHUTTING_DOWN = "the server is shutting down"
 
 LOST = 1006
-
-
-class Carrier(Protocol):
-    """What a WebSocket needs of its connection."""
-
-    @property
-    def server(self) -> Server:
-        """Limits, drain, events."""
-        ...
-
-    response: Response[Any] | None
-
-    def take_buffered(self) -> bytes:
-        """Return the bytes that came behind the opening request."""
-        ...
-
-    async def receive_frames(self, size: int) -> bytes:
-        """Return more bytes, none at the end; raises ``Interrupted``."""
-        ...
-
-    async def send_frames(self, data: bytes | bytearray) -> None:
-        """Write under the send deadline; raises ``ClientGone``."""
-        ...
-
-    async def switch_protocols(self, head: bytes) -> None:
-        """Write the head of the acceptance."""
-        ...
-
-    def disconnect(self) -> None:
-        """Tell the handler that its client left."""
-        ...
-
-    def report_crash(self, error: Exception) -> None:
-        """Take note of a fault."""
-        ...
 
 
 class WireLink:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from ._server import open_tcp_listeners
+from ._listeners import open_tcp_listeners
 
 logger = logging.getLogger("gnomon_ingress")
 

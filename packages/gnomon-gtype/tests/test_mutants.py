@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parent / "src" / "gnomon_gtype"
 SECONDS = float(os.environ.get("MUTANT_SECONDS", "900"))
 SEED = os.environ.get("MUTANT_SEED", "gnomon")
-CONTAINMENT = ("test_contain*.py", "test_automaton_patterns.py")
+CONTAINMENT = ("test_contain*.py", "test_automaton_patterns.py", "test_survivors.py")
 READING = (
     "test_scalars.py",
     "test_text.py",
@@ -41,14 +41,25 @@ READING = (
     "test_edges.py",
     "test_bad_input.py",
     "test_sensitive.py",
+    "test_every_name.py",
+    "test_identifiers.py",
+    "test_hostile_objects.py",
+    "test_survivors.py",
 )
-DOCUMENTS = ("test_json_schema_import.py", "test_json_schema_refusals.py", "test_json_schema_differential.py")
+DOCUMENTS = (
+    "test_json_schema_import.py",
+    "test_json_schema_refusals.py",
+    "test_json_schema_differential.py",
+    "test_survivors.py",
+)
 TREES = (
     "test_schema.py",
     "test_properties.py",
     "test_identifiers.py",
     "test_edges.py",
     "test_annotations.py",
+    "test_unions.py",
+    "test_survivors.py",
 )
 MODULES: dict[str, tuple[str, ...]] = {
     **{

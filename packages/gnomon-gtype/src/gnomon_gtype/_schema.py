@@ -141,8 +141,6 @@ class Schema:
             if item.name in ("_digest", "_live"):
                 continue
             value = getattr(self, item.name)
-            if item.name == "meta" and value is None:
-                continue
             if not (same_value(value, item.default)):
                 shown.append(f"{item.name}={written(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"

@@ -248,7 +248,7 @@ def _converter(kind: Any) -> _Convert:
         def convert_tuple(value: list[Any], shared: _Shared) -> Any:
             for place, made in parts:
                 value[place] = made(value[place], shared)
-            return kind._make(value)
+            return tuple.__new__(kind, value)
 
         return convert_tuple
     # a frozen class sets its fields one by one through a check; a thousand handlers have twenty thousand

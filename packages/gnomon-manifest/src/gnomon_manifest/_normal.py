@@ -162,12 +162,12 @@ class _Writer:
         self.hooks: dict[int, RegisteredHook] = {}
 
     def write(self, node: Any) -> None:
-        _WRITERS[node.__class__](self, node)
+        _WRITERS[type(node)](self, node)
 
     def write_all(self, nodes: Sequence[Any]) -> None:
         self.out.append(_COUNTS[len(nodes)] if len(nodes) < 16 else f"[{len(nodes)}")
         for node in nodes:
-            _WRITERS[node.__class__](self, node)
+            _WRITERS[type(node)](self, node)
 
     def missing(self, _: None) -> None:
         self.out.append("-")
@@ -179,20 +179,16 @@ class _Writer:
         out = self.out
         out.append("{")
         first = nodes[0]
-        if (
-            first.__class__ is ast.Expr
-            and first.value.__class__ is ast.Constant
-            and first.value.value.__class__ is str
-        ):
+        if type(first) is ast.Expr and type(first.value) is ast.Constant and type(first.value.value) is str:
             nodes = nodes[1:]
         for node in nodes:
-            if node.__class__ is not ast.Pass:
-                _WRITERS[node.__class__](self, node)
+            if type(node) is not ast.Pass:
+                _WRITERS[type(node)](self, node)
         out.append("}")
 
     def name(self, node: ast.Name) -> None:
         scope, out, name = self.scope, self.out, node.id
-        if node.ctx.__class__ is not _LOAD:
+        if type(node.ctx) is not _LOAD:
             scope.bound.add(name)
         scope.names[name].append(len(out))
         out.append("n:" + name)
@@ -200,12 +196,12 @@ class _Writer:
     def attribute(self, node: ast.Attribute) -> None:
         parts = [node.attr]
         inner = node.value
-        while inner.__class__ is ast.Attribute:
+        while type(inner) is ast.Attribute:
             parts.append(inner.attr)
             inner = inner.value
-        if inner.__class__ is not ast.Name:
+        if type(inner) is not ast.Name:
             self.out.append("." + node.attr)
-            _WRITERS[node.value.__class__](self, node.value)
+            _WRITERS[type(node.value)](self, node.value)
             return
         first: str = inner.id
         parts.append(first)
@@ -242,29 +238,25 @@ class _Writer:
             except (SyntaxError, ValueError):
                 self.constant(node)
         else:
-            _WRITERS[node.__class__](self, node)
+            _WRITERS[type(node)](self, node)
 
     def call(self, node: ast.Call) -> None:
         out, function, arguments = self.out, node.func, node.args
         out.append("Call(")
-        if function.__class__ is ast.Name or function.__class__ is ast.Attribute:
+        if type(function) is ast.Name or type(function) is ast.Attribute:
             self.calls[len(out)] = node
-        _WRITERS[function.__class__](self, function)
+        _WRITERS[type(function)](self, function)
         first = len(out) + 1
         self.write_all(arguments)
         # keyword arguments are written in their order: it is the order in which they are evaluated
         for word in node.keywords:
             out.append(f"{word.arg}=")
-            _WRITERS[word.value.__class__](self, word.value)
+            _WRITERS[type(word.value)](self, word.value)
         out.append(")")
         for argument in arguments:
-            if (
-                argument.__class__ is ast.Attribute
-                and argument.attr == "modules"
-                and (path := dotted(argument))
-            ):
+            if type(argument) is ast.Attribute and argument.attr == "modules" and (path := dotted(argument)):
                 self.facts.dynamic.append((".".join(path), argument))
-        if function.__class__ is ast.Attribute:
+        if type(function) is ast.Attribute:
             name: str = function.attr
             if name in _STATUS:
                 self.status(node, function)
@@ -303,8 +295,8 @@ class _Writer:
     def subscript(self, node: ast.Subscript) -> None:
         value = node.value
         self.out.append("Subscript(")
-        _WRITERS[value.__class__](self, value)
-        _WRITERS[node.slice.__class__](self, node.slice)
+        _WRITERS[type(value)](self, value)
+        _WRITERS[type(node.slice)](self, node.slice)
         self.out.append(")")
         if self.is_modules(value):
             how = "item" if not isinstance(node.slice, ast.Constant) else "key"
@@ -312,10 +304,10 @@ class _Writer:
 
     def is_modules(self, node: ast.expr) -> bool:
         """Whether an expression is the modules of a global context: `gctx.modules`, or a local name for it."""
-        if node.__class__ is ast.Name:
+        if type(node) is ast.Name:
             name: str = node.id
             return any(name in scope.aliases for scope in self.scopes)
-        if node.__class__ is ast.Attribute and node.attr == "modules":
+        if type(node) is ast.Attribute and node.attr == "modules":
             path = dotted(node)
             return path is not None and path[0] not in self.module.imports
         return False
@@ -328,7 +320,7 @@ class _Writer:
                     self.scope.aliases |= {target.id}
         self.out.append("Assign(")
         self.write_all(node.targets)
-        _WRITERS[value.__class__](self, value)
+        _WRITERS[type(value)](self, value)
         self.out.append(")")
 
     def annotated(self, node: ast.AnnAssign) -> None:
@@ -426,7 +418,7 @@ class _Writer:
 
     def settle(self, index: int, found: Any, path: tuple[str, ...]) -> None:
         """Write over a name with what it stands for at the top level of its module."""
-        kind = found.__class__
+        kind = type(found)
         if index in self.hooks:
             self.hooks[index].found = found
         if kind is Outside:
@@ -536,7 +528,7 @@ class _Writer:
             if position:
                 self.write(generator.iter)
             self.write_all(generator.ifs)
-        if node.__class__ is ast.DictComp:
+        if type(node) is ast.DictComp:
             self.write(node.key)
             self.write(node.value)
         else:
@@ -564,7 +556,7 @@ class _Writer:
         for attribute in ("name", "rest"):
             if name := getattr(node, attribute, None):
                 self.bind(name)
-        _PLAIN[node.__class__](self, node)
+        _PLAIN[type(node)](self, node)
 
     def if_(self, node: ast.If) -> None:
         """A long chain of elif is deep in the tree and flat in the form."""
@@ -645,7 +637,7 @@ def _plain(kind: type[ast.AST]) -> Callable[[_Writer, Any], None]:
         def write_one(writer: _Writer, node: Any) -> None:
             writer.out.append(name)
             value = only(node)
-            _WRITERS[value.__class__](writer, value)
+            _WRITERS[type(value)](writer, value)
 
         return write_one
     get = attrgetter(*fields)
@@ -653,7 +645,7 @@ def _plain(kind: type[ast.AST]) -> Callable[[_Writer, Any], None]:
     def write(writer: _Writer, node: Any) -> None:
         writer.out.append(name)
         for value in get(node):
-            _WRITERS[value.__class__](writer, value)
+            _WRITERS[type(value)](writer, value)
 
     return write
 

@@ -353,6 +353,33 @@ async def _(bench):
     assert bench.ran == [*(f"b{n}" for n in range(500)), *(f"a{n}" for n in reversed(range(500)))]
 
 
+async def runs_of_a_hook_that_registers_itself(point):
+    bench, ran = Bench(), []
+
+    def again(lctx):
+        ran.append(point)
+        getattr(lctx, point)(again, name="again")
+
+    def first(lctx):
+        getattr(lctx, point)(again, name="again")
+
+    def handler(req, res, lctx, gctx):
+        if point == "catch":
+            raise Refused(409)
+        res.json("fine")
+
+    outcome = await bench(handler, [Hook(first, "before")])
+    assert outcome.kind == ("error" if point == "catch" else "ok")
+    assert [(alert.kind, alert.detail["names"]) for alert in bench.alerts] == [("hooks_skipped", ["again"])]
+    return len(ran)
+
+
+@row("registers itself on the request")
+async def _(bench):
+    for point in ("before", "after", "catch"):
+        assert await runs_of_a_hook_that_registers_itself(point) == 1001
+
+
 @row("has a name that exists")
 async def _(bench):
     hook = Hook(lambda: None, "before", name="same")

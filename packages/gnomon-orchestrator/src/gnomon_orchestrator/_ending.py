@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -29,11 +29,11 @@ from gnomon_context.runtime import (
 from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
 from ._errors import NoAnswer
 from ._leaks import close_leaks, innermost, leaked
+from ._local import LocalHooks
 from ._streams import ending_with, validated_items
 from .protocols import ItemValidator
 
 if TYPE_CHECKING:
-    from gnomon_context import LocalHook
     from gnomon_context.runtime import Observe
 
     from ._entries import Entry
@@ -135,8 +135,8 @@ class Ending:
         self.callbacks_run = False
         self.catch_at = 0
         self.first_at = 0
-        self.local_after: set[int] = set()
-        self.local_catch: set[int] = set()
+        self.local_after = LocalHooks(plan, run.lctx, "after")
+        self.local_catch = LocalHooks(plan, run.lctx, "catch")
         # The stream that is sent.
         self.items: ending_with | None = None
         # Whether the one return to step 2 was made.
@@ -350,8 +350,7 @@ class Ending:
             self.answered = res.finished
 
     def _next_catch(self) -> Entry | None:
-        hooks = self.run.lctx.local_hooks("catch")
-        local = self._next_local(hooks, "catch", self.local_catch)
+        local = self.local_catch.next()
         while local is None and self.catch_at < len(self.plan.catch):
             entry = self.plan.catch[self.catch_at]
             self.catch_at += 1
@@ -487,7 +486,7 @@ class Ending:
 
     def _next_after(self) -> Entry | None:
         if not self.refused:
-            local = self._next_local(self.run.lctx.local_hooks("after"), "after", self.local_after)
+            local = self.local_after.next()
             if local is not None:
                 return local
         while self.after_at < len(self.plan.after):
@@ -495,13 +494,6 @@ class Ending:
             self.after_at += 1
             if not entry.needs & ~self.run.done and (entry.level == "global" or not self.refused):
                 return entry
-        return None
-
-    def _next_local(self, hooks: Sequence[LocalHook], point: str, entered: set[int]) -> Entry | None:
-        for number in range(len(hooks), 0, -1):
-            if number not in entered:
-                entered.add(number)
-                return self.plan.local_entry(hooks[number - 1], point, number)
         return None
 
     async def _validate_response(self) -> None:

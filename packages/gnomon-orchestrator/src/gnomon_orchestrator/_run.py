@@ -14,6 +14,7 @@ import trio
 from gnomon_context import GlobalContext, LocalContext, RequestPhase
 
 from ._errors import HookTimeout, UnexpectedReturn
+from ._local import LocalHooks
 from ._observer import Hear, Observer
 from ._threads import run_in_thread
 
@@ -68,7 +69,7 @@ class Run:
         self.observer: Observer | None = None
         self.boundaries: tuple[Boundary, ...] = plan.boundaries
         self.done = 0
-        self.local_before = 0
+        self.local_before: LocalHooks | None = None
         # When the exit has to be over, once there is one: from then on the request deadline counts no more.
         self.exit_at = math.inf
 
@@ -94,13 +95,12 @@ class Run:
 
     async def local_hooks_before(self) -> None:
         """Run the ``before`` hooks that this request registered, those included that they register."""
+        self.local_before = self.local_before or LocalHooks(self.plan, self.lctx, "before")
         while not self.res.finished:
-            hooks = self.lctx.local_hooks("before")
-            if self.local_before >= len(hooks):
+            entry = self.local_before.next()
+            if entry is None:
                 return
-            hook = hooks[self.local_before]
-            self.local_before += 1
-            await self.step(self.plan.local_entry(hook, "before", self.local_before))
+            await self.step(entry)
 
     async def step(
         self, entry: Entry, error: BaseException | None = None, *, limit: float | None = None

@@ -82,3 +82,18 @@ async def test_the_asterisk_is_the_server_itself(autojump_clock: MockClock) -> N
     async with Client(sleep, config=Config(live_path=None, ready_path=None)) as client:
         answer = await client.options("*")
         assert (answer.status, answer.body) == (204, b"")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@trio_test
+async def test_only_a_lone_failure_comes_out_of_its_group(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    async def fail(self: Server, _tls: object) -> None:
+        self._accepting.set()
+        self._ended.set()
+        raise ExceptionGroup("inside", [ZeroDivisionError(), ValueError()][:count])
+
+    monkeypatch.setattr(Server, "_run_shielded", fail)
+    with pytest.raises(ZeroDivisionError if count == 1 else ExceptionGroup):
+        await Server(sleep).serve(())

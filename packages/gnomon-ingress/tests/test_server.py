@@ -501,6 +501,7 @@ async def test_connections_that_were_reset_before_they_were_accepted(monkeypatch
     server = Server(echo)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
+        await wait_all_tasks_blocked()
         stream = await connect(server)
         await stream.send_all(GET)
         with trio.fail_after(10):

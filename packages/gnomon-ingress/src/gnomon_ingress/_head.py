@@ -14,9 +14,14 @@ import httptools
 
 from ._headers import Headers, join_fields
 from ._limits import Limits
-from ._target import BadTarget, Line, split_target
+from ._target import BadTarget, Line, decode_path, split_target
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
+# One with a path and sound escapes; every other form of a target is checked against the fields.
+_PLAIN_LINE = re.compile(
+    r"""([A-Z]+)[ ]((/[!"$&->@-~]*(?:%[0-9A-Fa-f]{2}[!"$&->@-~]*)*)"""
+    r"""(?:[?]([!"$&-~]*(?:%[0-9A-Fa-f]{2}[!"$&-~]*)*))?)[ ]HTTP/1[.]([01])\r\n"""
+)
 # What a request line can consist of; a byte beyond it decides at once.
 _LINE_BYTES = re.compile(rb"[!-~ ]*\r?")
 _VERSION = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n")
@@ -27,13 +32,12 @@ _WEBSOCKET = re.compile(rb"(?:^|,)[ \t]*websocket[ \t]*(?:,|$)", re.IGNORECASE)
 
 #: What an origin server can be asked to do. CONNECT makes a proxy of it and TRACE reflects credentials; the rest of
 #: what llhttp knows belongs to other protocols.
-METHODS: Final = {
-    name.encode(): name
-    for name in (
-        "GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT "
-        "MKCALENDAR MKACTIVITY CHECKOUT MERGE ACL BIND REBIND UNBIND LINK UNLINK PURGE SUBSCRIBE UNSUBSCRIBE NOTIFY"
-    ).split()
-}
+_ANSWERED = (
+    "GET HEAD POST PUT PATCH DELETE OPTIONS QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH REPORT "
+    "MKCALENDAR MKACTIVITY CHECKOUT MERGE ACL BIND REBIND UNBIND LINK UNLINK PURGE SUBSCRIBE UNSUBSCRIBE NOTIFY"
+)
+METHODS: Final = {name.encode(): name for name in _ANSWERED.split()}
+_KNOWN = frozenset(METHODS.values())
 
 #: Fields whose second occurrence is an attack or a mistake, never information.
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding", "content-type", "expect", "upgrade"})
@@ -151,19 +155,19 @@ class HeadParser:
 
         Services have more paths than fit into a memory, so this must be nearly as fast as to remember.
         """
-        match = _REQUEST_LINE.fullmatch(start)
+        match = _PLAIN_LINE.fullmatch(start.decode("latin-1"))
         if match is None or size > self._limits.head_size:
             return None
-        method, target, minor = match.groups()
-        known = METHODS.get(method)
-        # Every other form of a target is checked against the fields.
-        if known is None or target[:1] != b"/" or len(target) > self._limits.target_length:
+        method, target, path, query_string, minor = match.groups("")
+        if method not in _KNOWN or len(target) > self._limits.target_length:
             return None
-        try:
-            path, query_string, _ = split_target(target)
-        except BadTarget:
-            return None
-        line = Line(known, target.decode("ascii"), path, query_string, 1 if minor == b"1" else 0)
+        if "%" in path:
+            try:
+                path = decode_path(path)
+            except BadTarget:
+                return None
+        # The constructor of a named tuple would cost a quarter of all this.
+        line = tuple.__new__(Line, (method, target, path, query_string, 1 if minor == "1" else 0))
         self._keep_line(start, line)
         return line
 
@@ -230,9 +234,8 @@ class HeadParser:
         self._keep_line(head[:cut], self.line)
 
     def _keep_line(self, start: bytes, line: Line) -> None:
-        if len(self._lines) >= _REMEMBERED:
-            self._lines.clear()
-        if len(start) <= _LINE_REMEMBERED:
+        # The first to come are the popular ones; to throw them out for others costs more than to read those again.
+        if len(self._lines) < _REMEMBERED and len(start) <= _LINE_REMEMBERED:
             self._lines[start] = line
 
     def _take_line(self, method: bytes, target: bytes, minor: int, fields: dict[str, bytes]) -> Line:

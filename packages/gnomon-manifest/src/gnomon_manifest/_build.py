@@ -110,7 +110,7 @@ class SourceTree:
     def __init__(
         self, path: str | Path, *, undecorated: bool = False, cache: str | Path | None = None
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._cache = Cache(cache, undecorated=undecorated) if cache is not None else None
         self._names = Names(())
         self._analysis = Analysis(self._names, undecorated=undecorated)

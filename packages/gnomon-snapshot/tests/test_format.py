@@ -6,6 +6,7 @@ import hashlib
 import random
 import runpy
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
@@ -23,10 +24,12 @@ from gnomon_snapshot import (
     SnapshotTooNew,
     TaskState,
     Types,
+    _format,
     capture,
     restore,
 )
 from gnomon_snapshot import _tags as tag
+from gnomon_snapshot._format import pack
 from gnomon_snapshot._snapshot import PARTS
 from gnomon_snapshot.testing import difference, make_snapshot
 from gnomon_snapshot.testing.strategies import TYPES, Colour, Money, Point, graphs
@@ -394,3 +397,23 @@ def test_random_damage_for_a_long_time():
             Snapshot.from_bytes(envelope(None, encoded=bytes(damaged)), types=TYPES)
         except SnapshotCorrupt:
             continue
+
+
+@pytest.mark.parametrize("length", [0, 1, 23, 24, 255, 256, 65535, 65536])
+def test_a_trace_of_known_rows_is_encoded_as_any_other(length: int) -> None:
+    rows: list[list[Any]] = [
+        ["hook.start", f"hook {n % 7}", None, 1, "", "", []] if n % 3 else ["x", "y", "z", 2, "E: no", "", []]
+        for n in range(length)
+    ]
+    for _ in range(2):
+        for part in ({"trace": rows, "calls": []}, {"trace": [["short"], *rows]}, {"trace": None}, {}):
+            body = {"state": {"a": 1}, "recording": part}
+            assert pack(body).endswith(cbor2.dumps(body))
+
+
+def test_rows_of_a_trace_are_remembered_within_a_bound() -> None:
+    rows: list[list[Any]] = [[f"hook {n}", "", None, 1, "", "", []] for n in range(_format._MOST_ROWS + 10)]
+    body = {"recording": {"trace": rows}}
+    assert pack(body).endswith(cbor2.dumps(body))
+    assert len(_format._ROWS) == _format._MOST_ROWS
+    _format._ROWS.clear()

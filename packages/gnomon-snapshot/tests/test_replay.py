@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from gnomon_context import Module, ModuleKey
+from gnomon_context import Module, ModuleKey, SharedState
 from gnomon_snapshot import (
     Edit,
     Lost,
@@ -1186,3 +1186,109 @@ def test_a_header_more_is_a_difference():
 
     report = compare(answering(one="1"), answering(one="1", two="2"))
     assert report.response == (Difference("/headers/two", "(nothing)", ["2"]),)
+
+
+# What requests share.
+
+
+def test_shared_state_is_answered_from_the_recording() -> None:
+    async def handler(req, res, lctx, gctx) -> None:
+        state = gctx.state
+        before = state.get("visits", 0)
+        now = state.update("visits", lambda visits: visits + 1, default=0)
+        narrow = gctx.view(only=()).state.snapshot()
+        res.body = [before, now, narrow, "visits" in state, len(state), isinstance(state, SharedState)]
+        with pytest.raises(KeyError):
+            state.delete("nothing")
+
+    app = Application(handler)
+    recording = app.record()
+    assert [str(call).partition("(")[0] for call in recording.calls] == [
+        "gctx.state.get",
+        "gctx.state.update",
+        "gctx.state.snapshot",
+        "gctx.state.__contains__",
+        "gctx.state.__len__",
+        "gctx.state.delete",
+    ]
+    assert not recording.unrecorded
+    assert recording.snapshot.response is not None
+    assert recording.snapshot.response.body == [0, 1, {"visits": 1}, True, 1, True]
+    assert replay(recording, app).empty, str(replay(recording, app))
+
+    async def other(req, res, lctx, gctx) -> None:
+        res.body = gctx.state.get("other")
+
+    report = replay(recording, Application(other))
+    assert [each.actual for each in report.divergences] == ["gctx.state.get('other')"]
+
+
+def test_messages_of_a_topic_are_said_to_be_unrecorded() -> None:
+    async def handler(req, res, lctx, gctx) -> None:
+        with gctx.subscribe("news", max_buffer=1):
+            res.body = "waiting"
+
+    recording = Application(handler).record()
+    assert recording.unrecorded == ("gctx.subscribe: the messages of a topic are not recorded (here 'news')",)
+
+
+def test_a_property_that_raises_raises_again() -> None:
+    class Account:
+        @property
+        def balance(self):
+            raise ValueError("closed")
+
+    async def handler(req, res, lctx, gctx) -> None:
+        try:
+            res.body = gctx.modules.account.balance
+        except ValueError as error:
+            res.body = str(error)
+
+    app = Application(handler, modules={"account": Account()})
+    recording = app.record()
+    assert [(call.mode, call.outcome) for call in recording.calls] == [("get", "raised")]
+    assert replay(recording, app).empty
+
+
+def test_arguments_that_a_module_changes_are_said_to_be_unrecorded() -> None:
+    class Basket:
+        def fill(self, things, *, more=()):
+            things.append(1)
+
+        async def look(self, things, *, more=()):
+            return len(things)
+
+        async def empty(self, things):
+            things.clear()
+
+    async def handler(req, res, lctx, gctx) -> None:
+        basket, things = gctx.modules.basket, [0]
+        basket.fill(things)
+        await basket.look(things, more={"a": things, "b": things})
+        await basket.empty([1])
+        res.body = len(things)
+
+    recording = Application(handler, modules={"basket": Basket()}).record()
+    reason = "an argument was changed while it ran, and a replay changes none"
+    assert recording.unrecorded == (f"basket.fill: {reason}", f"basket.empty: {reason}")
+
+
+class Closed(Exception):
+    def __init__(self, *, shop):
+        super().__init__(f"{shop} is closed")
+        self.shop = shop
+
+
+def test_a_failure_of_an_unregistered_class_is_the_same_failure() -> None:
+    class Shop:
+        async def enter(self):
+            raise Closed(shop="corner")
+
+    async def handler(req, res, lctx, gctx) -> None:
+        await gctx.modules.shop.enter()
+
+    app = Application(handler, modules={"shop": Shop()})
+    recording = app.record()
+    assert any(each.error == "Closed: corner is closed" for each in recording.trace)
+    report = replay(recording, app)
+    assert not report.lifecycle, str(report)

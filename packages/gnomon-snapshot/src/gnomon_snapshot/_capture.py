@@ -27,6 +27,7 @@ CREDENTIAL_HEADERS: Final = frozenset(
     }
 )
 _LIMITS: Final = Limits()
+_SHORT: Final = 4096
 
 
 class Redactor(Protocol):
@@ -122,7 +123,7 @@ def capture(
     pass_ = _Pass(Graph(limits), redactors or {}, credential_headers)
     copy = pass_.graph.copy
     # names and ids are no part of what the bounds are for, and a snapshot without its request id is lost
-    plain = Graph(_LIMITS).copy
+    plain = _Plain().copy
     outcome = lctx.outcome
     execution = lctx.execution
     tree: dict[str, Any] = {
@@ -189,6 +190,16 @@ def _compensations(lctx: LocalContext, copy: Callable[..., Any]) -> list[Any]:
         }
         for step in tuple(extras.compensations)
     ]
+
+
+class _Plain:
+    """Copies what is short text nearly always; a graph is made for what is not."""
+
+    def copy(self, value: Any) -> Any:
+        cls = type(value)
+        if cls is int or value is None or (cls is str and len(value) <= _SHORT):
+            return value
+        return Graph(_LIMITS).copy(value)
 
 
 class _Pass:

@@ -129,10 +129,11 @@ def _steps(pointer: str) -> list[str]:
 
 
 def _look_up(values: Any, steps: list[str]) -> Any:
-    found = values
+    found: Any = values
     for number, step in enumerate(steps):
         if number == 2 and steps[1] == "headers" and steps[0] in ("request", "response"):
-            found = {name.lower(): value for name, value in reversed(found) if type(name) is str}
+            pairs: Any = found
+            found = {name.lower(): value for name, value in reversed(pairs) if type(name) is str}
             step = step.lower()
         found = _child(found, step)
         if found is _MISSING:

@@ -1,4 +1,4 @@
-"""Configuration, time, randomness and ids, while they are recorded."""
+"""Configuration, shared state, time, randomness and ids, while they are recorded."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any, Final, final
 from uuid import UUID
 
-from gnomon_context import Config
+from gnomon_context import Config, GlobalContext
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._session import Session
 
 _PLAIN: Final = Limits()
+#: What the shared state is called among the modules of a recording.
+STATE: Final = "gctx.state"
+_SLOTS: Final = tuple(name for name in GlobalContext.__slots__ if name != "__weakref__")
 
 
 class SourcesLike:
@@ -52,7 +55,8 @@ class RecordedSources(SourcesLike):
     def now(self) -> datetime:
         """The wall clock."""
         moment: datetime = self._real.now()
-        self._session.draw("now", Graph(_PLAIN).copy(moment))
+        if not self._session.paused:
+            self._session.draw("now", Graph(_PLAIN).copy(moment))
         return moment
 
     def monotonic(self) -> float:
@@ -140,3 +144,42 @@ class RecordedConfig(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+class SeenContext(GlobalContext[Any]):  # type: ignore[misc]  # final for its users; a view cannot replace the state
+    """A view of the global context whose shared state is a stand-in, and which tells of topics."""
+
+    __slots__ = ("_names", "_seen_state")
+    _names: dict[str, str]
+    _seen_state: Any
+
+    @property
+    def state(self) -> Any:
+        """The stand-in for what requests share."""
+        return self._seen_state
+
+    def view(self, **replaced: Any) -> GlobalContext[Any]:
+        """A view of this one, which sees the same."""
+        return seen(super().view(**replaced), self._seen_state, self._names)
+
+    def subscribe(self, topic: str, **options: Any) -> Any:
+        """Subscribe, and say that messages are not recorded."""
+        self._names["gctx.subscribe!"] = f"the messages of a topic are not recorded (here {topic!r})"
+        return super().subscribe(topic, **options)
+
+
+def seen(gctx: GlobalContext[Any], state: Any, names: dict[str, str]) -> GlobalContext[Any]:
+    """The same view of the application with another state.
+
+    Args:
+        gctx: A view.
+        state: What stands for its state.
+        names: Those of the session, in which stands what went unseen.
+    """
+    made = object.__new__(SeenContext)
+    for name in _SLOTS:
+        # private parts in use, all of them: this is that view but for what it overrides
+        setattr(made, name, getattr(gctx, name))
+    made._seen_state = state
+    made._names = names
+    return made

@@ -13,7 +13,7 @@ from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._outside import RecordedConfig, RecordedSources, config_of
+from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, config_of, seen
 from gnomon_snapshot._recording import Recording, trace_node
 from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Secrets
@@ -26,6 +26,7 @@ from gnomon_snapshot._types import NO_TYPES, Types
 _ALL: Final = Sampling(rate=1.0, failures=False)
 _LIMITS: Final = Limits()
 _SYSTEM: Final = SystemSources()
+_BATCH: Final = 128  # recordings that go into one transaction
 
 
 class _Connected(Protocol):
@@ -123,7 +124,7 @@ class Recorder:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards."""
-        self._writer = BackgroundWriter(self.store, capacity=self._capacity)
+        self._writer = BackgroundWriter(self.store, capacity=self._capacity, batch=_BATCH)
         await self._writer.run(task_status=task_status)
 
     async def aclose(self) -> None:
@@ -155,10 +156,14 @@ class LiveRecording:
         self.unrecorded: list[str] = []
         self.timeline: Timeline | None = None
         self.places: list[list[Any]] = []
-        self.gctx: GlobalContext[Any] = gctx.view(
-            modules=self._modules(gctx),
-            config=config_of(RecordedConfig(self.session, gctx.config)),
-            sources=RecordedSources(self.session, sources),
+        self.gctx: GlobalContext[Any] = seen(
+            gctx.view(
+                modules=self._modules(gctx),
+                config=config_of(RecordedConfig(self.session, gctx.config)),
+                sources=RecordedSources(self.session, sources),
+            ),
+            self.session.adopt(STATE, gctx.state),
+            self.session.names,
         )
 
     def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gnomon_snapshot._calls import ENTRY, ModuleCall, make_call, refusal_of
 from gnomon_snapshot._errors import NotRecorded, SnapshotCorrupt, SnapshotError
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._records import Loss
+from gnomon_snapshot._records import Loss, RecordedError
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._types import NO_TYPES, Types
@@ -102,7 +102,7 @@ def trace_node(event: Any) -> list[Any]:
     kind, error, detail = event.kind, event.error, event.detail
     if error is None and (detail is None or type(detail) is str):
         return [kind, str(event.name), event.id, event.attempt, "", detail or "", []]
-    shown = "" if error is None else f"{type(error).__qualname__}: {_message(error)}"
+    shown = "" if error is None else f"{_class_of(error)}: {_message(error)}"
     outcome = getattr(detail, "kind", None)
     if isinstance(outcome, str):
         detail = " ".join([outcome, *(flag for flag in ("truncated", "recovered") if getattr(detail, flag))])
@@ -115,11 +115,17 @@ def trace_node(event: Any) -> list[Any]:
     return [kind, str(event.name), event.id, event.attempt, shown[:500], said, problems]
 
 
+def _class_of(error: BaseException) -> str:
+    """The class, also of an exception that a replay gave back without knowing its class."""
+    return error.type.rpartition(".")[2] if isinstance(error, RecordedError) else type(error).__qualname__
+
+
 def _message(error: BaseException) -> str:
     if isinstance(error, trio.Cancelled):
         return "cancelled"  # who did it, and in which task, is told with addresses
     try:
-        return _ADDRESS.sub("0x…", str(error))
+        text = Exception.__str__(error) if isinstance(error, RecordedError) else str(error)
+        return _ADDRESS.sub("0x…", text)
     except Exception:
         return ""
 

@@ -11,12 +11,13 @@ from typing import Any, Final, Protocol, final
 
 import trio
 
-from gnomon_context import GlobalContext, LocalContext
+from gnomon_context import GlobalContext, LocalContext, SharedState
 from gnomon_context.runtime import rebuild
 from gnomon_snapshot._answers import AnsweredSources, Answers, answered_config
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import ReplayError
+from gnomon_snapshot._outside import STATE, seen
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._report import ReplayReport, compare
@@ -157,6 +158,7 @@ class ReplayRun:
         names = dict.fromkeys(
             [*classes, *(node["on"].partition("#")[0] for node in self.recording.node["calls"])]
         )
+        names.pop(STATE, None)
         modules: dict[str, Any] = {}
         for name in names:
             cls = classes.get(name)
@@ -166,11 +168,13 @@ class ReplayRun:
             else:
                 modules[name] = live.gctx.modules[name]
         self._made, self._answers = live, answers
-        live.gctx = gctx.view(
+        view = gctx.view(
             modules=modules,
             config=answered_config(answers, gctx.config),
             sources=AnsweredSources(answers, self.recording),
         )
+        state = answers.module(STATE, SharedState, protocols_of(SharedState))
+        live.gctx = seen(view, state, live.session.names)
         return live.gctx
 
     @property

@@ -62,7 +62,7 @@ class Sampling:
         share = self.routes.get(lctx.meta.route, self.rate) if self.routes else self.rate
         if share <= 0:
             return False
-        return zlib.crc32(lctx.request_id.encode(errors="replace")) < share * 2**32
+        return share >= 1 or zlib.crc32(lctx.request_id.encode(errors="replace")) < share * 2**32
 
     def _allows(self, request: Any) -> bool:
         try:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
     FunctionType,
-    GeneratorType,
     MethodDescriptorType,
     MethodType,
     MethodWrapperType,
@@ -22,11 +19,12 @@ from typing import Any, Final
 import trio
 from cbor2 import CBORTag
 
+from gnomon_context import SharedState
 from gnomon_snapshot import _tags as tag
-from gnomon_snapshot._calls import HANDLE, arguments_of
-from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._calls import EXITS, HANDLE, arguments_of, canonical
+from gnomon_snapshot._graph import ATOMS, Graph
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._records import Lost
+from gnomon_snapshot._live import class_of, is_live
 from gnomon_snapshot._secrets import Secrets, withheld_node
 from gnomon_snapshot._standin import (
     Owner,
@@ -36,11 +34,12 @@ from gnomon_snapshot._standin import (
     protocols_of,
     real_method,
 )
-from gnomon_snapshot._types import BASES, Types, kind_of, name_of, native_base
+from gnomon_snapshot._types import Types, name_of
 
 # Far from the numbers that the snapshot itself gives to what is shared in it.
 _FIRST_NUMBER: Final = 1 << 24
-_LIVE: Final = ("__aenter__", "__anext__", "__enter__", "__next__", "__await__")
+_BIG: Final = 2**63
+_SHORT: Final = 256
 # The types of what `inspect.isroutine` finds, and of what stands for a function.
 _ROUTINES: Final = (
     FunctionType,
@@ -88,6 +87,7 @@ class Session:
         self.draws: dict[str, list[list[Any]]] = {"now": [], "monotonic": [], "random": [], "uuid": []}
         self.config: list[list[Any]] = []
         self.paused: bool = False  # while what records asks for the time itself
+        self._short: int = min(_SHORT, limits.text, limits.size)
         self._numbers = _FIRST_NUMBER
         self._handles: dict[int, Any] = {}
         self._handle_count: dict[str, int] = {}
@@ -129,8 +129,19 @@ class Session:
         graph.finish(root)
         self._numbers += len(graph.numbers)
 
+    def _is_plain(self, value: Any) -> bool:
+        """Whether a value is its own node, within every bound, and no secret: most arguments and many answers."""
+        cls = type(value)
+        if cls is str:
+            return len(value) <= self._short
+        if cls is int:
+            return bool(-_BIG < value < _BIG)
+        return cls in ATOMS
+
     def write(self, value: Any, *, place: str = "", secret: bool = False) -> Any:
         """The node of one value."""
+        if not secret and place not in self.redactors and self._is_plain(value):
+            return value
         self.secrets.learn(value, everything=secret)
         if secret and value is not None:
             return withheld_node(value)
@@ -151,26 +162,20 @@ class Session:
         self, owner: Owner, name: str, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
         """Write down that a call begins, with its arguments as they are now."""
-        graph = self.graph()
-        place = f"modules.{owner.module}.{name}.arguments"
         given = arguments_of(name, args)
-        for value in (*given, *kwargs.values()):
-            self.secrets.learn(value)
-        if place in self.redactors:
-            node = {"args": self.write([list(given), kwargs], place=place), "kwargs": {}}
-            if type(node["args"]) is not list:
-                node["args"] = [node["args"]]
-        else:
-            node = {
-                "args": [_argument(graph, value) for value in given],
-                "kwargs": {key: _argument(graph, value) for key, value in kwargs.items()},
-            }
-            self.finish(graph, node)
         refused = ""
-        if any(isinstance(value, _ROUTINES) for value in (*given, *kwargs.values())):
-            refused = (
-                "a function was handed to the module, and what the module did with it cannot be repeated"
-            )
+        if self._redacts(owner, name, "arguments"):
+            node = self._redacted_arguments(owner, name, given, kwargs)
+        elif all(map(self._is_plain, given)) and all(map(self._is_plain, kwargs.values())):
+            node = {"args": list(given), "kwargs": kwargs.copy()}
+        else:
+            node = self._arguments(given, kwargs)
+            if owner.cls is not SharedState and any(
+                isinstance(value, _ROUTINES) for value in (*given, *kwargs.values())
+            ):  # the function of an update has no effects, and what it made is the answer
+                refused = (
+                    "a function was handed to the module, and what the module did with it cannot be repeated"
+                )
         entry = {
             "task": self.label(),
             "on": owner.path,
@@ -187,6 +192,29 @@ class Session:
         self.calls.append(entry)
         return entry
 
+    def _redacts(self, owner: Owner, name: str, part: str) -> bool:
+        return bool(self.redactors) and f"modules.{owner.module}.{name}.{part}" in self.redactors
+
+    def _arguments(self, given: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        for value in (*given, *kwargs.values()):
+            self.secrets.learn(value)
+        graph = self.graph()
+        node = {
+            "args": [_argument(graph, value) for value in given],
+            "kwargs": {key: _argument(graph, value) for key, value in kwargs.items()},
+        }
+        self.finish(graph, node)
+        return node
+
+    def _redacted_arguments(
+        self, owner: Owner, name: str, given: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        for value in (*given, *kwargs.values()):
+            self.secrets.learn(value)
+        place = f"modules.{owner.module}.{name}.arguments"
+        written = self.write([list(given), kwargs], place=place)
+        return {"args": written if type(written) is list else [written], "kwargs": {}}
+
     def end(self, entry: dict[str, Any], how: str, value: Any) -> None:
         """Write down how a call ended."""
         entry["ended"], entry["how"], entry["value"] = self.at(), how, value
@@ -202,7 +230,7 @@ class Session:
         """An attribute of the real thing: a method that is recorded when it is called, a handle, or a value."""
         try:
             value = getattr(owner.target, name)
-        except AttributeError as error:
+        except Exception as error:  # there is none, or it is a property that raises
             self.failed(self.begin(owner, name, "get", (), {}), error)
             raise
         if isinstance(value, _ROUTINES):
@@ -243,16 +271,38 @@ class Session:
             raise
         if inspect.isawaitable(result) and not hasattr(type(result), "__aenter__"):
             entry["mode"] = "async"
-            return self._wait(entry, owner, result)
+            return self._wait(entry, owner, result, args, kwargs)
+        self._look_again(entry, owner, args, kwargs)
         return self.returned(entry, owner, result)
 
-    async def _wait(self, entry: dict[str, Any], owner: Owner, result: Any) -> Any:
+    async def _wait(
+        self, entry: dict[str, Any], owner: Owner, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         try:
             value = await result
         except BaseException as error:
             self.failed(entry, error)
             raise
+        self._look_again(entry, owner, args, kwargs)
         return self.returned(entry, owner, value)
+
+    def _look_again(
+        self, entry: dict[str, Any], owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Tell if an argument was changed while the call ran: a replay gives back answers and changes nothing."""
+        name = entry["name"]
+        if (
+            name in EXITS
+            or self._redacts(owner, name, "arguments")
+            or (all(map(self._is_plain, args)) and all(map(self._is_plain, kwargs.values())))
+        ):
+            return
+        before = {"args": entry["args"], "kwargs": entry["kwargs"]}
+        now = self._arguments(args, kwargs)
+        if now != before and canonical(now) != canonical(before):
+            self.names[f"{owner.path}.{name}!"] = (
+                "an argument was changed while it ran, and a replay changes none"
+            )
 
     def returned(self, entry: dict[str, Any], owner: Owner, value: Any) -> Any:
         """Write down what a call returned, and give the handler what it gets: the value, or a stand-in."""
@@ -277,14 +327,14 @@ class Session:
             standin = self.adopt(f"{owner.module}#{count}", value)
         held = owner_of(standin)
         assert held is not None
-        protocols = sorted(protocols_of(_class_of(value)))
+        protocols = sorted(protocols_of(class_of(value)))
         self.end(entry, "handle", {"path": held.path, "type": name_of(type(value)), "protocols": protocols})
         return standin
 
     def adopt(self, path: str, value: Any) -> Any:
         """A stand-in for a module or a handle."""
         # the owner keeps the value alive, so that its identity is nobody else's
-        standin = make_standin(self, Owner(path, type(value), value), protocols_of(_class_of(value)))
+        standin = make_standin(self, Owner(path, type(value), value), protocols_of(class_of(value)))
         self._handles[id(value)] = standin
         return standin
 
@@ -314,46 +364,3 @@ def _real(value: Any) -> Any:
 
 def _is_unencodable(node: Any) -> bool:
     return type(node) is CBORTag and node.tag == tag.LOST and node.value[2] == "unencodable"
-
-
-def _class_of(value: object) -> Any:
-    return type(value)
-
-
-def is_live(value: Any, types: Types) -> bool:
-    """Whether a value is used through its own calls, so that writing it down would say nothing."""
-    cls = _class_of(value)
-    try:
-        if not _is_live_class(cls):
-            return False
-    except Exception:  # a class that cannot be looked at
-        return False
-    kind = kind_of(cls)
-    return kind is None or types.find(name_of(cls), kind) is None
-
-
-@functools.lru_cache(maxsize=2048)
-def _is_live_class(cls: type) -> bool:
-    if cls is Lost or issubclass(cls, BaseException):
-        return False
-    if issubclass(cls, GeneratorType) or any(getattr(cls, name, None) is not None for name in _LIVE):
-        return True
-    if _is_data(cls):
-        return False
-    return any(
-        inspect.isfunction(held) and not name.startswith("_")
-        for base in cls.__mro__
-        for name, held in vars(base).items()
-    )
-
-
-def _is_data(cls: type) -> bool:
-    """Classes whose instances are what they hold, methods or not."""
-    return (
-        kind_of(cls) != "object"
-        or native_base(cls) in BASES
-        or dataclasses.is_dataclass(cls)
-        or hasattr(cls, "__fspath__")
-        or cls.__module__.partition(".")[0] in sys.stdlib_module_names
-        or any(hasattr(cls, mark) for mark in ("__attrs_attrs__", "__struct_fields__", "__pydantic_fields__"))
-    )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gnomon_context import LocalContext
 from gnomon_gtype import GType
+from gnomon_gtype.schema import Sensitive
 from gnomon_orchestrator import EVENT_KINDS, LifecycleEvent, Listener
 from gnomon_orchestrator.protocols import Boundary
 from gnomon_snapshot import LiveRecording, Recorder
@@ -20,7 +21,7 @@ _MOST_SENT: Final = 1024 * 1024
 
 
 class Redactors:
-    """The types of each route, which blank what they call sensitive."""
+    """The types of each route, which blank what they call sensitive; one that has nothing of the kind is not asked."""
 
     def __init__(self) -> None:
         self._known: dict[Spec, tuple[GType[Any] | None, Mapping[int, GType[Any]]]] = {}
@@ -31,10 +32,19 @@ class Redactors:
             return {}
         known = self._known.get(spec)
         if known is None:
-            known = self._known[spec] = types_of(spec.handler, spec.declaration)
-        body, answers = known
-        found = {"request.body": body, "response.body": answers.get(status)}
+            body, answers = types_of(spec.handler, spec.declaration)
+            known = self._known[spec] = (
+                body if body is not None and _blanks(body) else None,
+                {status: kind for status, kind in answers.items() if _blanks(kind)},
+            )
+        body, blanking = known
+        found = {"request.body": body, "response.body": blanking.get(status)}
         return {place: kind for place, kind in found.items() if kind is not None}
+
+
+def _blanks(kind: GType[Any]) -> bool:
+    """Whether anything in a type is sensitive; objects that say so themselves are kept out of snapshots anyway."""
+    return any(isinstance(node, Sensitive) for _, node in kind.schema.walk())
 
 
 class Watched:

@@ -153,7 +153,7 @@ class HeadParser:
     def _read_line(self, start: bytes, size: int) -> Line | None:
         """Return a request line that may stand before the last block; ``None`` for one that needs a closer look.
 
-        Services have more paths than fit into a memory, so this must be nearly as fast as to remember.
+        Services have more paths than fit into a memory, so it must be cheap to read a new one.
         """
         match = _PLAIN_LINE.fullmatch(start.decode("latin-1"))
         if match is None or size > self._limits.head_size:

@@ -256,7 +256,10 @@ async def _(bench):
     class Silly(ValueError):
         close_code = 99
 
-    for error, code in ((Invalid(), 1007), (Silly(), 1011)):
+    class Lost(ValueError):
+        close_code = 1006
+
+    for error, code in ((Invalid(), 1007), (Silly(), 1011), (Lost(), 1011)):
 
         async def fail(ws, lctx):
             await ws.accept()

@@ -12,6 +12,8 @@ from ._ending import Ending
 
 # RFC 6455, section 7.4.1.
 NORMAL, GOING_AWAY, INTERNAL_ERROR = 1000, 1001, 1011
+# The codes that may be sent; 1004 to 1006 and 1015 only say what happened to somebody (section 7.4).
+_SENDABLE = frozenset([*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)])
 
 
 class SocketEnding(Ending):
@@ -75,7 +77,7 @@ class SocketEnding(Ending):
         """The code of a failure: that of the error, if it states one (a message of another type is 1007)."""
         outcome = self.run.lctx.outcome
         stated = getattr(outcome and outcome.error, "close_code", None)
-        if kind == "error" and isinstance(stated, int) and 1000 <= stated <= 4999:
+        if kind == "error" and isinstance(stated, int) and stated in _SENDABLE:
             return stated
         return GOING_AWAY if kind == "shutdown" else INTERNAL_ERROR
 

@@ -90,12 +90,10 @@ def five(error): ...
 
 
 def test_an_application_runs_the_hooks_of_the_manifest_in_its_order(tmp_path: Path) -> None:
-    pytest.importorskip("gnomon")
     assert checked(tmp_path, APPLICATION + "app = again = App(__name__)") == ()
 
 
 def test_an_application_that_runs_others(tmp_path: Path) -> None:
-    pytest.importorskip("gnomon")
     source = APPLICATION + "def sixth(res): ...\nextra = {'hooks': [after(sixth)]}\napp = App(a, **extra)"
     assert checked(tmp_path, source) == (
         "hook app.main.sixth is in the running code and not in the source",
@@ -107,12 +105,10 @@ def test_an_application_that_runs_others(tmp_path: Path) -> None:
 
 
 def test_a_hook_that_one_of_several_applications_runs_is_run(tmp_path: Path) -> None:
-    pytest.importorskip("gnomon")
     assert checked(tmp_path, APPLICATION + "part, whole = App(a), App(__name__)") == ()
 
 
 def test_another_order_is_told(tmp_path: Path) -> None:
-    pytest.importorskip("gnomon")
     source = APPLICATION + "app = App(a, two, four, three, one, five)"
     assert checked(tmp_path, source) == (
         "handler app.main.a: the global after hooks are app.main.four, app.main.three in the source and app.main.three, app.main.four in the application",

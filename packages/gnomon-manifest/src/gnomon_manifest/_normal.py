@@ -454,7 +454,7 @@ class _Writer:
         self.open_function(node.args)
         self.body(node.body)
         self.close()
-        if generic:
+        if generic:  # pragma: no cover - CPython 3.11 does not parse this
             self.close()
         self.out.append(")")
 

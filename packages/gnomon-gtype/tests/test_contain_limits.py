@@ -14,6 +14,7 @@ import uuid
 from typing import Annotated, Any
 
 import pytest
+from containments import asked, linked, record, row
 
 import gnomon_gtype
 from gnomon_gtype import Containment, GType, Max, Min, contains
@@ -53,35 +54,6 @@ D = decimal.Decimal
 
 
 INT, TEXT = Integer(), String()
-
-
-def asked(wider: Schema, narrower: Schema, **options: Any) -> Containment:
-    """The answer, after its witness has been shown to both validators."""
-    large, small = GType.from_schema(wider), GType.from_schema(narrower)
-    found = contains(large, small, **options)
-    if found.answer == "no":
-        assert small.is_valid(found.witness)
-        assert not large.is_valid(found.witness)
-    else:
-        assert found.witness is None
-    assert bool(found.reason) == (found.answer == "unknown")
-    return found
-
-
-def record(extra: Any = "drop", **fields: Schema) -> Record:
-    """A record; a name that ends in an underscore is optional."""
-    listed = (
-        Field(name=name.rstrip("_"), schema=node, required=name[-1] != "_") for name, node in fields.items()
-    )
-    return Record(tuple(listed), extra=extra)
-
-
-def row(*parts: Schema, **more: Any) -> Array:
-    return Array(parts, container="tuple", **more)
-
-
-def linked(item: Schema, name: str = "Node") -> Schema:
-    return definitions(Ref(name), {name: union(Null(), record("forbid", head=item, tail=Ref(name)))})
 
 
 Many = enum.Flag("Many", [f"F{number}" for number in range(12)])

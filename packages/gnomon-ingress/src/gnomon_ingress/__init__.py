@@ -23,6 +23,7 @@ from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
 from ._limits import Config, ConnectionEvent, Limits
 from ._listeners import open_tcp_listeners, open_unix_listener
+from ._made import make_request
 from ._mount import mount
 from ._problem import problem_document
 from ._request import Client, Request
@@ -80,6 +81,7 @@ __all__ = [
     "WebSocketClosed",
     "asgi",
     "decode_segment",
+    "make_request",
     "mount",
     "open_tcp_listeners",
     "open_unix_listener",

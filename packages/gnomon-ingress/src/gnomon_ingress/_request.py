@@ -262,6 +262,20 @@ class Request(ThreeParameters[Body, Query, Fields]):
         self._raw = None
         self._source = decoded(source, self.headers["content-encoding"], allowed=allowed)
 
+    def watch_body(self, fn: Callable[[bytes], object]) -> None:
+        """Let ``fn`` see each piece that ``stream`` hands out, and ``b""`` at the end; for whoever records requests.
+
+        A body that is read whole is not shown: it is ``raw_body`` then.
+        """
+        if self._read:
+            return
+        # Imported late: most services never record a stream.
+        from ._pieces import Watched
+
+        source = self._source if self._raw is None else _Buffered(self._raw)
+        if source is not None:
+            self._raw, self._source = None, Watched(source, fn)
+
     def bind_abort(self, fn: Callable[[AbortReason], object]) -> None:
         """Let ``abort`` call ``fn(reason)`` instead of cancelling ``scope``; a runtime binds its own cancellation.
 

@@ -20,10 +20,9 @@ import trio
 from ._connection import Dispatch
 from ._headers import Headers
 from ._limits import Config
+from ._made import make_request
 from ._request import Client as _Address
-from ._request import Request
 from ._server import Server
-from ._target import Line, split_target
 from ._testing_socket import ClientSocket, Opened, SocketRefused
 from ._transport import StreamTransport
 
@@ -463,42 +462,3 @@ class Client:
     def _hang_up(self, reader: _Reader) -> None:
         reader.stream.close()
         self._streams.discard(reader.stream)
-
-
-def make_request(
-    method: str = "GET",
-    target: str = "/",
-    *,
-    headers: Mapping[str, str] | None = None,
-    body: bytes = b"",
-    params: Mapping[str, Any] | None = None,
-    scope: trio.CancelScope | None = None,
-) -> Request[Any, Any, Any]:
-    """Make a request that no connection stands behind, for tests of validators and hooks.
-
-    >>> make_request("POST", "/orders?dry=1", body=b"{}").query
-    {'dry': '1'}
-    """
-    path, query_string, _ = split_target(target.encode("ascii"), asterisk=True)
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    origin = _Nowhere(scope)
-    request: Request[Any, Any, Any] = Request(
-        Line(method, target, path, query_string, 1), Headers(pairs), origin
-    )
-    origin.request = request
-    request._raw = body
-    request.params = params or {}
-    return request
-
-
-class _Nowhere:
-    """The origin of a request that came over no connection."""
-
-    body_limit = 1024 * 1024
-
-    def __init__(self, scope: trio.CancelScope | None) -> None:
-        self.scope = scope
-        self.request: Request[Any, Any, Any] | None = None
-
-    def describe_client(self, headers: Headers) -> tuple[_Address | None, str]:  # noqa: ARG002 — its protocol has it
-        return None, "http"

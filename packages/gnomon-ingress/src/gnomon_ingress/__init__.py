@@ -25,6 +25,7 @@ from ._limits import Config, ConnectionEvent, Limits
 from ._listeners import open_tcp_listeners, open_unix_listener
 from ._made import make_request
 from ._mount import mount
+from ._parts import Part
 from ._problem import problem_document
 from ._request import Client, Request
 from ._response import Response, Sink
@@ -62,6 +63,7 @@ __all__ = [
     "MultipartCodec",
     "MutableHeaders",
     "OutgoingType",
+    "Part",
     "Request",
     "RequestInvalid",
     "RequestState",

@@ -9,8 +9,8 @@ from ._compression import parse_weights
 from ._errors import HttpError
 from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, parameters_of, parse_form, parse_multipart
 from ._headers import add_vary
-from ._json import dump_json
-from ._request import Request, is_json, parse_json, unsupported_media
+from ._json import dump_json, is_json, parse_json
+from ._request import Request, unsupported_media
 from ._response import Response
 
 

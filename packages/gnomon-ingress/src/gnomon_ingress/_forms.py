@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
 
 from ._errors import HttpError
+from ._multipart import BLOCK, MultipartFeed, PartHead, broken_form
 from ._target import MAX_FIELDS, collect, parse_query
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MULTIPART_TYPE = "multipart/form-data"
-
-_MAX_PART_HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,39 +55,31 @@ def parse_multipart(data: bytes, boundary: str) -> Form:
     Raises:
         HttpError: 400 for what is no such form.
     """
-    # Imported late: most services never see one.
-    import multipart  # type: ignore[import-untyped]  # ships no types
-
     pairs: list[tuple[str, str]] = []
     files: list[Upload] = []
-    try:
-        parser = multipart.PushMultipartParser(
-            boundary, max_header_size=_MAX_PART_HEAD, max_segment_count=MAX_FIELDS, strict=True
-        )
-        part: Any = None
-        pieces: list[bytes] = []
-        with parser:
-            for event in parser.parse(data):
-                if event is None:
-                    _take_part(part, b"".join(pieces), pairs, files)
-                elif isinstance(event, (bytes, bytearray)):
-                    pieces.append(bytes(event))
-                else:
-                    part, pieces = event, []
-    except (multipart.MultipartError, ValueError):
-        raise HttpError(
-            400, "invalid_form", "The body is not a multipart form of at most 1000 parts in UTF-8."
-        ) from None
+    head: PartHead | None = None
+    pieces: list[bytes] = []
+    feed = MultipartFeed(boundary, part_count=MAX_FIELDS)
+    for start in range(0, len(data), BLOCK):
+        for event in feed.feed(data[start : start + BLOCK]):
+            if isinstance(event, PartHead):
+                head, pieces = event, []
+            elif event is not None:
+                pieces.append(event)
+            elif head is not None:
+                _take_part(head, b"".join(pieces), pairs, files)
+    feed.close()
     return Form(collect(pairs), tuple(files))
 
 
-def _take_part(part: Any, content: bytes, pairs: list[tuple[str, str]], files: list[Upload]) -> None:
-    if part.filename is None:
-        pairs.append((part.name, content.decode("utf-8")))
-    else:
-        files.append(
-            Upload(part.name, part.filename, part.content_type or "application/octet-stream", content)
-        )
+def _take_part(head: PartHead, content: bytes, pairs: list[tuple[str, str]], files: list[Upload]) -> None:
+    if head.filename is not None:
+        files.append(Upload(head.name, head.filename, head.media_type, content))
+        return
+    try:
+        pairs.append((head.name, content.decode("utf-8")))
+    except UnicodeDecodeError:
+        raise broken_form("a field is not UTF-8") from None
 
 
 def parameters_of(content_type: str) -> dict[str, str]:
@@ -102,3 +92,8 @@ def parameters_of(content_type: str) -> dict[str, str]:
     message["content-type"] = content_type
     found = message.get_params(failobj=[], header="content-type")
     return {name.lower(): value for name, value in found[1:]}
+
+
+def boundary_of(headers: Mapping[str, str]) -> str:
+    """Return the boundary of a multipart body, empty if it has none."""
+    return parameters_of(headers.get("content-type", "")).get("boundary", "")

@@ -1,4 +1,4 @@
-"""JSON for bodies that no type encodes: strict and compact, without building an encoder for every value."""
+"""JSON for bodies that no type reads or encodes: strict, and written without building an encoder for every value."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable
 from json import encoder as _encoder
 from typing import Any, NoReturn
+
+from ._errors import HttpError
 
 
 def _refuse(value: object) -> NoReturn:
@@ -45,3 +47,46 @@ def dump_json(value: Any) -> bytes:
         return "".join(_chunks(value, 0)).encode()
     except RecursionError:
         raise ValueError("the body is nested too deeply, or contains itself") from None
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type without parameters is JSON: ``application/json`` or any ``+json``.
+
+    >>> is_json("application/vnd.api+json"), is_json("text/plain")
+    (True, False)
+    """
+    return media_type == "application/json" or (media_type.endswith("+json") and "/" in media_type)
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse strict JSON: UTF-8, no duplicate keys, no NaN or Infinity.
+
+    Raises:
+        HttpError: 400, with the place where the text stops being JSON.
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise HttpError(400, "invalid_json", "The body is nested too deeply.") from None
+    except ValueError as error:
+        raise HttpError(400, "invalid_json", f"The body is not JSON: {_where(error)}.") from None
+
+
+def _where(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    # What else the parser refuses are integers beyond the interpreter's limit of digits, and our own findings.
+    return "an integer has too many digits" if "digits" in str(error) else str(error)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return record
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
@@ -11,12 +10,14 @@ import trio
 
 from ._cookies import parse_cookies
 from ._errors import HttpError, RequestState
-from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, parameters_of, parse_form, parse_multipart
+from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, boundary_of, parse_form, parse_multipart
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
-from ._target import Line, parse_query
+from ._json import is_json, parse_json
+from ._target import MAX_FIELDS, Line, parse_query
 
 if TYPE_CHECKING:
+    from ._parts import Part
     from ._websocket import WebSocket
 
 AbortReason = Literal["disconnect", "shutdown"]
@@ -200,7 +201,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
         raw = self._raw
         if raw is None:
             if self._source is None:
-                _too_early("read()", "stream() took the body")
+                _too_early("read()", "stream() or parts() took the body")
             source, self._source = self._source, None
             raw = self._raw = await source.read(self.body_limit)
         elif len(raw) > self.body_limit:
@@ -219,7 +220,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
         if raw is not None:
             return _Whole(raw, self.body_limit)
         if self._source is None:
-            _too_early("stream()", "stream() took the body")
+            _too_early("stream()", "stream() or parts() took the body")
         source, self._source = self._source, None
         return source.stream(self.body_limit)
 
@@ -244,9 +245,39 @@ class Request(ThreeParameters[Body, Query, Fields]):
         if media == FORM_TYPE:
             return Form(parse_form(await self.read()))
         if media == MULTIPART_TYPE:
-            boundary = parameters_of(self.headers["content-type"]).get("boundary", "")
-            return parse_multipart(await self.read(), boundary)
+            return parse_multipart(await self.read(), boundary_of(self.headers))
         raise unsupported_media((FORM_TYPE, MULTIPART_TYPE))
+
+    def parts(self, *, part_size: int | None = None, part_count: int = MAX_FIELDS) -> AsyncIterator[Part]:
+        """Return an iterator over the parts of a multipart form; nothing is held but what has just arrived.
+
+        The client is read only as fast as the parts are taken, in blocks of 64 KiB. The whole form is still bounded by
+        ``body_limit``.
+
+        Args:
+            part_size: The most bytes of one part.
+            part_count: The most parts.
+
+        Raises:
+            HttpError: 415 for another content type; 400 for a broken form, 413 for a part that is too large, and as ``read``
+                does, from the iterator and possibly after some parts.
+            RequestState: As ``stream`` does.
+
+        >>> async def dispatch(req, res):
+        ...     req.body_limit = 2 * 2**30
+        ...     sizes = {}
+        ...     async for part in req.parts():
+        ...         sizes[part.name] = sum([len(piece) async for piece in part.stream()])
+        ...     res.json(sizes)
+        """
+        # Imported late: most services never see one.
+        from ._multipart import MultipartFeed
+        from ._parts import Parts
+
+        if self.media_type != MULTIPART_TYPE:
+            raise unsupported_media((MULTIPART_TYPE,))
+        feed = MultipartFeed(boundary_of(self.headers), part_count=part_count)
+        return Parts(self.stream(), feed, part_size=part_size)
 
     def decode_body(self, *, allowed: bool) -> None:
         """Let the body be read as its ``Content-Encoding`` says; for whoever makes requests.
@@ -354,46 +385,3 @@ def unsupported_media(accepted: tuple[str, ...]) -> HttpError:
         f"The body must be {' or '.join(accepted)}.",
         headers={"accept": ", ".join(accepted)},
     )
-
-
-def is_json(media_type: str) -> bool:
-    """Whether a media type without parameters is JSON: ``application/json`` or any ``+json``.
-
-    >>> is_json("application/vnd.api+json"), is_json("text/plain")
-    (True, False)
-    """
-    return media_type == "application/json" or (media_type.endswith("+json") and "/" in media_type)
-
-
-def parse_json(data: bytes) -> Any:
-    """Parse strict JSON: UTF-8, no duplicate keys, no NaN or Infinity.
-
-    Raises:
-        HttpError: 400, with the place where the text stops being JSON.
-    """
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise HttpError(400, "invalid_json", "The body is nested too deeply.") from None
-    except ValueError as error:
-        raise HttpError(400, "invalid_json", f"The body is not JSON: {_where(error)}.") from None
-
-
-def _where(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno} column {error.colno}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 at byte {error.start}"
-    # What else the parser refuses are integers beyond the interpreter's limit of digits, and our own findings.
-    return "an integer has too many digits" if "digits" in str(error) else str(error)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        raise ValueError("a key occurs twice in one object")
-    return record
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from ._errors import RequestInvalid, RequestState, ResponseInvalid
 from ._events import Event
 from ._forms import FORM_TYPE, MULTIPART_TYPE, parameters_of, parse_form, parse_multipart
-from ._request import Request, is_json, unsupported_media
+from ._json import is_json
+from ._request import Request, unsupported_media
 from ._response import Response
 
 

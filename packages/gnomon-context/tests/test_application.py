@@ -20,15 +20,18 @@ from gnomon_context import (
     ContextClosed,
     GlobalContext,
     HealthReport,
+    LocalContext,
     MemoryFigures,
     Module,
     ModuleStartFailed,
+    SharedState,
     StartupFailed,
     SystemSources,
     open_global_context,
     open_local_context,
 )
 from gnomon_context._pressure import read_memory
+from gnomon_context.runtime import rebase
 from gnomon_context.testing import (
     FakeMemory,
     Trial,
@@ -548,3 +551,45 @@ async def test_an_overrun_that_fails_too_stays_what_it_is(autojump_clock: MockCl
     with pytest.raises(ModuleStartFailed, match="'a' failed to start"):
         async with open_global_context(modules={"a": Module(factory=fails_when_cancelled)}):
             pass
+
+
+@trio_test
+async def test_a_view_with_other_state_that_tells_of_topics() -> None:
+    told: list[tuple[str, str, str]] = []
+    async with open_global_context() as gctx:
+        other = SharedState()
+        view = gctx.view(state=other, on_topic=lambda use, topic: told.append(("view", use, topic)))
+        view.state.set("a", 1)
+        assert "a" not in gctx.state and view.view().state is other
+        assert gctx.view().state is gctx.state
+        below = view.view(on_topic=lambda use, topic: told.append(("below", use, topic)))
+        with gctx.subscribe("news") as messages, below.subscribe("news"):
+            view.publish_nowait("news", 1)
+            await below.view().publish("news", 2)
+            gctx.publish_nowait("news", 3)
+            assert [messages.receive_nowait() for _ in range(3)] == [1, 2, 3]
+        assert told == [
+            ("below", "subscribe", "news"),
+            ("view", "subscribe", "news"),
+            ("view", "publish", "news"),
+            ("below", "publish", "news"),
+            ("view", "publish", "news"),
+        ]
+
+        def refuse(use: str, topic: str) -> None:
+            raise PermissionError(f"{use} {topic}")
+
+        with pytest.raises(PermissionError, match="publish news"):
+            await gctx.view(on_topic=refuse).publish("news", 4)
+
+
+def test_a_request_that_did_not_begin_goes_over_to_a_view() -> None:
+    gctx = GlobalContext(modules={"a": 1})
+    lctx = LocalContext(gctx, path="/x", timeout=5.0)
+    before = lctx.meta
+    view = gctx.view(sources=VirtualSources(seed=3))
+    rebase(lctx, view)
+    assert lctx.gctx is view and lctx.now() == VirtualSources(seed=3).now()
+    assert (lctx.meta.request_id, lctx.meta.received_ns) == (before.request_id, before.received_ns)
+    with pytest.raises(ValueError, match="stays in its application"):
+        rebase(lctx, GlobalContext())

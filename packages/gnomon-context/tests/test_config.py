@@ -26,6 +26,7 @@ from gnomon_context import (
     GlobalContext,
     open_global_context,
 )
+from gnomon_context.runtime import read_through
 from gnomon_context.testing import global_context
 from gnomon_context.testing.strategies import configs
 
@@ -405,3 +406,31 @@ class _Ports(dict[str, int]):
 
     def items(self) -> Any:
         return [("port", next(self._ports))]
+
+
+def test_a_configuration_reads_through_to_a_mapping_and_no_further_than_asked() -> None:
+    class Vault(dict[str, Any]):
+        __sensitive__ = True
+
+    read: list[str] = []
+
+    class Watched(dict[str, Any]):
+        def __getitem__(self, key: str) -> Any:
+            read.append(key)
+            return super().__getitem__(key)
+
+    vault, odd = Vault(a=1), object()
+    database = Watched(port=1, ports=[[1], {2}, bytearray(b"3"), {"x": 4}])
+    held = Watched(hosts=["a", "b"], database=database, vault=vault, kept=Config({"x": 1}), odd=odd)
+    config = read_through(held)
+    assert read == [] and len(config) == 5 and list(config)[:2] == ["hosts", "database"]
+    assert config.hosts == ("a", "b") and config["database"].port == 1 and config.kept.x == 1
+    assert config.vault is vault and config.odd is odd
+    assert read == ["hosts", "database", "port", "kept", "vault", "odd"]
+    assert config.database.ports == ((1,), frozenset({2}), b"3", Config({"x": 4}))
+    with pytest.raises(KeyError, match="'nothing' here"):
+        config["nothing"]
+    with pytest.raises(AttributeError, match="immutable"):
+        config.hosts = ()
+    held["hosts"] = ["c"]
+    assert config.hosts == ("c",)

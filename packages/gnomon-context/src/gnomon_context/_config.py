@@ -103,6 +103,59 @@ class Config(Mapping[str, Any]):
         return f"Config({{{shown}}})"
 
 
+def read_through(values: Mapping[str, Any]) -> Config:
+    """A configuration that asks a mapping for each value when it is read, and never for all at once.
+
+    Mappings that are read are sections, lists tuples and sets frozen, at every depth; any other value is handed
+    on as it is. The mapping stays with whoever made it: the configuration has no way to change it.
+
+    Args:
+        values: asked for the keys that are read, iterated over when the configuration is.
+
+    >>> class Asked(dict):
+    ...     def __getitem__(self, key):
+    ...         print("asked for", key)
+    ...         return super().__getitem__(key)
+    >>> read_through(Asked(debug=True, workers=4)).workers
+    asked for workers
+    4
+    """
+    made = object.__new__(Config)
+    object.__setattr__(made, "_values", _Asked(values))
+    return made
+
+
+@final
+class _Asked(Mapping[str, Any]):
+    """What a mapping says, in its immutable form."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, key: str) -> Any:
+        return _fixed(self._values[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, (Config, *_SCALARS)) or getattr(type(value), "__sensitive__", False):
+        return value
+    if isinstance(value, Mapping):
+        return read_through(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_fixed, value))
+    if isinstance(value, Set):
+        return frozenset(map(_fixed, value))
+    return bytes(value) if isinstance(value, bytearray) else value
+
+
 def _shown(value: object) -> str:
     return "..." if getattr(type(value), "__sensitive__", False) else repr(value)
 

@@ -20,7 +20,7 @@ from ._modules import ModuleRegistry
 from ._resources import SecretProvider
 from ._sources import Sources
 from ._state import SharedState
-from ._topics import Delivery, Overflow, Subscription
+from ._topics import Delivery, OnTopic, Overflow, Subscription, both
 
 if TYPE_CHECKING:
     # The type checkers know the default of a type variable (PEP 696) on every Python.
@@ -60,7 +60,10 @@ class GlobalContext(Generic[Modules]):
     True
     """
 
-    __slots__ = ("__weakref__", "_application", "_config", "_registry", "_sources", "modules")
+    __slots__ = (
+        *("__weakref__", "_application", "_config", "_on_topic", "_registry", "_sources", "_state"),
+        "modules",
+    )
 
     modules: Modules
 
@@ -83,6 +86,8 @@ class GlobalContext(Generic[Modules]):
         self._sources = sources
         # What a view puts in place of the application's configuration.
         self._config: Config | None = None
+        self._state: Any = None
+        self._on_topic: OnTopic | None = None
         self.modules = self._registry.access  # type: ignore[assignment]  # stands in for the user's protocol
         for name, module in as_modules(modules or {}).items():
             self._registry.register(name, module)
@@ -94,6 +99,8 @@ class GlobalContext(Generic[Modules]):
         only: Iterable[str] | None = None,
         config: Config | Mapping[str, Any] | None = None,
         sources: Sources | None = None,
+        state: SharedState | None = None,
+        on_topic: OnTopic | None = None,
     ) -> GlobalContext[Modules]:
         """A global context over the same application, with other access to it.
 
@@ -102,6 +109,9 @@ class GlobalContext(Generic[Modules]):
             only: the names of the modules that remain, beside the replaced ones; all by default.
             config: in place of the application's configuration.
             sources: in place of this context's.
+            state: in place of what requests share, or what stands in for it.
+            on_topic: called with `publish` or `subscribe` and the topic before it is done through this view,
+                or through a view of it; the sync function may raise, and then it is not done.
 
         >>> gctx = GlobalContext(modules={"answer": 42})
         >>> gctx.view(modules={"answer": 43}).modules.answer
@@ -114,6 +124,8 @@ class GlobalContext(Generic[Modules]):
         other._config = self._config
         if config is not None:
             other._config = config if isinstance(config, Config) else Config(config)
+        other._state = self._state if state is None else state
+        other._on_topic = both(self._on_topic, on_topic)
         if modules is None and only is None:
             other.modules = self.modules
         else:
@@ -213,7 +225,8 @@ class GlobalContext(Generic[Modules]):
     @property
     def state(self) -> SharedState:
         """What requests share and change, one step at a time."""
-        return self._application.state
+        state: SharedState = self._application.state if self._state is None else self._state
+        return state
 
     # Topics.
 
@@ -226,10 +239,14 @@ class GlobalContext(Generic[Modules]):
             TopicFull: the buffer of a subscriber with the policy `refuse` is full; nobody got it.
             ContextClosed: the application has ended.
         """
+        if self._on_topic is not None:
+            self._on_topic("publish", topic)
         return await self._application.topics.publish(topic, payload)
 
     def publish_nowait(self, topic: str, payload: Any) -> Delivery:
         """As `publish`, but a full buffer with the policy `wait` is `TopicFull` too."""
+        if self._on_topic is not None:
+            self._on_topic("publish", topic)
         return self._application.topics.publish_nowait(topic, payload)
 
     def subscribe(self, topic: str, *, max_buffer: int = 100, overflow: Overflow = "wait") -> Subscription:
@@ -241,6 +258,8 @@ class GlobalContext(Generic[Modules]):
             overflow: what happens when they are that many: the publisher waits (`wait`), the oldest is lost
                 and counted (`drop_oldest`), or the publisher is refused (`refuse`).
         """
+        if self._on_topic is not None:
+            self._on_topic("subscribe", topic)
         return self._application.topics.subscribe(topic, max_buffer, overflow)
 
     # The life of the application.

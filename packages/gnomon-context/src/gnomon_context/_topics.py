@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
@@ -11,6 +12,8 @@ import trio
 from ._errors import ContextClosed, TopicFull
 
 Overflow: TypeAlias = Literal["wait", "drop_oldest", "refuse"]
+# What a view tells of topics: the use, and the topic.
+OnTopic: TypeAlias = Callable[[Literal["publish", "subscribe"], str], object]
 
 
 class Delivery(NamedTuple):
@@ -283,3 +286,15 @@ async def wait_for(topics: Topics, name: str, timeout: float) -> Any:
         return topics.last[name]
     with topics.subscribe(name, 1, "drop_oldest") as subscription, trio.fail_after(timeout):
         return await subscription.receive()
+
+
+def both(first: OnTopic | None, second: OnTopic | None) -> OnTopic | None:
+    """What tells two that want to know, the second one first: a view tells before what it is a view of."""
+    if first is None or second is None:
+        return first or second
+
+    def tell(use: Literal["publish", "subscribe"], topic: str) -> None:
+        second(use, topic)
+        first(use, topic)
+
+    return tell

@@ -46,6 +46,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ._closed import ClosedContext
+from ._config import read_through
 from ._current import current
 from ._ending import (
     EXIT_LIMIT,
@@ -80,6 +81,8 @@ __all__ = [
     "leave_entered",
     "move_deadline",
     "pass_through",
+    "read_through",
+    "rebase",
     "rebuild",
     "run_cleanups",
     "run_compensations",
@@ -156,6 +159,32 @@ def pass_through(lctx: LocalContext, phase: RequestPhase) -> None:
         return
     for step in ahead[: ahead.index(phase) + 1]:
         lctx.advance(step)
+
+
+def rebase(lctx: LocalContext, gctx: GlobalContext[Any]) -> None:
+    """Give a request that has not begun another view of its application, and the sources of that view.
+
+    Its id, the time of its arrival and its deadline stay.
+
+    Args:
+        lctx: a context that did not `begin` yet.
+        gctx: a view of the global context that it was made with.
+
+    Raises:
+        ValueError: it is the context of another application.
+
+    >>> from gnomon_context.testing import VirtualSources, local_context
+    >>> lctx = local_context(path="/orders")
+    >>> rebase(lctx, lctx.gctx.view(sources=VirtualSources(seed=1)))
+    >>> lctx.now().year, lctx.meta.path
+    (2030, '/orders')
+    """
+    if gctx._application is not lctx.gctx._application:
+        raise ValueError("a request stays in its application: give a view of its own global context")
+    lctx.gctx = gctx
+    lctx._sources = gctx._sources
+    # What was made of it asks the sources from before.
+    lctx._meta = None
 
 
 def rebuild(

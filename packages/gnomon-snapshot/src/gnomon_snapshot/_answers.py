@@ -12,11 +12,12 @@ from uuid import UUID
 import trio
 
 from gnomon_context import Config
+from gnomon_context.runtime import read_through
 from gnomon_snapshot._calls import EXITS, key_of, refusal_of, shown_node
 from gnomon_snapshot._errors import ReplayDiverged
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._outside import Drawn, SourcesLike, config_of
+from gnomon_snapshot._outside import Drawn
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._secrets import stand_for_secrets
 from gnomon_snapshot._session import Session
@@ -256,7 +257,7 @@ class Answers:
 
 
 @final
-class AnsweredSources(SourcesLike):
+class AnsweredSources:
     """Time, randomness and ids from a recording.
 
     Where more is asked for than was recorded, time stands still, and random numbers and ids are made of the request
@@ -313,7 +314,7 @@ def answered_config(answers: Answers, own: Config) -> Config:
         for key in path[:-1]:
             section = section.setdefault(key, {})
         section[path[-1]] = _Leaf(stand_for_secrets(value))
-    return config_of(_AnsweredConfig(answers, tree, own, ()))
+    return read_through(_AnsweredConfig(answers, tree, own, ()))
 
 
 class _Leaf(NamedTuple):
@@ -341,7 +342,7 @@ class _AnsweredConfig(Mapping[str, Any]):
         if found is not None or isinstance(own, Config):
             if key not in self._sections:
                 below = own if isinstance(own, Mapping) else {}
-                self._sections[key] = config_of(_AnsweredConfig(self._answers, found or {}, below, path))
+                self._sections[key] = read_through(_AnsweredConfig(self._answers, found or {}, below, path))
             return self._sections[key]
         value = self._own[key]
         self._answers.divergences.append(

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final, final
 from uuid import UUID
 
-from gnomon_context import Config, GlobalContext
+from gnomon_context import Config
+from gnomon_context.runtime import read_through
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._session import Session
@@ -16,29 +17,10 @@ from gnomon_snapshot._session import Session
 _PLAIN: Final = Limits()
 #: What the shared state is called among the modules of a recording.
 STATE: Final = "gctx.state"
-_SLOTS: Final = tuple(name for name in GlobalContext.__slots__ if name != "__weakref__")
-
-
-class SourcesLike:
-    """What `gnomon_context` asks of the sources of a request."""
-
-    random: random.Random
-
-    def now(self) -> datetime:
-        """The wall clock."""
-        raise NotImplementedError  # pragma: no cover - the two kinds below have it
-
-    def monotonic(self) -> float:
-        """The monotonic clock in seconds."""
-        raise NotImplementedError  # pragma: no cover - the two kinds below have it
-
-    def uuid(self) -> UUID:
-        """A unique id."""
-        raise NotImplementedError  # pragma: no cover - the two kinds below have it
 
 
 @final
-class RecordedSources(SourcesLike):
+class RecordedSources:
     """Hands out what the real sources say, and writes it down."""
 
     def __init__(self, session: Session, real: Any) -> None:
@@ -110,14 +92,6 @@ class Drawn(random.Random):
         raise NotImplementedError("this generator has no state")
 
 
-def config_of(values: Mapping[str, Any]) -> Config:
-    """A configuration over a mapping of ours, so that every reading of it is seen."""
-    made = object.__new__(Config)
-    # a private part in use: `Config(...)` would read everything at once
-    object.__setattr__(made, "_values", values)
-    return made
-
-
 @final
 class RecordedConfig(Mapping[str, Any]):
     """A section of a configuration that writes down what is read of it."""
@@ -132,7 +106,7 @@ class RecordedConfig(Mapping[str, Any]):
         value = self._real[key]
         if isinstance(value, Config):
             if key not in self._sections:
-                self._sections[key] = config_of(RecordedConfig(self._session, value, (*self._path, key)))
+                self._sections[key] = read_through(RecordedConfig(self._session, value, (*self._path, key)))
             return self._sections[key]
         self._session.read((*self._path, key), value)
         return value
@@ -146,40 +120,11 @@ class RecordedConfig(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-class SeenContext(GlobalContext[Any]):  # type: ignore[misc]  # final for its users; a view cannot replace the state
-    """A view of the global context whose shared state is a stand-in, and which tells of topics."""
+def topics_unseen(names: dict[str, str]) -> Callable[[str, str], None]:
+    """What tells, among the names of a session, that messages of topics are not recorded."""
 
-    __slots__ = ("_names", "_seen_state")
-    _names: dict[str, str]
-    _seen_state: Any
+    def tell(use: str, topic: str) -> None:
+        if use == "subscribe":
+            names["gctx.subscribe!"] = f"the messages of a topic are not recorded (here {topic!r})"
 
-    @property
-    def state(self) -> Any:
-        """The stand-in for what requests share."""
-        return self._seen_state
-
-    def view(self, **replaced: Any) -> GlobalContext[Any]:
-        """A view of this one, which sees the same."""
-        return seen(super().view(**replaced), self._seen_state, self._names)
-
-    def subscribe(self, topic: str, **options: Any) -> Any:
-        """Subscribe, and say that messages are not recorded."""
-        self._names["gctx.subscribe!"] = f"the messages of a topic are not recorded (here {topic!r})"
-        return super().subscribe(topic, **options)
-
-
-def seen(gctx: GlobalContext[Any], state: Any, names: dict[str, str]) -> GlobalContext[Any]:
-    """The same view of the application with another state.
-
-    Args:
-        gctx: A view.
-        state: What stands for its state.
-        names: Those of the session, in which stands what went unseen.
-    """
-    made = object.__new__(SeenContext)
-    for name in _SLOTS:
-        # private parts in use, all of them: this is that view but for what it overrides
-        setattr(made, name, getattr(gctx, name))
-    made._seen_state = state
-    made._names = names
-    return made
+    return tell

@@ -9,11 +9,12 @@ from typing import Any, Final, Protocol, final
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Sources, SystemSources
+from gnomon_context.runtime import read_through
 from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, config_of, seen
+from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
 from gnomon_snapshot._recording import Recording, trace_node
 from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Secrets
@@ -156,14 +157,12 @@ class LiveRecording:
         self.unrecorded: list[str] = []
         self.timeline: Timeline | None = None
         self.places: list[list[Any]] = []
-        self.gctx: GlobalContext[Any] = seen(
-            gctx.view(
-                modules=self._modules(gctx),
-                config=config_of(RecordedConfig(self.session, gctx.config)),
-                sources=RecordedSources(self.session, sources),
-            ),
-            self.session.adopt(STATE, gctx.state),
-            self.session.names,
+        self.gctx: GlobalContext[Any] = gctx.view(
+            modules=self._modules(gctx),
+            config=read_through(RecordedConfig(self.session, gctx.config)),
+            sources=RecordedSources(self.session, sources),
+            state=self.session.adopt(STATE, gctx.state),
+            on_topic=topics_unseen(self.session.names),
         )
 
     def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gnomon_snapshot._answers import AnsweredSources, Answers, answered_config
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import ReplayError
-from gnomon_snapshot._outside import STATE, seen
+from gnomon_snapshot._outside import STATE, topics_unseen
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._report import ReplayReport, compare
@@ -168,13 +168,13 @@ class ReplayRun:
             else:
                 modules[name] = live.gctx.modules[name]
         self._made, self._answers = live, answers
-        view = gctx.view(
+        live.gctx = gctx.view(
             modules=modules,
             config=answered_config(answers, gctx.config),
             sources=AnsweredSources(answers, self.recording),
+            state=answers.module(STATE, SharedState, protocols_of(SharedState)),
+            on_topic=topics_unseen(live.session.names),
         )
-        state = answers.module(STATE, SharedState, protocols_of(SharedState))
-        live.gctx = seen(view, state, live.session.names)
         return live.gctx
 
     @property

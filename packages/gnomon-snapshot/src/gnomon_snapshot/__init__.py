@@ -36,6 +36,7 @@ from gnomon_snapshot._secrets import Withheld
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._sqlite import SqliteStore
 from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
+from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._travel import EventLike, StepLike, TimeTravel
 from gnomon_snapshot._types import Types
@@ -96,7 +97,9 @@ __all__ = [
     "Stage",
     "StepLike",
     "StoreError",
+    "Streamed",
     "Summary",
+    "Taken",
     "TaskState",
     "TimeTravel",
     "Timeline",

@@ -21,6 +21,7 @@ from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._store import SnapshotStore
+from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._types import NO_TYPES, Types
 
@@ -157,6 +158,7 @@ class LiveRecording:
         self.unrecorded: list[str] = []
         self.timeline: Timeline | None = None
         self.places: list[list[Any]] = []
+        self._taken: Taken | None = None
         self.gctx: GlobalContext[Any] = gctx.view(
             modules=self._modules(gctx),
             config=read_through(RecordedConfig(self.session, gctx.config)),
@@ -192,6 +194,16 @@ class LiveRecording:
             yield
         finally:
             self.session.paused = False
+
+    def took(self) -> Taken:
+        """What keeps the pieces of a request's body that is taken as a stream: its `add` gets each, and `b""` at the end."""
+        if self._taken is None:
+            self._taken = Taken(self.session)
+        return self._taken
+
+    def sending(self) -> Streamed:
+        """What keeps the items of a streamed answer: its `add` gets each as it passes, and `finish` all of it."""
+        return Streamed(self.session)
 
     def step(
         self,
@@ -241,7 +253,7 @@ class LiveRecording:
         events: Iterable[Any] = (),
         redactors: Mapping[str, Redactor] | None = None,
         timeout: float | None = None,
-        sent: bytes | None = None,
+        sent: Streamed | None = None,
     ) -> Recording:
         """Take the final snapshot and make the recording, before the context is closed.
 
@@ -252,13 +264,13 @@ class LiveRecording:
             events: The lifecycle events of the request; what `traced` keeps of them is written.
             redactors: Those of this route, beside the recorder's.
             timeout: Seconds that the request had from its arrival, `None` for no deadline.
-            sent: What was sent of a streamed body.
+            sent: What passed through a streamed answer.
 
         Raises:
             gnomon_context.ContextClosed: The request is over.
         """
-        answer: Any = response if response is None or sent is None else _Streamed(response, sent)
         own = dict(redactors or {})
+        answer: Any = response if response is None or sent is None else _Streaming(response)
         snapshot = self._capture(lctx, request, answer, own)
         session = self.session
         for name in self.unrecorded:
@@ -282,7 +294,10 @@ class LiveRecording:
             "places": self.places,
             "timeline": None if self.timeline is None else self.timeline.to_bytes(),
         }
-        return Recording._made(self._guarded({**snapshot.tree, "recording": part}))
+        tree = {**snapshot.tree, "recording": part}
+        if sent is not None and tree["response"] is not None:
+            tree["response"] = {**tree["response"], "body": sent.node()}
+        return Recording._made(self._guarded(tree))
 
     def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
         """The request as it has to be sent again, without its secrets."""
@@ -306,25 +321,26 @@ class LiveRecording:
     def _body(self, request: Any, redactor: Redactor | None, copy: Callable[[Any], Any]) -> dict[str, Any]:
         """The bytes of the body; its value where something in it is blanked; the reason where there is neither."""
         raw = getattr(request, "raw_body", None)
+        found: dict[str, Any] = {"body": None, "value": None, "missing": "", "pieces": None}
         if redactor is not None:
             try:
                 value = request.body
                 blanked = redactor.redact(value)
             except Exception as error:
                 reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
-                return {"body": None, "value": None, "missing": "" if raw == b"" else reason}
+                return {**found, "missing": "" if raw == b"" else reason}
             if blanked != value:
-                return {"body": None, "value": copy(blanked), "missing": ""}
+                return {**found, "value": copy(blanked)}
+        taken = self._taken
+        if raw is None and taken is None:
+            return {**found, "missing": "the handler took it as a stream, or never read it"}
         if raw is None:
-            return {
-                "body": None,
-                "value": None,
-                "missing": "the handler took it as a stream, or never read it",
-            }
+            assert taken is not None
+            return {**found, "pieces": taken.pieces, "missing": taken.missing}
         node = copy(bytes(raw))
         if type(node) is not bytes:
-            return {"body": None, "value": None, "missing": f"its {len(raw)} bytes are more than the limit"}
-        return {"body": node, "value": None, "missing": ""}
+            return {**found, "missing": f"its {len(raw)} bytes are more than the limit"}
+        return {**found, "body": node}
 
     def _guarded(self, tree: dict[str, Any]) -> Snapshot:
         """A snapshot in which no secret stands that the request has met."""
@@ -369,12 +385,13 @@ def new_session(recorder: Recorder, clock: Callable[[], float], secrets: Secrets
     )
 
 
-class _Streamed:
-    """A streamed response with what was sent of it in the place of the iterator."""
+class _Streaming:
+    """A streamed response without the iterator, of which a snapshot could say nothing."""
 
-    def __init__(self, response: Any, sent: bytes) -> None:
+    body: Any = None
+
+    def __init__(self, response: Any) -> None:
         self._response = response
-        self.body = sent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)

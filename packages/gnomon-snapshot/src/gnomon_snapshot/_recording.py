@@ -30,7 +30,7 @@ PARTS: Final[Mapping[str, tuple[type, ...]]] = {
     "places": (list,),
     "timeline": (bytes, type(None)),
 }
-_REQUEST: Final = frozenset({"method", "target", "headers", "client", "body", "value", "missing"})
+_REQUEST: Final = frozenset({"method", "target", "headers", "client", "body", "value", "missing", "pieces"})
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 _DRAWS: Final = frozenset({"now", "monotonic", "random", "uuid"})
 
@@ -46,6 +46,7 @@ class RecordedRequest(NamedTuple):
         value: The parsed body in place of the bytes, where something in it was blanked.
         missing: Why there is neither, empty if there is one.
         client: The address of the client, if it was known.
+        pieces: If the body was taken as a stream, its pieces with the seconds from the arrival of the request.
     """
 
     method: str
@@ -55,6 +56,7 @@ class RecordedRequest(NamedTuple):
     value: Any
     missing: str
     client: str | None
+    pieces: tuple[tuple[float, bytes], ...] | None = None
 
 
 class Traced(NamedTuple):
@@ -236,6 +238,10 @@ class Recording:
                 raise TypeError(f"{name} is {kinds[0].__name__}")
         if part["request"] is not None and part["request"].keys() != _REQUEST:
             raise TypeError("the request has other parts")
+        if part["request"] is not None:
+            for at, piece in part["request"]["pieces"] or ():
+                if type(at) is not int or type(piece) is not bytes:
+                    raise TypeError("a piece of the body is a time and bytes")
         if part["draws"].keys() != _DRAWS or any(type(draws) is not list for draws in part["draws"].values()):
             raise TypeError("it has other draws")
         for entry in part["calls"]:
@@ -281,7 +287,10 @@ class Recording:
         if fields is None:
             return None
         headers = tuple((str(name), str(value)) for name, value in fields["headers"])
-        return RecordedRequest(**{**fields, "headers": headers})
+        pieces = fields["pieces"]
+        if pieces is not None:
+            pieces = tuple((at / 1e9, bytes(piece)) for at, piece in pieces)
+        return RecordedRequest(**{**fields, "headers": headers, "pieces": pieces})
 
     @property
     def timeout(self) -> float | None:

@@ -7,22 +7,24 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, NoReturn, Protocol, final
 
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, SharedState
 from gnomon_context.runtime import rebuild
-from gnomon_snapshot._answers import AnsweredSources, Answers, answered_config
+from gnomon_snapshot._answers import AnsweredSources, Answers, Divergence, answered_config
+from gnomon_snapshot._body import RecordedBody
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
-from gnomon_snapshot._errors import ReplayError
+from gnomon_snapshot._errors import ReplayDiverged, ReplayError
 from gnomon_snapshot._outside import STATE, topics_unseen
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._report import ReplayReport, compare
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._standin import protocols_of
+from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._types import NO_TYPES
 from gnomon_snapshot._views import ResponseState
 
@@ -65,7 +67,7 @@ class Edit:
         if self.body is _KEEP:
             return edited
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-        return edited._replace(body=body, value=None, missing="")
+        return edited._replace(body=body, value=None, missing="", pieces=None)
 
 
 class Stage(Protocol):
@@ -196,9 +198,8 @@ class ReplayRun:
 
     def began(self, lctx: LocalContext) -> None:
         """Tell that the request begins, as soon as its context is made."""
-        assert self._made is not None, "view() comes first"
         self._lctx = lctx
-        self._made.began(lctx)
+        self._live_recording.began(lctx)
         then = self.recording.snapshot.meta
         rebuild(
             lctx,
@@ -247,11 +248,10 @@ class ReplayRun:
         response: ResponseLike | None = None,
         events: Iterable[Any] = (),
         redactors: Mapping[str, Redactor] | None = None,
-        sent: bytes | None = None,
+        sent: Streamed | None = None,
     ) -> None:
         """Tell what came of the request, before its context is closed; as `LiveRecording.finish`."""
-        assert self._made is not None, "view() comes first"
-        self._result = self._made.finish(
+        self._result = self._live_recording.finish(
             lctx,
             request=request,
             response=response,
@@ -260,6 +260,41 @@ class ReplayRun:
             timeout=self.timeout,
             sent=sent,
         )
+
+    def body(self) -> bytes | RecordedBody | None:
+        """What the body of the request is to be made of: all its bytes, or an async iterable of its pieces.
+
+        `None` where there is only a value, in which something was blanked: `request.value`.
+        """
+        request = self.request
+        if request.body is not None or request.value is not None:
+            return request.body
+        return RecordedBody(
+            request,
+            lambda: self._live_recording.session,
+            waits=not self._live,
+            cut=self.recording.node["cancelled"] is not None,
+            diverge=self._diverge_body,
+        )
+
+    def _diverge_body(self, position: int, reason: str) -> NoReturn:
+        assert self._answers is not None
+        divergence = Divergence(position, "", "", "the body of the request", f"is not all there: {reason}")
+        self._answers.divergences.append(divergence)
+        raise ReplayDiverged(str(divergence))
+
+    def took(self) -> Taken:
+        """What the pieces of a body that is taken as a stream are told to; as `LiveRecording.took`."""
+        return self._live_recording.took()
+
+    def sending(self) -> Streamed:
+        """What the items of a streamed answer are told to; as `LiveRecording.sending`."""
+        return self._live_recording.sending()
+
+    @property
+    def _live_recording(self) -> LiveRecording:
+        assert self._made is not None, "view() comes first"
+        return self._made
 
     async def cancel_as_recorded(self) -> None:
         """Cancel the request when it was cancelled then, if somebody else did: the client, or a shutdown."""

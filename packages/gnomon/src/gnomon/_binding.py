@@ -53,7 +53,7 @@ def response_validator(
         HandlerUnusable: `res` is annotated with something else than `Response[...]`.
         UnsupportedAnnotation: A type that no validator can be made of.
     """
-    types, items = _response_types(handler, declaration), _items(handler)
+    types, items = _response_types(handler, declaration), item_type(handler)
     if not types and items is None:
         return None
     return ResponseValidator(types, items=items, development=development)
@@ -85,7 +85,7 @@ def _response_types(
     return types
 
 
-def _items(handler: Callable[..., Any]) -> GType[Any] | None:
+def item_type(handler: Callable[..., Any]) -> GType[Any] | None:
     """The type of what a handler streams: `Item` in `Response[AsyncIterator[Item]]`."""
     for argument in _arguments(handler, "res", Response):
         if _streams(argument) and (items := typing.get_args(argument)) and items[0] not in _RAW:

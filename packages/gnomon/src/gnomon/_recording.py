@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from gnomon_context import LocalContext
 from gnomon_gtype import GType
 from gnomon_gtype.schema import Sensitive
 from gnomon_orchestrator import EVENT_KINDS, LifecycleEvent, Listener
 from gnomon_orchestrator.protocols import Boundary
-from gnomon_snapshot import LiveRecording, Recorder
+from gnomon_snapshot import LiveRecording, Recorder, ReplayRun, Streamed
 
-from ._binding import types_of
+from ._binding import item_type, types_of
 from ._lanes import Lane, Spec
-
-# Bytes of a streamed answer that a recording keeps.
-_MOST_SENT: Final = 1024 * 1024
+from ._streams import Tee, shown_item
 
 
 class Redactors:
@@ -41,6 +40,11 @@ class Redactors:
         found = {"request.body": body, "response.body": blanking.get(status)}
         return {place: kind for place, kind in found.items() if kind is not None}
 
+    def shown(self, spec: Spec) -> Callable[[Any], Any]:
+        """What makes of an item of a streamed answer what is written down of it."""
+        kind = None if spec.handler is None else item_type(spec.handler)
+        return functools.partial(shown_item, kind=kind if kind is not None and _blanks(kind) else None)
+
 
 def _blanks(kind: GType[Any]) -> bool:
     """Whether anything in a type is sensitive; objects that say so themselves are kept out of snapshots anyway."""
@@ -48,21 +52,52 @@ def _blanks(kind: GType[Any]) -> bool:
 
 
 class Watched:
-    """One request whose lifecycle is taken down."""
+    """One request whose lifecycle is taken down.
 
-    __slots__ = ("events", "finish", "lctx", "req", "res", "sent")
+    Args:
+        live: Its recording, or its replay.
+        req: The request.
+        res: The response.
+        lctx: Its context.
+        finish: Called when it is over.
+        shown: Makes of an item of a streamed answer what is written down of it.
+    """
 
-    def __init__(self, req: Any, res: Any, lctx: LocalContext, finish: Callable[[Watched], object]) -> None:
+    __slots__ = ("_live", "_sent", "_shown", "events", "finish", "lctx", "req", "res")
+
+    def __init__(
+        self,
+        live: LiveRecording | ReplayRun,
+        req: Any,
+        res: Any,
+        lctx: LocalContext,
+        finish: Callable[[Watched], object],
+        shown: Callable[[Any], Any],
+    ) -> None:
         self.req = req
         self.res = res
         self.lctx = lctx
         self.finish = finish
         self.events: list[LifecycleEvent] = []
-        self.sent: bytearray | None = None
+        self._live = live
+        self._shown = shown
+        self._sent: Streamed | None = None
+        if req.raw_body is None:
+            req.watch_body(live.took().add)
 
-    def body_sent(self) -> bytes | None:
-        """What was sent of a stream, `None` if the answer was none."""
-        return None if self.sent is None else bytes(self.sent)
+    def watch_stream(self) -> None:
+        """Keep what passes through the answer, which is about to be streamed."""
+        self._sent = self._live.sending()
+        self.res.body = Tee(self.res.body, self._keep)
+
+    def _keep(self, item: Any) -> None:
+        assert self._sent is not None
+        self._sent.add(self._shown(item))
+
+    @property
+    def sent(self) -> Streamed | None:
+        """What was streamed, `None` if the answer was none in the end."""
+        return self._sent if self.res.streaming else None
 
 
 class Watch:
@@ -80,33 +115,10 @@ class Watch:
             return
         watched.events.append(event)
         if event.kind == "phase" and event.name == "responding" and watched.res.streaming:
-            watched.sent = bytearray()
-            watched.res.body = _Tee(watched.res.body, watched.sent)
+            watched.watch_stream()
         elif event.kind == "request.finished":
             del self.live[event.request_id]
             watched.finish(watched)
-
-
-class _Tee:
-    """Iterates over the chunks of a stream, and keeps a bounded part; no generator, which could hold a scope open."""
-
-    def __init__(self, chunks: AsyncIterable[bytes], sent: bytearray) -> None:
-        self._chunks = chunks.__aiter__()
-        self._sent = sent
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunk = await self._chunks.__anext__()
-        self._sent += chunk[: max(0, _MOST_SENT - len(self._sent))]
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close what is iterated over, if it can be closed."""
-        close = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            await close()
 
 
 class _Steps:
@@ -190,11 +202,12 @@ class Recordings:
                 events=watched.events,
                 redactors=self.redactors.of(spec, res.status_code),
                 timeout=None if timeout == math.inf else timeout,
-                sent=watched.body_sent(),
+                sent=watched.sent,
             )
             self.recorder.offer(recording, lctx, req)
 
-        self._watch.live[meta.request_id] = Watched(req, res, lctx, finish)
+        shown = self.redactors.shown(spec)
+        self._watch.live[meta.request_id] = Watched(live, req, res, lctx, finish, shown)
         self.live[meta.request_id] = (live, spec)
         try:
             await plan.run(req, res, lctx, live.gctx)

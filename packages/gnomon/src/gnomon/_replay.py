@@ -12,9 +12,8 @@ from typing import Any, Final
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, Module, open_global_context
-from gnomon_ingress import Client, Request, RequestInvalid, RequestValidator, Response
-from gnomon_ingress.testing import make_request
-from gnomon_snapshot import MemoryStore, RecordedRequest, Recorder, ReplayRun
+from gnomon_ingress import Client, Request, RequestInvalid, RequestValidator, Response, make_request
+from gnomon_snapshot import MemoryStore, Recorder, ReplayRun
 
 from ._lanes import Gate, Lane, Spec, gate_around
 from ._recording import Redactors, Watch, Watched
@@ -49,6 +48,7 @@ class Replays:
         self.redactors = Redactors()
         self.watch = Watch()
         self.runs: dict[str, ReplayRun] = {}
+        self.blanked: dict[Request[Any, Any, Any], Any] = {}
         self._make_lane = make_lane
         self._modules = {
             name: each if isinstance(each, Module) else Module(value=each) for name, each in modules.items()
@@ -61,7 +61,7 @@ class Replays:
         if gated not in self._lanes:
             gate: Gate | None = (lambda function: gate_around(function, self._passes)) if gated else None
             self._lanes[gated] = self._make_lane(
-                listeners=[self.watch], gate=gate, wrap=lambda checked: Lenient(checked, self.runs)
+                listeners=[self.watch], gate=gate, wrap=lambda checked: Lenient(checked, self.blanked)
             )
         return self._lanes[gated]
 
@@ -113,7 +113,7 @@ class ReplayStage:
         """Run one request through the lifecycle, from routing to cleanup."""
         replays = self._replays
         with trio.CancelScope() as scope:
-            req = _make_request(run.request, scope)
+            req = _make_request(run, scope)
             sink = _Collected(req)
             res: Response[Any] = Response(sink)
             spec, pattern, version, _, limit = replays.find(req)
@@ -140,25 +140,27 @@ class ReplayStage:
                     response=res,
                     events=watched.events,
                     redactors=replays.redactors.of(spec, res.status_code),
-                    sent=watched.body_sent(),
+                    sent=watched.sent,
                 )
 
-            replays.watch.live[run.request_id] = Watched(req, res, lctx, finish)
+            shown = replays.redactors.shown(spec)
+            replays.watch.live[run.request_id] = Watched(run, req, res, lctx, finish, shown)
             replays.runs[run.request_id] = run
+            replays.blanked[req] = run.request.value
             try:
                 run.began(lctx)
                 await replays.lane(gated=run.gated).plan(spec).run(req, res, lctx, view)
             finally:
-                del replays.runs[run.request_id]
+                del replays.runs[run.request_id], replays.blanked[req]
                 replays.watch.live.pop(run.request_id, None)
 
 
 class Lenient:
     """Checks a request, and forgives what was blanked in its recording: `(hidden)` need not be an e-mail address."""
 
-    def __init__(self, checked: RequestValidator, runs: Mapping[str, ReplayRun]) -> None:
+    def __init__(self, checked: RequestValidator, blanked: Mapping[Request[Any, Any, Any], Any]) -> None:
         self._checked = checked
-        self._runs = runs
+        self._blanked = blanked
         self.reads_body = checked.reads_body
 
     def validate(self, subject: Request[Any, Any, Any], /) -> None:
@@ -166,7 +168,7 @@ class Lenient:
         try:
             self._checked.validate(subject)
         except RequestInvalid as error:
-            value = getattr(subject, "replayed_value", None)
+            value = self._blanked[subject]
             if value is None or not all(_is_blanked(problem, value) for problem in error.problems):
                 raise
             subject.body = value
@@ -189,18 +191,14 @@ def _at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _make_request(recorded: RecordedRequest, scope: trio.CancelScope) -> Request[Any, Any, Any]:
-    headers: dict[str, str] = {}
-    for name, value in recorded.headers:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    body = recorded.body
+def _make_request(run: ReplayRun, scope: trio.CancelScope) -> Request[Any, Any, Any]:
+    recorded, body = run.request, run.body()
     if body is None:
-        body = b"" if recorded.value is None else json.dumps(recorded.value, default=str).encode()
-    request = make_request(recorded.method, recorded.target, headers=headers, body=body, scope=scope)
-    if recorded.client is not None:
-        request._client = Client(recorded.client, 0)
-    request.replayed_value = recorded.value  # type: ignore[attr-defined]
-    return request
+        body = json.dumps(recorded.value, default=str).encode()
+    client = None if recorded.client is None else Client(recorded.client, 0)
+    return make_request(
+        recorded.method, recorded.target, headers=recorded.headers, body=body, scope=scope, client=client
+    )
 
 
 def _put_response(res: Response[Any], recorded: Any) -> None:

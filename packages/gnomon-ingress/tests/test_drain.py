@@ -13,6 +13,7 @@ from gnomon_ingress import (
     Limits,
     Request,
     Response,
+    WebSocketClosed,
 )
 from gnomon_ingress.testing import Client
 
@@ -110,3 +111,45 @@ async def test_a_listener_of_events_that_raises(
         await stream.send_all(b"x\r\n\r\n")
         assert (await everything(stream)).startswith(b"HTTP/1.1 400")
     assert "observer" in caplog.text
+
+
+@trio_test
+async def test_websockets_that_only_push(autojump_clock: MockClock) -> None:
+    ended: dict[str, float] = {}
+
+    async def dispatch(req: Request, res: Response) -> None:
+        ws = req.websocket
+        assert ws is not None
+        if req.path == "/subscribed":
+            await ws.receive()
+        try:
+            while req.path != "/asks" or not ws.draining:
+                await ws.send("tick")
+                await trio.sleep(1)
+            await ws.send("goodbye")
+        except WebSocketClosed as closed:
+            assert (closed.close_code, closed.close_reason) == (1001, "the server is shutting down")
+            assert req.abort_reason is None
+            raise
+        finally:
+            ended[req.path] = trio.current_time() - started
+
+    started = 0.0
+    async with Client(dispatch, config=Config(drain_grace=7)) as client, trio.open_nursery() as nursery:
+
+        async def listen(path: str, last: str) -> None:
+            async with client.websocket(path) as socket:
+                await socket.send("subscribe")
+                messages = [message async for message in socket]
+                assert (socket.close_code, messages[-1]) == (1001, last)
+
+        for path, last in (("/pushes", "tick"), ("/asks", "goodbye"), ("/subscribed", "tick")):
+            nursery.start_soon(listen, path, last)
+        await trio.sleep(2.5)
+        started = trio.current_time()
+        client.server.drain()
+    assert ended == {
+        "/pushes": pytest.approx(0.5, abs=0.1),
+        "/asks": pytest.approx(0.5, abs=0.1),
+        "/subscribed": pytest.approx(7, abs=0.1),
+    }

@@ -21,7 +21,7 @@ from ._errors import (
 from ._events import Event
 from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
-from ._limits import Config, ConnectionEvent, Limits
+from ._limits import Config, ConnectionEvent, Deflate, Limits
 from ._listeners import open_tcp_listeners, open_unix_listener
 from ._made import make_request
 from ._mount import mount
@@ -46,6 +46,7 @@ __all__ = [
     "Config",
     "ConnectionEvent",
     "Cors",
+    "Deflate",
     "Dispatch",
     "Event",
     "FieldProblem",

@@ -78,7 +78,8 @@ class Input(Output):
         check_opening(request.method, headers, body=length != 0)
         check_origin(headers, self.server.config.websocket_origins)
         subprotocols = offered_subprotocols(headers)
-        self.link = WireLink(self, headers["sec-websocket-key"], subprotocols)
+        extensions = headers.get("sec-websocket-extensions", "")
+        self.link = WireLink(self, headers["sec-websocket-key"], subprotocols, extensions)
         request.websocket = WebSocket(self.link)
 
     async def _end_socket(self, link: WireLink, code: int) -> None:

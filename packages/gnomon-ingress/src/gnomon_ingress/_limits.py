@@ -84,6 +84,31 @@ class ConnectionEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deflate:
+    """How messages of WebSockets are compressed (permessage-deflate, RFC 7692), for clients that offer it.
+
+    Args:
+        compress_from: Bytes from which a message that is sent is compressed.
+        context_takeover: Whether a message may refer to those before it. Small, similar messages then become much smaller,
+            and every connection holds 50 to 80 KiB for as long as it lives (with the default window); without it nothing is
+            held between messages.
+        window_bits: The window of what is sent, and of what is received if the client can be told: 2 to the power of it
+            bytes, 9 to 15.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    compress_from: int = 1024
+    context_takeover: bool = False
+    window_bits: int = 12
+
+    def __post_init__(self) -> None:
+        if self.compress_from < 0 or not 9 <= self.window_bits <= 15:
+            raise ValueError("compress_from is not negative, and window_bits is from 9 to 15")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """How a server behaves.
 
@@ -101,6 +126,8 @@ class Config:
         websocket_origins: Whose pages may open WebSockets, beside the server's own: exact origins such as
             ``"https://app.example"``, a predicate that is given an origin, or ``"*"`` for every page. A page that may speaks
             with the cookies of its user (cross-site WebSocket hijacking), so none is let in by default: 403.
+        websocket_deflate: How messages of WebSockets are compressed, if their clients can. Off by default, for the reason
+            ``compress_from`` is; ``message_size`` bounds what a message inflates to, while it is inflated.
         server_header: The ``Server`` field of responses, none by default.
         compress_from: Bytes from which buffered text-like bodies are compressed as the client accepts (br and zstd if their
             libraries are installed, gzip). Off by default: compressing secrets together with what a client chose leaks
@@ -123,6 +150,7 @@ class Config:
     ready_path: str | None = "/readyz"
     is_ready: Callable[[], bool] | None = None
     websocket_origins: Collection[str] | Callable[[str], bool] = ()
+    websocket_deflate: Deflate | None = None
     server_header: str | None = None
     compress_from: int | None = None
     decompress: bool = False

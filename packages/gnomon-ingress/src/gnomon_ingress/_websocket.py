@@ -51,11 +51,14 @@ class Link(Protocol):
         """What the client offers."""
         ...
 
+    @property
+    def draining(self) -> bool:
+        """Whether the handler is to come to an end."""
+        ...
+
     #: The largest message in bytes that is received.
     message_limit: int
     closed: bool
-    #: Whether the handler is to come to an end.
-    draining: bool
     close_code: int | None
     close_reason: str
 
@@ -80,7 +83,7 @@ class WebSocket(TwoParameters[In, Out]):
     """One WebSocket, from its opening request (``req.websocket``) to its close.
 
     Until it is accepted, ``answer`` is an ordinary response and may be sent instead. ``receive`` and ``send`` accept it
-    by themselves. Pings are answered, clients that fall silent are pinged, and compression is never negotiated.
+    by themselves. Pings are answered, clients that fall silent are pinged, and messages compressed if the server is told to.
 
     >>> async def dispatch(req, res):
     ...     ws = req.websocket
@@ -112,7 +115,10 @@ class WebSocket(TwoParameters[In, Out]):
 
     @property
     def draining(self) -> bool:
-        """Whether the server drains: iterating has ended, and what is sent goes out until the handler is over."""
+        """Whether the server drains: iterating has ended, and what is sent goes out until the handler is over.
+
+        A handler that has neither received nor asked for this learns of the drain from its next ``send``, which raises.
+        """
         return self._link.draining
 
     @property
@@ -230,7 +236,7 @@ class WebSocket(TwoParameters[In, Out]):
         the connection, because nothing can follow half a message.
 
         Raises:
-            WebSocketClosed: It is closed, whoever did that.
+            WebSocketClosed: It is closed, whoever did that; the server too, when it drains and nothing was ever received.
             MessageInvalid: The message is not of the bound type.
             TypeError, ValueError: It has no JSON form.
         """

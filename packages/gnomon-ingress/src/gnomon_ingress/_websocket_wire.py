@@ -15,6 +15,7 @@ from wsproto.connection import Connection as FrameConnection
 from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, Pong, TextMessage
 
+from ._deflate import negotiate
 from ._errors import ClientGone, WebSocketClosed
 from ._handshake import accept_token
 from ._headers import MutableHeaders
@@ -35,6 +36,7 @@ _BYTES_WAITING = 64 * 1024
 _CONTROL_FRAMES = 1024
 
 _GOING_AWAY = 1001
+_TOO_BIG = 1009
 _SHUTTING_DOWN = "the server is shutting down"
 
 LOST = 1006
@@ -47,17 +49,18 @@ class WireLink:
         carrier: The connection that has received the opening request.
         key: Of the opening request.
         subprotocols: Offered by the client.
+        extensions: Offered by the client, as they stand in its request.
     """
 
-    def __init__(self, carrier: Carrier, key: str, subprotocols: tuple[str, ...]) -> None:
+    def __init__(
+        self, carrier: Carrier, key: str, subprotocols: tuple[str, ...], extensions: str = ""
+    ) -> None:
         limits = carrier.server.limits
         self._carrier = carrier
         self._key = key
         self.subprotocols: tuple[str, ...] = subprotocols
         self.message_limit: int = limits.message_size
         self.closed: bool = False
-        #: Whether the handler is to come to an end: nothing more is received, and what it sends still goes out.
-        self.draining: bool = False
         self.close_code: int | None = None
         self.close_reason: str = ""
         #: What an exception of the handler asks for.
@@ -65,7 +68,13 @@ class WireLink:
         #: Whether a task reads for this WebSocket.
         self.reading: bool = False
         self._limits = limits
-        self._frames = FrameConnection(ConnectionType.SERVER)
+        deflate = carrier.server.config.websocket_deflate
+        chosen = deflate and negotiate(extensions, deflate, lambda: self.message_limit - self._size)
+        self._extension_field, found = chosen or ("", None)
+        self._frames = FrameConnection(ConnectionType.SERVER, extensions=[found] if found else [])
+        self._draining = False
+        # Whether the handler has learned of the drain, or will when it next receives.
+        self._told = False
         self._lock = trio.Lock()
         # The message that is arriving.
         self._pieces: io.StringIO | io.BytesIO | None = None
@@ -98,6 +107,8 @@ class WireLink:
         lines = [f"{name}: {value}\r\n" for name, value in headers.lines()]
         if subprotocol is not None:
             lines.append(f"sec-websocket-protocol: {subprotocol}\r\n")
+        if self._extension_field:
+            lines.append(f"sec-websocket-extensions: {self._extension_field}\r\n")
         head = (
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             f"sec-websocket-accept: {accept_token(self._key)}\r\n{''.join(lines)}"
@@ -109,24 +120,32 @@ class WireLink:
                 self._lose()
                 raise
         self.reading = True
-        self.draining = self._carrier.server.draining
+        self._draining = self._carrier.server.draining
         self._carrier.server.start_reader(self.run)
 
+    @property
+    def draining(self) -> bool:
+        """Whether the handler is to come to an end: nothing more is received, and what it sends still goes out."""
+        # Whoever asks, knows, and may say goodbye.
+        self._told = self._told or self._draining
+        return self._draining
+
     def drain(self) -> None:
-        """Tell the handler, by ending what it receives, that the server drains."""
-        self.draining = True
+        """Tell the handler, by ending what it receives, that the server drains; one that never receives, by its next send."""
+        self._draining, self._size = True, 0
         self._arrived.unpark_all()
         self._room.unpark_all()
 
     async def receive(self) -> str | bytes:
         """Return the next message."""
         queue = self._queue
-        if queue or self.closed or self.draining:
+        self._told = True
+        if queue or self.closed or self._draining:
             await trio.lowlevel.checkpoint()
         while not queue:
             if self.closed:
                 raise self._closed_error()
-            if self.draining:
+            if self._draining:
                 raise WebSocketClosed(_GOING_AWAY, _SHUTTING_DOWN)
             await self._arrived.park()
         message, size = queue.popleft()
@@ -137,6 +156,8 @@ class WireLink:
     async def send(self, message: str | bytes) -> None:
         """Send one message, in one frame."""
         event: Message[Any] = TextMessage(message) if isinstance(message, str) else BytesMessage(message)
+        if self._draining and not self._told:
+            await self.close(_GOING_AWAY, _SHUTTING_DOWN)
         async with self._lock:
             if self.closed:
                 raise self._closed_error()
@@ -145,7 +166,7 @@ class WireLink:
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, and drop what nobody has taken."""
         if not self.closed:
-            if self.draining and code in (1000, _GOING_AWAY):
+            if self._draining and code in (1000, _GOING_AWAY):
                 # Its client is to come back, elsewhere.
                 code, reason = _GOING_AWAY, reason or _SHUTTING_DOWN
             self._queue.clear()
@@ -207,7 +228,7 @@ class WireLink:
             if not number % _EVENTS_IN_A_ROW:
                 await trio.lowlevel.checkpoint()
             if isinstance(event, (TextMessage, BytesMessage)):
-                if not (self.closed or self.draining) and not await self._gather(event):
+                if not (self.closed or self._draining) and not await self._gather(event):
                     return False
             elif isinstance(event, CloseConnection):
                 await self._take_close(event)
@@ -237,7 +258,7 @@ class WireLink:
         else:
             self._size += len(data)
         if self._size > self.message_limit:
-            await self._fail(1009, "message_too_large", f"a message has more than {self.message_limit} bytes")
+            await self._fail_too_large()
             return False
         self._fragments += event.frame_finished
         if self._fragments > self._limits.message_fragments:
@@ -262,7 +283,7 @@ class WireLink:
         self._size = self._fragments = 0
         self._arrived.unpark()
         while len(self._queue) >= _MESSAGES_WAITING or self._waiting_bytes >= _BYTES_WAITING:
-            if self.closed or self.draining:
+            if self.closed or self._draining:
                 return
             self._held_back = True
             if self._pong is None or self._lock.locked():
@@ -277,8 +298,14 @@ class WireLink:
             self._end(int(event.code), event.reason or "")
             await self._say_goodbye(event.response())
         elif state is not ConnectionState.CLOSED:
-            # wsproto reports bytes that are no frames in the same way.
-            await self._fail(int(event.code), "malformed_frame", event.reason or "")
+            # wsproto reports bytes that are no frames in the same way, and so what our extension refuses.
+            if event.code == _TOO_BIG:
+                await self._fail_too_large()
+            else:
+                await self._fail(int(event.code), "malformed_frame", event.reason or "")
+
+    async def _fail_too_large(self) -> None:
+        await self._fail(_TOO_BIG, "message_too_large", f"a message has more than {self.message_limit} bytes")
 
     async def _fail(self, code: int, name: str, reason: str) -> None:
         """Close because of what the client sent."""

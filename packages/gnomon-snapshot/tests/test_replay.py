@@ -1,6 +1,5 @@
 """What a replay answers, and where it diverges."""
 
-import sys
 import time
 from types import SimpleNamespace
 
@@ -22,7 +21,6 @@ from gnomon_snapshot import (
     compare,
     replay,
 )
-from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._report import Difference
 from gnomon_snapshot._secrets import Secrets, stand_for_secrets
 from gnomon_snapshot.testing import Application, Asked
@@ -557,52 +555,6 @@ def test_threads_are_waited_for_while_time_stands():
         res.body = "done"
 
     assert replay(recorded(handler), untouched(handler, timeout=1)).empty
-
-
-def test_the_clock_stands_while_somebody_says_so():
-    clock = ReplayClock()
-    clock.start_clock()
-    work = [True]
-    clock.wait_for(lambda: work[0])
-
-    async def main():
-        assert 0 < clock.deadline_to_sleep_time(5.0) < 1
-        assert clock.current_time() == 0.0
-        work[0] = False
-        assert clock.deadline_to_sleep_time(5.0) == 0.0
-        assert clock.current_time() == 5.0
-        assert clock.deadline_to_sleep_time(float("inf")) == float("inf")
-
-    trio.run(main)
-    flowing = ReplayClock(flowing=True)
-    flowing.start_clock()
-    assert 0 < flowing.deadline_to_sleep_time(5.0) <= 5.0
-
-
-def test_scheduling_is_steady_inside_and_as_before_outside():
-    async def order():
-        found = []
-
-        async def one(number):
-            await trio.lowlevel.checkpoint()
-            found.append(number)
-
-        async with trio.open_nursery() as nursery:
-            for number in range(20):
-                nursery.start_soon(one, number)
-        return found
-
-    def steady():
-        with steady_scheduling():
-            return trio.run(order)
-
-    assert steady() == steady()
-    core = sys.modules["trio._core._run"]
-    before = core._ALLOW_DETERMINISTIC_SCHEDULING, core._r.getstate()
-    with steady_scheduling():
-        core._r.random()
-        assert core._ALLOW_DETERMINISTIC_SCHEDULING is True
-    assert (core._ALLOW_DETERMINISTIC_SCHEDULING, core._r.getstate()) == before
 
 
 def test_a_recording_without_its_request_cannot_be_replayed():

@@ -61,29 +61,58 @@ def _threads_at_work() -> bool:
     return trio.to_thread.current_default_thread_limiter().borrowed_tokens > 0
 
 
+class _Shuffle:
+    """Stands for trio's generator: in the threads of replays it leaves tasks in their order, in all others it is as before.
+
+    A generator that began anew with each replay would not do: there is one for the whole process, from which loops in
+    other threads take numbers, too.
+    """
+
+    def __init__(self, usual: Any, before: bool) -> None:
+        self.usual = usual
+        self.before = before
+        self.replays = 0
+        self.steady = threading.local()
+
+    def shuffle(self, tasks: list[Any]) -> None:
+        """What trio does with the tasks that can run, in the order in which they were made, before it takes the last."""
+        if getattr(self.steady, "here", False):
+            tasks.reverse()
+        else:
+            self.usual.shuffle(tasks)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.usual, name)
+
+
 _LOCK: Final = threading.Lock()
 
 
 @contextmanager
 def steady_scheduling() -> Iterator[None]:
-    """Let trio run tasks in the same order every time; one such block at a time in a process.
+    """Let trio run the tasks of a loop in this thread in the same order every time.
 
-    trio shuffles tasks that can run at the same moment, and has this switch for tests that have to be repeatable. A
-    trio without it replays as well, but for the order of such tasks.
+    trio shuffles tasks that can run at the same moment. It has no public way to say otherwise: an `Instrument` sees the
+    order and does not choose it. What stands here is the switch that it has for tests that have to be repeatable, as
+    pytest-trio uses it, and this is the only place that knows of it. A trio without it replays as well, but for the
+    order of such tasks; `test_clock.py` fails with such a trio.
     """
     core: Any = sys.modules.get("trio._core._run")
-    shuffle = getattr(core, "_r", None)
+    if not (hasattr(core, "_r") and hasattr(core, "_ALLOW_DETERMINISTIC_SCHEDULING")):
+        yield  # pragma: no cover - another trio
+        return  # pragma: no cover - the same
     with _LOCK:
-        if shuffle is None or not hasattr(
-            core, "_ALLOW_DETERMINISTIC_SCHEDULING"
-        ):  # pragma: no cover - another trio
-            yield
-            return
-        before = core._ALLOW_DETERMINISTIC_SCHEDULING, shuffle.getstate()
+        if type(core._r) is not _Shuffle:
+            core._r = _Shuffle(core._r, core._ALLOW_DETERMINISTIC_SCHEDULING)
+        shuffle = core._r
+        shuffle.replays += 1
         core._ALLOW_DETERMINISTIC_SCHEDULING = True
-        shuffle.seed(0)
-        try:
-            yield
-        finally:
-            core._ALLOW_DETERMINISTIC_SCHEDULING = before[0]
-            shuffle.setstate(before[1])
+    before, shuffle.steady.here = getattr(shuffle.steady, "here", False), True
+    try:
+        yield
+    finally:
+        shuffle.steady.here = before
+        with _LOCK:
+            shuffle.replays -= 1
+            if not shuffle.replays:
+                core._r, core._ALLOW_DETERMINISTIC_SCHEDULING = shuffle.usual, shuffle.before

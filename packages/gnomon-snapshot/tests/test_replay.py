@@ -9,6 +9,7 @@ from replays import CONFIG, Never, OrderNotFound, Secret, Store, app_of, busy, l
 
 from gnomon_context import Module, ModuleKey
 from gnomon_snapshot import (
+    Edit,
     Lost,
     MemoryStore,
     Recorder,
@@ -20,6 +21,7 @@ from gnomon_snapshot import (
     Withheld,
     compare,
     replay,
+    replay_async,
 )
 from gnomon_snapshot._report import Difference
 from gnomon_snapshot._secrets import Secrets, stand_for_secrets
@@ -579,6 +581,20 @@ def test_a_stage_that_never_finishes_is_told():
 
 
 # Reports.
+
+
+def test_async_code_awaits_a_replay():
+    recording, app = recorded(busy, config=CONFIG), untouched(busy)
+
+    async def sync():
+        replay(recording, app)
+
+    async def main():
+        return await replay_async(recording, app, edit=Edit(state={"more": 1}))
+
+    with pytest.raises(ReplayError, match=r"await replay_async\(\) with the same arguments"):
+        trio.run(sync)
+    assert [difference.path for difference in trio.run(main).state] == ["/more"]
 
 
 def test_a_request_that_is_over_is_not_cancelled():

@@ -27,7 +27,7 @@ from gnomon_snapshot._patch import Operation, apply, diff
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, RecordedStep, Recording, Traced, traced
 from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
-from gnomon_snapshot._replay import Edit, Replayable, ReplayRun, Stage, replay, run_on
+from gnomon_snapshot._replay import Replayable, ReplayRun, Stage, replay, replay_async, run_on
 from gnomon_snapshot._replay_all import Cause, ReplaySummary, replay_all
 from gnomon_snapshot._report import Difference, ReplayReport, compare
 from gnomon_snapshot._restore import restore
@@ -35,6 +35,7 @@ from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Withheld
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._sqlite import SqliteStore
+from gnomon_snapshot._start import Edit
 from gnomon_snapshot._store import MemoryStore, Page, Query, Retention, SnapshotStore, Summary
 from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._timeline import Timeline
@@ -116,6 +117,7 @@ __all__ = [
     "import_snapshots",
     "replay",
     "replay_all",
+    "replay_async",
     "restore",
     "run_on",
     "traced",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, Protocol, final
 
 import trio
@@ -22,52 +21,14 @@ from gnomon_snapshot._outside import STATE, topics_unseen
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._report import ReplayReport, compare
-from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._standin import protocols_of
+from gnomon_snapshot._start import Edit, Start
 from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._types import NO_TYPES
 from gnomon_snapshot._views import ResponseState
 
 # Seconds, of the clock of the replay, after which a request without a deadline that waits for nothing is given up.
 _PATIENCE: Final = 86_400.0
-_KEEP: Final[Any] = object()
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """What to change of a recorded request before it is replayed.
-
-    Args:
-        method: Another method.
-        target: Another path and query.
-        headers: Header fields to set, in small letters; `None` takes one out.
-        body: Another body: bytes, or a value to send as JSON.
-        state: Keys to set in the local context, where the replay begins; `...` takes one out.
-
-    >>> Edit(headers={"x-beta": "1"}, body={"quantity": 2}).headers
-    {'x-beta': '1'}
-    """
-
-    method: str | None = None
-    target: str | None = None
-    headers: Mapping[str, str | None] = field(default_factory=dict)
-    body: Any = _KEEP
-    state: Mapping[str, Any] = field(default_factory=dict)
-
-    def apply(self, request: RecordedRequest) -> RecordedRequest:
-        """The request with the changes."""
-        headers = tuple(pair for pair in request.headers if pair[0].lower() not in self.headers)
-        added = tuple((name, value) for name, value in self.headers.items() if value is not None)
-        edited = request._replace(
-            method=self.method or request.method,
-            target=self.target or request.target,
-            headers=headers + added,
-        )
-        if self.body is _KEEP:
-            return edited
-        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-        return edited._replace(body=body, value=None, missing="", pieces=None)
 
 
 class Stage(Protocol):
@@ -135,7 +96,7 @@ class ReplayRun:
         self.timeout: float | None = recording.timeout
         self._recorder = recorder
         self._live = live
-        self._start = _Start(recording, from_step)
+        self._start = Start(recording, from_step)
         self._lctx: LocalContext | None = None
         self._made: LiveRecording | None = None
         self._answers: Answers | None = None
@@ -335,62 +296,6 @@ class AnsweredNothing:
     uuid: Any = None
 
 
-class _Start:
-    """Where a replay begins.
-
-    Attributes:
-        boundary: The number of the snapshot, `None` for the arrival of the request.
-        snapshot: That snapshot.
-        over: The steps that are not to be called.
-        first: The step that is called first.
-        answers_at: The skipped step at which the response is put in place: the one that finished it, else the first.
-        skipped_calls: How many calls are over.
-        edit_at: The call before which the state is edited, `None` where it is edited at the beginning.
-        arrived: Whether the state was put in place.
-    """
-
-    def __init__(self, recording: Recording, step: int | str | None) -> None:
-        self.boundary: int | None = None
-        self.snapshot: Snapshot | None = None
-        self.over: frozenset[str] = frozenset()
-        self.first = self.answers_at = ""
-        self.skipped_calls = 0
-        self.edit_at: int | None = None
-        self.arrived = False
-        if step is None:
-            return
-        kind, number = _find_step(recording, step)
-        places = recording.node["places"]
-        if kind == "call":
-            self.edit_at = number
-            passed = [at for at, (_, calls) in enumerate(places) if calls <= number]
-            if not passed:
-                return
-            number = passed[-1]
-        self.boundary = number
-        timeline = recording.timeline
-        assert timeline is not None
-        self.snapshot = timeline.at(number)
-        self.first, self.skipped_calls = places[number]
-        before = [name for name, _ in places[:number]]
-        self.over = frozenset(before) - {self.first}
-        finished = (at for at in range(1, number + 1) if _is_finished(timeline.at(at)))
-        self.answers_at = before[next(finished, 1) - 1] if before else ""
-
-
-def _is_finished(snapshot: Snapshot) -> bool:
-    return snapshot.response is not None and snapshot.response.finished
-
-
-def _find_step(recording: Recording, step: int | str) -> tuple[str, int]:
-    steps = recording.steps
-    for number, each in enumerate(steps):
-        if step in (number, each.name):
-            return each.kind, each.number
-    shown = ", ".join(f"{number} {each.name}" for number, each in enumerate(steps[:50]))
-    raise ReplayError(f"the recording has no step {step!r}; there are: {shown or 'none'}")
-
-
 def replay(
     recording: Recording,
     app: Replayable,
@@ -402,7 +307,7 @@ def replay(
     """Run a recorded request again and tell what differs.
 
     It is sync: the replay has an event loop of its own, in which time stands while code runs and jumps to where it is
-    waited for. From async code, call it in a thread: `await trio.to_thread.run_sync(replay, recording, app)`.
+    waited for. From async code, await `replay_async`.
 
     The request goes through the real lifecycle of the application. No module is started or touched: calls are answered
     from the recording, and end when they ended then. Results are the same on every run. A call that the recording cannot
@@ -418,8 +323,13 @@ def replay(
         edit: What to change before.
 
     Raises:
-        ReplayError: The recording has no request, or no such step.
+        ReplayError: The recording has no request, or no such step; or this is called where an event loop runs.
     """
+    if trio.lowlevel.in_trio_run():
+        raise ReplayError(
+            "replay() runs an event loop of its own and cannot be called from async code: await replay_async() with the "
+            "same arguments"
+        )
 
     async def main() -> ReplayReport:
         async with app.open_replay(live=live) as stage:
@@ -430,6 +340,33 @@ def replay(
     clock = ReplayClock(flowing=bool(live))
     with steady_scheduling():
         return trio.run(main, clock=clock)
+
+
+async def replay_async(
+    recording: Recording,
+    app: Replayable,
+    *,
+    allow_live: Collection[str] = (),
+    from_step: int | str | None = None,
+    edit: Edit | None = None,
+) -> ReplayReport:
+    """As `replay`, from async code: in a thread, with its own event loop beside the one that this is awaited in.
+
+    A cancellation waits for the end of the replay.
+
+    Raises:
+        ReplayError: The recording has no request, or no such step.
+
+    >>> import trio
+    >>> from gnomon_snapshot.testing import Application
+    >>> async def main(recording, app):
+    ...     return await replay_async(recording, app)
+    >>> app = Application(lambda req, res, lctx, gctx: lctx.set("total", 7))
+    >>> trio.run(main, app.record(), app).empty
+    True
+    """
+    run = functools.partial(replay, recording, app, allow_live=allow_live, from_step=from_step, edit=edit)
+    return await trio.to_thread.run_sync(run)
 
 
 async def run_on(

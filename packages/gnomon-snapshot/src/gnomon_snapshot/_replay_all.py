@@ -6,7 +6,7 @@ import functools
 import multiprocessing
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import trio
@@ -202,11 +202,20 @@ async def _fetch(
         await send.send(batch)
 
 
+@dataclass(slots=True)
+class _Found:
+    """What is known of one cause so far."""
+
+    first: Outcome
+    count: int = 0
+    request_ids: list[str] = field(default_factory=list)
+
+
 class _Tally:
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
         self._replayed = self._equal = self._skipped = 0
-        self._causes: dict[str, tuple[list[str], list[int], Outcome]] = {}
+        self._causes: dict[str, _Found] = {}
 
     def add(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
@@ -217,17 +226,17 @@ class _Tally:
             if not outcome.cause:
                 self._equal += 1
                 continue
-            ids, count, _ = self._causes.setdefault(outcome.cause, ([], [0], outcome))
-            count[0] += 1
-            if len(ids) < _IDS:
-                ids.append(outcome.request_id)
+            found = self._causes.setdefault(outcome.cause, _Found(outcome))
+            found.count += 1
+            if len(found.request_ids) < _IDS:
+                found.request_ids.append(outcome.request_id)
         if self._progress is not None:
             self._progress(self._replayed, self._replayed - self._equal)
 
     def summary(self) -> ReplaySummary:
         causes = [
-            Cause(cause, count[0], tuple(ids), first.text, first.report)
-            for cause, (ids, count, first) in self._causes.items()
+            Cause(cause, found.count, tuple(found.request_ids), found.first.text, found.first.report)
+            for cause, found in self._causes.items()
         ]
         causes.sort(key=lambda each: -each.count)
         return ReplaySummary(self._replayed, self._equal, self._skipped, tuple(causes))

@@ -10,20 +10,17 @@ import trio
 from ._asgi import AsgiApp, Message
 from ._connection import Dispatch
 from ._errors import HttpError, IngressError
-from ._headers import check_name
+from ._foreign import scope_of, take_head
+from ._mount_socket import MountedSocket
 from ._request import Request
 from ._response import Response
-from ._target import decode_segment
-
-#: What the connection writes by itself.
-_OURS = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "date"})
 
 
 def mount(prefix: str, app: AsgiApp) -> Dispatch:
     """Return a dispatch that hands the paths under a prefix to an ASGI application that runs on trio.
 
-    The application sees the prefix as ``root_path``. Its body streams in both directions; HTTP only, and no lifespan:
-    whoever mounts it starts and stops it.
+    The application sees the prefix as ``root_path``. Bodies stream in both directions and WebSockets work; there is no
+    lifespan: whoever mounts it starts and stops it.
 
     Args:
         prefix: Such as ``"/legacy"``; a request elsewhere is 404.
@@ -39,6 +36,9 @@ def mount(prefix: str, app: AsgiApp) -> Dispatch:
     async def dispatch(req: Request[Any, Any, Any], res: Response[Any]) -> None:
         if req.path != root and not req.path.startswith(root + "/"):
             raise HttpError(404, "not_found", "There is nothing at this path.")
+        if req.websocket is not None:
+            await MountedSocket(req, req.websocket).run(app, root)
+            return
         exchange = _Mounted(req, res)
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
@@ -73,21 +73,7 @@ class _Mounted:
     async def run(self, app: AsgiApp, root: str) -> None:
         """Run the application; what it raises is kept for ``answer``."""
         req = self._req
-        client = req.client
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": req.method,
-            "scheme": req.scheme,
-            "path": decode_segment(req.path),
-            "raw_path": req.target.partition("?")[0].encode("ascii"),
-            "query_string": req.query_string.encode("ascii"),
-            "root_path": root,
-            "headers": [(name.lower(), value) for name, value in req.headers.raw],
-            "client": None if client is None else list(client),
-            "server": None,
-        }
+        scope = {"type": "http", **scope_of(req, root), "method": req.method, "scheme": req.scheme}
         async with self._send_channel:
             try:
                 await app(scope, self._receive, self._send_channel.send)
@@ -112,12 +98,7 @@ class _Mounted:
             start = await self._next()
             if start is None or start["type"] != "http.response.start":
                 raise self._error or IngressError("the mounted application ended without an answer")
-            self._res.status(start["status"])
-            for raw_name, raw_value in start.get("headers", ()):
-                name = bytes(raw_name).decode("latin-1").lower()
-                if name not in _OURS:
-                    self._res.headers.add(check_name(name), bytes(raw_value).decode("latin-1").strip())
-            media = self._res.headers.get("content-type", "")
+            media = take_head(self._res, start)
             first = await self._next()
             if first is None:
                 raise self._error or IngressError("the mounted application ended without a body")

@@ -27,8 +27,9 @@ from gnomon_snapshot._patch import Operation, apply, diff
 from gnomon_snapshot._recorder import LiveRecording, Recorder
 from gnomon_snapshot._recording import RecordedRequest, RecordedStep, Recording, Traced, traced
 from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
-from gnomon_snapshot._replay import Replayable, ReplayRun, Stage, replay, replay_async, run_on
+from gnomon_snapshot._replay import Replayable, Stage, replay, replay_async, run_on
 from gnomon_snapshot._replay_all import Cause, ReplaySummary, replay_all
+from gnomon_snapshot._replay_run import ReplayRun
 from gnomon_snapshot._report import Difference, ReplayReport, compare
 from gnomon_snapshot._restore import restore
 from gnomon_snapshot._sampling import Sampling

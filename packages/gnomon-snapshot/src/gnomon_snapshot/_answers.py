@@ -127,6 +127,12 @@ class Answers:
         self.session.names[full] = qualified = self._names.get(full, full)
         return named(call, name, qualified)
 
+    def function(self, path: str) -> Callable[..., Any]:
+        """The function of a call by its path, such as `orders.cancel`."""
+        owner, _, name = path.rpartition(".")
+        found: Callable[..., Any] = self.attribute(Owner(owner, object), name)
+        return found
+
     def invoke(self, owner: Owner, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A special method."""
         return self._answer(owner, name, "sync", args, kwargs)

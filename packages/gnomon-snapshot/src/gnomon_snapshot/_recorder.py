@@ -16,6 +16,7 @@ from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
 from gnomon_snapshot._recording import Recording, trace_node
+from gnomon_snapshot._registered import registered
 from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
@@ -227,7 +228,7 @@ class LiveRecording:
             if self.timeline is None:
                 self.timeline = Timeline(types=self.recorder.types)
             self.timeline.add(name, self._capture(lctx, request, response, redactors or {}))
-            self.places.append([name, len(self.session.calls)])
+            self.places.append([name, len(self.session.calls), registered(lctx, self.session)])
 
     def _capture(
         self, lctx: LocalContext, request: Any, response: Any, redactors: Mapping[str, Redactor]

@@ -339,7 +339,7 @@ class Recording:
         places, calls = self.node["places"], self.calls
         found = []
         passed = 0
-        for number, (name, before) in enumerate(places):
+        for number, (name, before, _) in enumerate(places):
             found += [RecordedStep("call", str(calls[at]), at) for at in range(passed, before)]
             passed = before
             found.append(RecordedStep("boundary", name, number))

@@ -61,7 +61,7 @@ def _restored(snapshot: Snapshot, values: dict[str, Any], gctx: GlobalContext[An
         phase=snapshot.phase,
         cancel_reason=values["cancel_reason"],
         outcome=_outcome(values["outcome"]),
-        tasks=map(_task, values["tasks"]),
+        tasks=restored_tasks(values),
         compensations=map(_compensation, values["compensations"]),
     )
     if values["execution"] is not None:
@@ -88,6 +88,11 @@ def _outcome(fields: dict[str, Any] | None) -> RequestOutcome | None:
 
 def _compensation(fields: dict[str, Any]) -> Step:
     return Step(_Restored(fields["name"]), tuple(fields["args"]), fields["name"], fields["timeout"])
+
+
+def restored_tasks(values: dict[str, Any]) -> list[TrackedTask]:
+    """The tasks of a snapshot, as they stood."""
+    return list(map(_task, values["tasks"]))
 
 
 def _task(fields: dict[str, Any]) -> TrackedTask:

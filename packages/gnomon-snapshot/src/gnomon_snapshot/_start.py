@@ -63,6 +63,7 @@ class Start:
         skipped_calls: How many calls are over.
         edit_at: The call before which the state is edited, `None` where it is edited at the beginning.
         arrived: Whether the state was put in place.
+        registered: What the request had registered on itself there.
     """
 
     def __init__(self, recording: Recording, step: int | str | None) -> None:
@@ -73,13 +74,14 @@ class Start:
         self.skipped_calls = 0
         self.edit_at: int | None = None
         self.arrived = False
+        self.registered: list[Any] = []
         if step is None:
             return
         kind, number = _find_step(recording, step)
         places = recording.node["places"]
         if kind == "call":
             self.edit_at = number
-            passed = [at for at, (_, calls) in enumerate(places) if calls <= number]
+            passed = [at for at, (_, calls, _) in enumerate(places) if calls <= number]
             if not passed:
                 return
             number = passed[-1]
@@ -87,8 +89,9 @@ class Start:
         timeline = recording.timeline
         assert timeline is not None
         self.snapshot = timeline.at(number)
-        self.first, self.skipped_calls = places[number]
-        before = [name for name, _ in places[:number]]
+        self.first, self.skipped_calls, _ = places[number]
+        self.registered = recording.fresh()["places"][number][2]
+        before = [name for name, *_ in places[:number]]
         self.over = frozenset(before) - {self.first}
         finished = (at for at in range(1, number + 1) if _is_finished(timeline.at(at)))
         self.answers_at = before[next(finished, 1) - 1] if before else ""

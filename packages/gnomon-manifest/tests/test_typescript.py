@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +18,6 @@ from gnomon_manifest._typescript import expression
 from gnomon_manifest.testing import Project, projects, write_package
 
 Build = Callable[..., Manifest]
-TSC = os.environ.get("TSC") or shutil.which("tsc")
-needs_tsc = pytest.mark.skipif(
-    TSC is None, reason="needs the compiler of TypeScript as tsc, or its path in TSC"
-)
 OPTIONS = [
     "--strict",
     "--noEmit",
@@ -74,12 +68,11 @@ def manifest(manifest_of: Build) -> Manifest:
     return manifest_of(SOURCE, other=other)
 
 
-def compiled(folder: Path, *files: tuple[str, str]) -> str:
+def compiled(tsc: list[str], folder: Path, *files: tuple[str, str]) -> str:
     for name, text in files:
         (folder / name).write_text(text)
-    assert TSC is not None
     done = subprocess.run(
-        [TSC, *OPTIONS, *(name for name, _ in files)], cwd=folder, capture_output=True, text=True
+        [*tsc, *OPTIONS, *(name for name, _ in files)], cwd=folder, capture_output=True, text=True
     )
     return done.stdout
 
@@ -116,19 +109,17 @@ def test_the_client_has_a_call_for_every_operation(manifest: Manifest) -> None:
         assert part in text, text
 
 
-@needs_tsc
-def test_the_client_compiles_and_can_be_used(manifest: Manifest, tmp_path: Path) -> None:
+def test_the_client_compiles_and_can_be_used(manifest: Manifest, tmp_path: Path, tsc: list[str]) -> None:
     files = (
         ("client.ts", typescript_client(manifest)),
         ("use.ts", USE),
         ("evil.ts", typescript_client(evil(manifest))),
     )
-    assert compiled(tmp_path, *files) == ""
+    assert compiled(tsc, tmp_path, *files) == ""
 
 
-@needs_tsc
 @pytest.mark.slow
-def test_the_client_of_every_generated_project_compiles(tmp_path: Path) -> None:
+def test_the_client_of_every_generated_project_compiles(tmp_path: Path, tsc: list[str]) -> None:
     texts: list[tuple[str, str]] = []
 
     @settings(max_examples=200)
@@ -139,7 +130,7 @@ def test_the_client_of_every_generated_project_compiles(tmp_path: Path) -> None:
         texts.append((f"client{number}.ts", typescript_client(found)))
 
     collect()
-    assert compiled(tmp_path, *texts) == ""
+    assert compiled(tsc, tmp_path, *texts) == ""
 
 
 EVIL = "x\"'`*/ ${alert(1)} </script> \u2028 \n // {a} 1 é"

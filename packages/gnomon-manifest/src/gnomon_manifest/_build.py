@@ -343,7 +343,8 @@ class SourceTree:
 
 
 def _digests(types: HandlerTypes) -> Iterator[str]:
-    for digest in (*types.params.values(), types.query, types.headers, types.body, *types.responses.values()):
+    whole = (types.query, types.headers, types.body, types.items)
+    for digest in (*types.params.values(), *whole, *types.responses.values()):
         if digest is not None:
             yield digest
 

@@ -32,7 +32,7 @@ from ._wire import _fields, encode
 
 __all__ = ["Cache", "Cached"]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _Shared: TypeAlias = dict[str, list[Any]]
 _Convert: TypeAlias = Callable[[Any, _Shared], Any]
 # in the order in which one refers to another
@@ -279,7 +279,10 @@ def _part(kind: Any) -> _Convert | None:
             return lambda value, _: tuple(value)
         return lambda value, shared: tuple([made(item, shared) for item in value])
     if origin is not None and arguments[0] is int and issubclass(origin, Mapping):
-        return lambda value, _: {int(key): item for key, item in value.items()}
+        inside = _part(arguments[1])
+        if inside is None:
+            return lambda value, _: {int(key): item for key, item in value.items()}
+        return lambda value, shared: {int(key): inside(item, shared) for key, item in value.items()}
     if kind in _SHARED.values():
         name = kind.__name__
         return lambda value, shared: shared[name][value]

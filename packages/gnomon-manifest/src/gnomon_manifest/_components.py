@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ._manifest import Manifest
+from ._model import Handler
 
 __all__ = ["Components", "Mode", "mapping", "sequence"]
 
@@ -58,6 +59,13 @@ class Components:
         self.prefix = prefix
         self.schemas: dict[str, Any] = {}
         self._names: dict[str, str] = {}
+
+    def prefer(self, handlers: Iterable[Handler]) -> None:
+        """Give what requests are made of the plain names; what answers hold is told apart from it."""
+        for handler in handlers:
+            for digest in (handler.types.body, handler.types.query, handler.types.headers):
+                if digest is not None:
+                    self.schema(digest, "validation")
 
     def schema(self, digest: str, mode: Mode) -> Any:
         """The schema of a type, with references to the collected definitions."""

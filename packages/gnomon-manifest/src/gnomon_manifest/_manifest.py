@@ -13,7 +13,7 @@ from ._wire import ManifestRefused, decode, encode, loads, schema_of
 
 __all__ = ["FORMAT", "Manifest"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Manifest:
 
     >>> from gnomon_manifest import Manifest
     >>> Manifest().to_json()
-    '{"findings":[],"format":1,"handlers":[],"modules":[],"open_edges":[],"roles":null,"types":{}}'
+    '{"findings":[],"format":2,"handlers":[],"modules":[],"open_edges":[],"roles":null,"types":{}}'
     >>> Manifest.from_json(Manifest().to_json()) == Manifest()
     True
     """
@@ -62,9 +62,11 @@ class Manifest:
         if not isinstance(value, dict):
             raise ManifestRefused("a manifest is a JSON object")
         found = value.pop("format", None)
-        if found != FORMAT or isinstance(found, bool):
+        if type(found) is not int or found != FORMAT:
+            shown = repr(found) if isinstance(found, (int, float, str)) else type(found).__name__
+            mend = "build the manifest again from its source, or read it with the version that wrote it"
             raise ManifestRefused(
-                f"the format of the manifest is {found!r}; this version understands {FORMAT}"
+                f"the format of the manifest is {shown[:80]}; this version understands {FORMAT}: {mend}"
             )
         return decode(Manifest, value)  # type: ignore[no-any-return]
 
@@ -74,7 +76,7 @@ class Manifest:
 
         >>> from gnomon_manifest import Manifest
         >>> Manifest.json_schema()["properties"]["format"]
-        {'const': 1}
+        {'const': 2}
         """
         definitions: dict[str, Any] = {}
         schema_of(Manifest, definitions)

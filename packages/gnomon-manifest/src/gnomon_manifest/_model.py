@@ -76,14 +76,22 @@ class HandlerTypes:
     Args:
         params: type of each path parameter.
         query, headers, body: types of the request; None where the source declares none.
+        accepts: media types in which the body is taken; `*/*` for any body as it is, empty without a declared body.
         responses: type of the body for each status; None for a status without a declared body.
+        media: media types in which the declared body, or the stream, of a status is sent; `*/*` for one that is computed.
+        stream: whether the answer is declared to be a stream.
+        items: type of the items of the stream; None where the source declares none.
     """
 
     params: Mapping[str, str]
     query: str | None
     headers: str | None
     body: str | None
+    accepts: tuple[str, ...]
     responses: Mapping[int, str | None]
+    media: Mapping[int, tuple[str, ...]]
+    stream: bool
+    items: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,16 @@ _BY_NAME: Final = frozenset(
 )
 _POINTS: Final = frozenset({"before", "after", "catch"})
 _STATUS: Final = frozenset({"status", "problem"})
+# what finishes an answer, with the media type that it has where none is given
+_SENDERS: Final = {
+    "json": "application/json",
+    "text": "text/plain",
+    "bytes": "application/octet-stream",
+    "stream": "application/octet-stream",
+    "ndjson": "application/x-ndjson",
+    "events": "text/event-stream",
+    "file": "*/*",
+}
 _NONE: Final[frozenset[str]] = frozenset()
 _LOAD: Final = ast.Load
 
@@ -110,6 +120,7 @@ class Facts:
     modules: list[ModuleUse] = field(default_factory=list)
     hooks: list[RegisteredHook] = field(default_factory=list)
     statuses: list[StatusUse] = field(default_factory=list)
+    sends: set[tuple[str, str]] = field(default_factory=set)
     edges: frozenset[OpenEdge] = frozenset()
     too_deep: bool = False
 
@@ -121,6 +132,7 @@ _Slot: TypeAlias = tuple[int, tuple[str, ...], ast.AST]
 class _Scope:
     __slots__ = (
         "aliases",
+        "answers",
         "bound",
         "comprehension",
         "functions",
@@ -142,6 +154,7 @@ class _Scope:
         self.imports: dict[str, Imported] | None = None
         self.aliases: frozenset[str] = _NONE
         self.local: frozenset[str] = _NONE
+        self.answers: frozenset[str] = _NONE
         self.functions: dict[str, Any] | None = None
         self.is_class = is_class
         self.comprehension = comprehension
@@ -262,6 +275,22 @@ class _Writer:
                 self.status(node, function)
             elif name in _POINTS:
                 self.local_hook(node, function, first)
+            elif name in _SENDERS:
+                self.sending(node, function)
+
+    def sending(self, node: ast.Call, function: Any) -> None:
+        """`res.text(...)`, `res.status(201).json(...)`."""
+        inner = function.value
+        while type(inner) is ast.Call and type(inner.func) is ast.Attribute:
+            inner = inner.func.value
+        if type(inner) is not ast.Name or not any(inner.id in scope.answers for scope in self.scopes):
+            return
+        media = _SENDERS[function.attr]
+        for word in node.keywords:
+            if word.arg in ("media_type", None):
+                value = word.value.value if isinstance(word.value, ast.Constant) else None
+                media = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
+        self.facts.sends.add((function.attr, media or "*/*"))
 
     def status(self, node: ast.Call, function: Any) -> None:
         """`res.status(404)`, `res.problem(404)`."""
@@ -367,9 +396,13 @@ class _Writer:
                     continue
                 scope.bound.add(argument.arg)
                 annotation = argument.annotation
+                if type(annotation) is ast.Subscript:
+                    annotation = annotation.value
                 last = getattr(annotation, "attr", None) or getattr(annotation, "id", None)
                 if argument.arg == "lctx" or last == "LocalContext":
                     scope.local |= {argument.arg}
+                if argument.arg == "res" or last == "Response":
+                    scope.answers |= {argument.arg}
         self.enter(scope)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
+from ._bodies import ANY, fits_forms, form_of, is_raw, item_text
 from ._components import Components, Mode, mapping, sequence
 from ._examples import NOTHING, Examples
 from ._manifest import Manifest
@@ -45,6 +46,8 @@ _PHRASES: Final = {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
+# what no schema can say more about; the format is that of the OpenAPI format registry
+_BINARY: Final = {"type": "string", "format": "binary"}
 _BEARER: Final = {"bearer": {"type": "http", "scheme": "bearer"}}
 
 
@@ -68,6 +71,9 @@ def openapi(
 ) -> dict[str, Any]:
     """Describe a manifest in OpenAPI 3.1.
 
+    A stream of items has a schema of its text, which OpenAPI 3.1 can say no more about, and in `x-itemSchema` what
+    OpenAPI 3.2 (sequential media types) has as `itemSchema`.
+
     Args:
         manifest: what to describe; websocket handlers have no place in OpenAPI and are left out.
         title: name of the API.
@@ -85,7 +91,9 @@ def openapi(
     examples = Examples(manifest)
     paths: dict[str, Any] = {}
     protected = False
-    for operation in operations(manifest):
+    found = list(operations(manifest))
+    components.prefer(operation.handler for operation in found)
+    for operation in found:
         described = _Description(components, examples, operation).operation(sorted(schemes))
         protected = protected or "security" in described
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
@@ -124,10 +132,9 @@ class _Description:
             found["parameters"] = parameters
         body = handler.types.body
         if body is not None:
-            found["requestBody"] = {
-                "required": True,
-                "content": {"application/json": self.media(body, "validation")},
-            }
+            raw = is_raw(handler.types)
+            content = {"application/octet-stream": {"schema": _BINARY}, ANY: {}} if raw else self.taken(body)
+            found["requestBody"] = {"required": not raw, "content": content}
         found["responses"] = self.responses()
         if handler.policies.roles:
             found["security"] = [{name: []} for name in schemes]
@@ -140,6 +147,59 @@ class _Description:
         if (example := self.examples.of(digest, mode)) is not NOTHING:
             found["example"] = example
         return found
+
+    def taken(self, body: str) -> dict[str, Any]:
+        """The media types of a body with a type; a form where one can carry it."""
+        fits = fits_forms(self.components.resolved(body, "validation"))
+        return {
+            media: self.media(body, "validation")
+            for media in self.handler.types.accepts
+            if media == "application/json" or fits
+        }
+
+    def given(self, status: int, digest: str | None) -> dict[str, Any]:
+        """The media types of the declared body of an answer, or of its stream."""
+        types = self.handler.types
+        found: dict[str, Any] = {}
+        for media in types.media.get(status, ()):
+            if digest is None:
+                found[media] = self.sequence(media, types.items)
+                continue
+            schema = self.components.resolved(digest, "serialization")
+            form = form_of(media, binary="contentEncoding" in mapping(schema), stream=False)
+            found[media] = (
+                self.media(digest, "serialization")
+                if form == "json"
+                else {"schema": _BINARY if form == "bytes" else {"type": "string"}}
+            )
+        return found
+
+    def sequence(self, media: str, items: str | None) -> dict[str, Any]:
+        form = form_of(media, binary=False, stream=True)
+        if form == "bytes":
+            return {"schema": _BINARY}
+        item: Any = self.components.schema(items, "serialization") if items is not None else True
+        if form == "lines":
+            text = "One JSON value in each line; x-itemSchema describes it."
+            return {"schema": {"type": "string", "description": text}, "x-itemSchema": item}
+        resolved = self.components.resolved(items, "serialization") if items is not None else True
+        data: dict[str, Any] = {"type": "string"}
+        if item_text(resolved) == "json":
+            data |= {"contentMediaType": "application/json", "contentSchema": item}
+        elif item_text(resolved) == "text":
+            data = item
+        event = {
+            "type": "object",
+            "properties": {
+                "data": data,
+                "event": {"type": "string"},
+                "id": {"type": "string"},
+                "retry": {"type": "integer", "minimum": 0},
+            },
+            "required": ["data"],
+        }
+        text = "Server-sent events, as the HTML standard has them; x-itemSchema describes each."
+        return {"schema": {"type": "string", "description": text}, "x-itemSchema": event}
 
     def parameters(self) -> list[dict[str, Any]]:
         found = [
@@ -159,7 +219,12 @@ class _Description:
             example = mapping(self.examples.of(digest, "validation")) if digest is not None else {}
             for name, inner in mapping(schema.get("properties")).items():
                 shown = example.get(name, NOTHING)
-                found.append(self.parameter(name, place, inner, required=name in required, example=shown))
+                # a server takes both spellings of a header field, and proxies drop the one with underscores
+                field = name.replace("_", "-") if place == "header" else name
+                described = self.parameter(field, place, inner, required=name in required, example=shown)
+                if text := self.handler.parameters.get(name):
+                    described["description"] = text
+                found.append(described)
         return found
 
     def parameter(
@@ -176,8 +241,8 @@ class _Description:
         found: dict[int, Any] = {}
         for status, digest in self.handler.types.responses.items():
             found[status] = {"description": phrase(status)}
-            if digest is not None and self.item.method != "HEAD":
-                found[status]["content"] = {"application/json": self.media(digest, "serialization")}
+            if self.item.method != "HEAD" and (content := self.given(status, digest)):
+                found[status]["content"] = content
         for status, codes in self.item.errors.items():
             answer = found.setdefault(status, {"description": phrase(status)})
             content = answer.setdefault("content", {})

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ._bodies import is_raw
 from ._manifest import Manifest
 from ._model import Handler
 
-__all__ = ["Operation", "call_names", "errors_of", "operations"]
+__all__ = ["Operation", "accepted", "call_names", "errors_of", "operations"]
 
+# a media range (RFC 9110, section 12.5.1)
+_MEDIA: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _PARAMETER: Final = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 
 
@@ -53,10 +56,13 @@ def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
     # whatever a route does, it can fail, and the server can shut down while it is at it
     found: dict[int, set[str]] = {500: {"internal_error"}, 503: {"shutting_down"}}
     types, policies = handler.types, handler.policies
-    if types.body or types.query or types.headers or types.params:
+    typed = types.body is not None and not is_raw(types)
+    if typed or types.query or types.headers or types.params:
         found[400] = {"invalid_request"}
-    if types.body:
-        found |= {413: {"body_too_large"}, 415: {"unsupported_media_type"}}
+    if types.body is not None:
+        found[413] = {"body_too_large"}
+    if typed:
+        found[415] = {"unsupported_media_type"}
     if policies.roles:
         found |= {401: set(), 403: set()}
     if policies.rate_limit:
@@ -68,6 +74,14 @@ def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
         if problem.code is not None:
             codes.add(problem.code)
     return {status: tuple(sorted(codes)) for status, codes in sorted(found.items())}
+
+
+def accepted(operation: Operation) -> str:
+    """What a call asks for: the media types of its answers, and those of problems."""
+    given = operation.handler.types.media
+    media = {name for status, names in given.items() if status < 400 for name in names}
+    wanted = [name for name in sorted(media) if _MEDIA.fullmatch(name)] or ["application/json"]
+    return ", ".join(dict.fromkeys([*wanted, "application/problem+json"]))
 
 
 def operations(manifest: Manifest) -> Iterator[Operation]:

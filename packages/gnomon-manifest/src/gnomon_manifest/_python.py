@@ -12,115 +12,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ._bodies import Form, forms_of, is_raw, item_text, streamed
 from ._components import Components, mapping, sequence
 from ._manifest import Manifest
-from ._operations import Operation, call_names, operations
+from ._model import HandlerTypes
+from ._operations import Operation, accepted, call_names, operations
+from ._python_runtime import CLIENT, HEAD, RUNTIME
 
 __all__ = ["python_client"]
 
 _DEPTH: Final = 100
 _PRIMITIVE: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _TAKEN: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self", "body", "query", "headers"}) | {
-    "Any", "AsyncClient", "Client", "Literal", "Mapping", "NamedTuple", "NotRequired", "ProblemError", "TypeAlias",
-    "TypedDict", "cast", "httpx", "json", "quote",
+    "Any", "AbstractAsyncContextManager", "AbstractContextManager", "AsyncClient", "AsyncGenerator", "AsyncIterable",
+    "AsyncIterator", "Client", "Generator", "Iterable", "Iterator", "Literal", "Mapping", "NamedTuple", "NotRequired",
+    "ProblemError", "TypeAlias", "TypedDict", "asynccontextmanager", "cast", "content_type", "contextmanager", "httpx",
+    "json", "quote", "re",
 }  # fmt: skip
-_HEAD: Final = '''\
-"""Generated from a manifest; changes are lost when it is generated again."""
-
-from __future__ import annotations
-
-import json
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, NotRequired, TypeAlias, TypedDict, cast
-from urllib.parse import quote
-
-import httpx
-
-'''
-_RUNTIME: Final = '''\
-class ProblemError(Exception):
-    """An answer that the operation does not declare as a success; `problem` has its JSON (RFC 9457)."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(problem.get("title") or f"status {status}")
-        self.status = status
-        self.problem = problem
-
-
-class _Call(NamedTuple):
-    method: str
-    path: str
-    success: tuple[int, ...]
-    query: Mapping[str, Any] | None = None
-    headers: Mapping[str, Any] | None = None
-    body: Any = None
-    has_body: bool = False
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether it may be sent again after the connection failed (RFC 9110, section 9.2.2)."""
-        return self.method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _part(value: Any) -> str:
-    return quote(_text(value), safe="")
-
-
-def _rest(value: Any) -> str:
-    return quote(_text(value), safe="/")
-
-
-def _options(call: _Call) -> dict[str, Any]:
-    found: dict[str, Any] = {"headers": {name: _text(value) for name, value in (call.headers or {}).items()}}
-    query = [
-        (name, _text(item))
-        for name, value in (call.query or {}).items()
-        for item in (value if isinstance(value, list) else [value])
-    ]
-    if query:
-        found["params"] = query
-    if call.has_body:
-        found["content"] = json.dumps(call.body).encode()
-        found["headers"]["content-type"] = "application/json"
-    return found
-
-
-def _answer(call: _Call, response: httpx.Response) -> Any:
-    if response.status_code in call.success:
-        return response.json() if response.content else None
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    raise ProblemError(response.status_code, problem if isinstance(problem, dict) else {})
-'''
-_CLIENT: Final = '''\
-class {name}:
-    """Calls the API through a client of httpx, which has its base URL.
-
-    A call that may be repeated is sent again up to `retries` times when the connection fails.
-    """
-
-    def __init__(self, http: httpx.{name}, *, retries: int = 0) -> None:
-        self._http = http
-        self._retries = retries
-
-    {asynchronous}def _send(self, call: _Call) -> Any:
-        left = self._retries if call.repeatable else 0
-        while True:
-            try:
-                return _answer(call, {wait}self._http.request(call.method, call.path, **_options(call)))
-            except httpx.TransportError:
-                if left == 0:
-                    raise
-                left -= 1
-'''
-
-
 # an argument may hide a builtin, which only annotations are written with
 _TAKEN_BY_ARGUMENTS: Final = _TAKEN - frozenset(dir(builtins)) | frozenset(keyword.kwlist)
 
@@ -205,20 +113,42 @@ def python_client(manifest: Manifest) -> str:
     """
     components = Components(manifest, prefix="#/")
     found = list(operations(manifest))
+    components.prefer(operation.handler for operation in found)
     for operation in found:
         _Method(operation, components, set())
     # now every type has its name, and a call of the same name would hide it inside of the client
     names = {_identifier(name) for name in components.schemas}
     methods = [_Method(operation, components, names) for operation in found]
     parts = [
-        _HEAD,
-        _RUNTIME,
+        HEAD,
+        RUNTIME,
         *(_definition(name, schema, components.prefix) for name, schema in components.schemas.items()),
     ]
-    for name, asynchronous, wait in (("Client", "", ""), ("AsyncClient", "async ", "await ")):
-        text = _CLIENT.format(name=name, asynchronous=asynchronous, wait=wait)
-        parts.append(text + "".join(method.text(asynchronous, wait) for method in methods))
+    parts += [
+        CLIENT.format_map(words) + "".join(method.text(words) for method in methods)
+        for words in (_BLOCKING, _ASYNC)
+    ]
     return "\n".join(parts)
+
+
+_BLOCKING: Final = {
+    "name": "Client",
+    "asynchronous": "",
+    "wait": "",
+    "kind": "",
+    "prefix": "",
+    "manager": "contextmanager",
+    "given": "Any, None, None",
+}
+_ASYNC: Final = {
+    "name": "AsyncClient",
+    "asynchronous": "async ",
+    "wait": "await ",
+    "kind": "Async",
+    "prefix": "a",
+    "manager": "asynccontextmanager",
+    "given": "Any, None",
+}
 
 
 class _Method:
@@ -230,7 +160,10 @@ class _Method:
         types, prefix = operation.handler.types, components.prefix
         self.passed: list[str] = []
         given: list[str] = []
-        if types.body is not None:
+        self.raw = is_raw(types)
+        if self.raw:
+            given.append("body: bytes | {kind}Iterable[bytes] | None = None")
+        elif types.body is not None:
             given.append(f"body: {_expression(components.schema(types.body, 'validation'), prefix)}")
         given.append("*")
         self.places = list(self._places(operation.handler.path or ""))
@@ -247,13 +180,24 @@ class _Method:
                 self.passed.append(f"{part}=cast(Any, {part})")
         if types.body is not None:
             self.passed.append("body=body, has_body=True")
+        if self.raw:
+            given.append('content_type: str = "application/octet-stream"')
+            self.passed.append("content_type=content_type, raw=True")
         self.given = ", ".join(given if given[-1] != "*" else given[:-1])
-        self.success = tuple(sorted(status for status in types.responses if 200 <= status < 400))
-        digests = [types.responses[status] for status in self.success]
-        self.answer = _union(
-            "Any" if digest is None else _expression(components.schema(digest, "serialization"), prefix)
-            for digest in digests
-        )
+        streams = streamed(types) if operation.method != "HEAD" else []
+        good = sorted(status for status in types.responses if 200 <= status < 400)
+        self.success = tuple(streams or good)
+        self.item: str | None = None
+        forms = forms_of(types, components, list(self.success))
+        self.item_text = "any"
+        if streams:
+            self.item = "bytes" if forms == ["bytes"] else "Any"
+            if types.items is not None and forms != ["bytes"]:
+                self.item = _expression(components.schema(types.items, "serialization"), prefix)
+                self.item_text = item_text(components.resolved(types.items, "serialization"))
+        else:
+            self.passed.append(f"forms={tuple(forms)!r}")
+        self.answer = "Any" if operation.method == "HEAD" else _answer(types, forms, good, components)
 
     @staticmethod
     def _free(operation: Operation, taken: set[str]) -> str:
@@ -276,17 +220,36 @@ class _Method:
             elif piece:
                 yield piece, "", ""
 
-    def text(self, asynchronous: str, wait: str) -> str:
+    def text(self, words: Mapping[str, str]) -> str:
+        """The call, in the words of a client that blocks or of one that does not."""
         path = (
             " + ".join(f"{writer}({shown})" if shown else ascii(name) for name, shown, writer in self.places)
             or '""'
         )
-        arguments = ", ".join([ascii(self.operation.method), path, repr(self.success), *self.passed])
-        given = f", {self.given}" if self.given else ""
+        first = [ascii(self.operation.method), path, repr(self.success), ascii(accepted(self.operation))]
+        call = f"_Call({', '.join([*first, *self.passed])})"
+        # only the type of a body that is sent as it is differs between the two
+        taken = self.given.replace("{kind}Iterable", f"{words['kind']}Iterable") if self.raw else self.given
         handler = self.operation.handler
         note = " (deprecated)" if handler.deprecated else ""
+        start, answer, made = f"{words['asynchronous']}def", self.answer, f"{words['wait']}self._send({call})"
+        if self.item is not None:
+            kind = words["kind"]
+            start, made = "def", f"self._stream({call}, {self.item_text!a})"
+            answer = f"Abstract{kind}ContextManager[{kind}Iterator[{self.item}]]"
         return (
-            f"\n    {asynchronous}def {self.name}(self{given}) -> {self.answer}:\n"
+            f"\n    {start} {self.name}(self{f', {taken}' if taken else ''}) -> {answer}:\n"
             f"        {(handler.summary or self.operation.name) + note!a}\n"
-            f"        return cast({self.answer!a}, {wait}self._send(_Call({arguments})))\n"
+            f"        return cast({answer!a}, {made})\n"
         )
+
+
+def _answer(types: HandlerTypes, forms: list[Form], good: list[int], components: Components) -> str:
+    """The type of what a call gives."""
+    found: list[str] = []
+    if "json" in forms:
+        for digest in (types.responses[status] for status in good):
+            schema = None if digest is None else components.schema(digest, "serialization")
+            found.append("Any" if digest is None else _expression(schema, components.prefix))
+    found += [shown for form, shown in (("text", "str"), ("bytes", "bytes")) if form in forms]
+    return _union(iter(found))

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ._bodies import is_raw
 from ._components import Components
 from ._findings import CODES, Finding
 from ._manifest import Manifest
-from ._model import Handler
+from ._model import Handler, HandlerTypes
 from ._openapi import phrase
 from ._operations import errors_of
 from ._typescript import expression
@@ -101,9 +102,10 @@ def _section(handler: Handler, manifest: Manifest) -> list[str]:
     for part in ("query", "headers", "body"):
         digest = getattr(handler.types, part)
         if digest is not None:
-            lines.append(f"| {part} | {_named(digest, manifest)} |")
+            raw = part == "body" and is_raw(handler.types)
+            lines.append(f"| {part} | {'any bytes' if raw else _named(digest, manifest)} |")
     for status, digest in handler.types.responses.items():
-        shown = f": {_named(digest, manifest)}" if digest else ""
+        shown = _body(handler.types, status, digest, manifest)
         lines.append(f"| answer | {status} {phrase(status)}{shown} |")
     for status, codes in errors_of(handler).items():
         shown = f": {', '.join(map(_code, codes))}" if codes else ""
@@ -114,9 +116,26 @@ def _section(handler: Handler, manifest: Manifest) -> list[str]:
     return [*lines, ""]
 
 
+def _body(types: HandlerTypes, status: int, digest: str | None, manifest: Manifest) -> str:
+    """The body of an answer: its type, and how it is sent where that is not JSON alone."""
+    media = types.media.get(status, ())
+    ways = f" as {', '.join(map(_cell, media))}" if media and media != ("application/json",) else ""
+    if digest is not None:
+        return f": {_named(digest, manifest)}{ways}"
+    if not (types.stream and media):
+        return ""
+    items = f" of {_named(types.items, manifest)}" if types.items is not None else ""
+    return f": a stream{items}{ways}"
+
+
+def _cell(text: str) -> str:
+    """A code span in a table, where a bar would end the cell."""
+    return _code(text).replace("|", "\\|")
+
+
 def _named(digest: str, manifest: Manifest) -> str:
     components = Components(manifest, prefix="#/")
-    return _code(expression(components.schema(digest, "validation"), components.prefix)).replace("|", "\\|")
+    return _cell(expression(components.schema(digest, "validation"), components.prefix))
 
 
 def mermaid(manifest: Manifest) -> str:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ast
+import typing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Mapping,
+)
+from dataclasses import dataclass
 from functools import cache
 from types import NoneType
 from typing import Any, Final
 from uuid import UUID
 
 from gnomon_gtype import GType, UnsupportedAnnotation
+from gnomon_gtype.schema import Schema
 
 from ._annotations import Annotations
 from ._constants import NotStatic
@@ -37,6 +47,56 @@ _PARAMETERS: Final[dict[str, Any]] = {
 }
 
 
+# how the runtime takes a body with a type, and any body at all
+_JSON: Final = "application/json"
+_TYPED: Final = (_JSON, "application/x-www-form-urlencoded", "multipart/form-data")
+_ANY: Final = ("*/*",)
+# what says that an answer is streamed; its argument is the type of the items
+_STREAMS: Final = (AsyncIterator, AsyncIterable, AsyncGenerator)
+# what can send a stream, and a body, by what the values may be; with the media type where the source names none
+_OF_BYTES: Final = {"stream": "application/octet-stream"}
+_OF_ITEMS: Final = {"ndjson": "application/x-ndjson", "events": "text/event-stream"}
+_BODY: Final = {"json": _JSON}
+_TEXT: Final = {"text": "text/plain"}
+_BYTES: Final = {"bytes": "application/octet-stream", "stream": "", "file": ""}
+_KINDS: Final = {"string": {"text"}, "literal": {"text"}, "enum": {"text"}, "bytes": {"bytes"}}
+_OF_OTHERS: Final = frozenset({"union", "intersection", "refined", "sensitive"})
+# these have no body, whatever is declared (RFC 9110, sections 15.3.5 and 15.3.6)
+_BODILESS: Final = frozenset({204, 205})
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What an annotation says of a body.
+
+    Args:
+        digest: of the type of the body, or of one item of a stream; None where nothing is checked.
+        kinds: which of text and bytes the values may be, which can be sent as they are.
+        raw: whether the runtime takes any bytes.
+        stream: whether it is a stream.
+    """
+
+    digest: str | None = None
+    kinds: frozenset[str] = frozenset()
+    raw: bool = False
+    stream: bool = False
+
+    def media(self, sends: Collection[tuple[str, str]]) -> tuple[str, ...]:
+        """The media types in which it can be sent, by what the reachable code calls."""
+        if self.stream and self.digest is not None:
+            known = _OF_BYTES if self.raw else _OF_ITEMS | (_OF_BYTES if "bytes" in self.kinds else {})
+        elif self.stream:
+            known = _OF_BYTES | _OF_ITEMS
+        elif self.digest is None:
+            return ()
+        else:
+            known = (
+                _BODY | (_TEXT if "text" in self.kinds else {}) | (_BYTES if "bytes" in self.kinds else {})
+            )
+        found = {media for how, media in sends if how in known}
+        return tuple(sorted(found or {media for media in known.values() if media}))
+
+
 class Types:
     """Reads the types of handlers and collects their schemas."""
 
@@ -52,30 +112,47 @@ class Types:
 
         The types themselves are left in `kept`.
         """
+        return self.body(node, module).digest
+
+    def body(self, node: ast.expr, module: Module, *, streams: bool = False) -> _Body:
+        """What an annotation says of a body.
+
+        Args:
+            node: the annotation.
+            module: where it stands.
+            streams: whether it may be a stream, `AsyncIterator[Item]`.
+        """
         key = _form(node)
-        if key is not None and (known := module.memory.get(("annotation:", key))) is not None:
-            self.kept.setdefault(known.schema.digest, known)
-            return known.schema.digest  # type: ignore[no-any-return]
+        if key is not None and (known := module.memory.get(("annotation:", key, streams))) is not None:
+            body, gtype = known
+            if gtype is not None:
+                self.kept.setdefault(gtype.schema.digest, gtype)
+            return body  # type: ignore[no-any-return]
         try:
             annotation = self.annotations.evaluate(node, module)
+            stream = streams and (typing.get_origin(annotation) or annotation) in _STREAMS
+            if stream:
+                annotation = (*typing.get_args(annotation), Any)[0]
             # nothing is checked where nothing is declared: `Any`, and `None` for no body
-            if annotation in (None, NoneType, Any):
-                return None
-            gtype: GType[Any] = GType(annotation)
+            gtype = None if annotation in (None, NoneType, Any) else GType(annotation)
         except NotStatic as error:
             self.reader.not_static(error, "unresolvable_type")
             if error.module is not module:
                 self.reader.report(
                     "unresolvable_type", f"the type can not be read: {error.reason}", node, module
                 )
-            return None
+            return _Body()
         except UnsupportedAnnotation as error:
             self.reader.report("unresolvable_type", str(error), node, module)
-            return None
+            return _Body()
+        digest = None if gtype is None else gtype.schema.digest
+        kinds = frozenset[str]() if gtype is None else _kinds(gtype.schema)
+        body = _Body(digest, kinds, annotation is bytes, stream)
         if key is not None:
-            module.memory["annotation:", key] = gtype
-        self.kept.setdefault(gtype.schema.digest, gtype)
-        return gtype.schema.digest
+            module.memory["annotation:", key, streams] = (body, gtype)
+        if gtype is not None:
+            self.kept.setdefault(gtype.schema.digest, gtype)
+        return body
 
     def arguments(self, node: ast.expr | None, module: Module, wanted: str) -> list[TypeExpression] | None:
         """The arguments of `Request[...]` or `Response[...]`; None, perhaps with a finding, for anything else."""
@@ -126,12 +203,15 @@ class Types:
             )
         return None
 
-    def of_handler(self, declared: Declared, sent: dict[int, bool]) -> HandlerTypes:
+    def of_handler(
+        self, declared: Declared, sent: Mapping[int, bool], sends: Collection[tuple[str, str]]
+    ) -> HandlerTypes:
         """The types of a handler.
 
         Args:
             declared: the handler.
             sent: the statuses that the reachable code sends, and whether each was raised as an error.
+            sends: how the reachable code finishes answers, and in which media type.
         """
         annotations = {
             argument.arg: argument.annotation
@@ -143,24 +223,32 @@ class Types:
         }
         module = declared.module
         request = self.arguments(annotations.get("req"), module, "Request") or []
-        parts = [self.digest(item.node, item.module) for item in request[:3]] + [None, None, None]
+        parts = [self.body(item.node, item.module) for item in request[:3]]
+        body, query, headers = (*parts, _Body(), _Body(), _Body())[:3]
         response = self.arguments(annotations.get("res"), module, "Response") or []
-        success = self.digest(response[0].node, response[0].module) if response else None
-        responses: dict[int, str | None] = {
-            status: self.digest(item.node, item.module)
+        success = self.body(response[0].node, response[0].module, streams=True) if response else _Body()
+        responses: dict[int, _Body] = {
+            status: self.body(item.node, item.module)
             for status, item in declared.options["responses"].items()
         }
         good = [status for status, raised in sent.items() if 200 <= status < 300 and not raised]
         if not good and not any(200 <= status < 400 for status in responses) and "ws" not in annotations:
             good = [200]
         for status in good:
-            responses.setdefault(status, success)
+            responses.setdefault(status, _Body() if status in _BODILESS else success)
+        given = {status: found.media(sends) for status, found in sorted(responses.items())}
         return HandlerTypes(
             params=dict(sorted(self.parameters(declared).items())),
-            body=parts[0],
-            query=parts[1],
-            headers=parts[2],
-            responses=dict(sorted(responses.items())),
+            body=body.digest,
+            query=query.digest,
+            headers=headers.digest,
+            accepts=() if body.digest is None else _ANY if body.raw else _TYPED,
+            responses={
+                status: None if found.stream else found.digest for status, found in sorted(responses.items())
+            },
+            media={status: media for status, media in given.items() if media},
+            stream=success.stream,
+            items=success.digest if success.stream else None,
         )
 
     def parameters(self, declared: Declared) -> dict[str, str]:
@@ -194,6 +282,13 @@ class Types:
             )
             known = self._entries[digest] = (gtype, entry)
         return known[1]
+
+
+def _kinds(schema: Schema) -> frozenset[str]:
+    """Which of text and bytes the values of a type may be."""
+    if schema.tag in _OF_OTHERS:
+        return frozenset().union(*(_kinds(inner) for _, inner in schema.children()))
+    return frozenset(_KINDS.get(schema.tag, ()))
 
 
 @cache

@@ -11,9 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ._bodies import Form, ItemText, forms_of, is_raw, item_text, streamed
 from ._components import Components, mapping, sequence
 from ._manifest import Manifest
-from ._operations import Operation, call_names, operations
+from ._model import HandlerTypes
+from ._operations import Operation, accepted, call_names, operations
+from ._typescript_runtime import RUNTIME
 
 __all__ = ["expression", "typescript_client"]
 
@@ -29,19 +32,29 @@ _PRIMITIVE: Final = {
 _TAKEN: Final = frozenset(
     [
         "Array",
+        "ArrayBuffer",
+        "AsyncGenerator",
+        "Blob",
         "Client",
         "ClientOptions",
         "Error",
+        "Errors",
+        "Given",
         "Headers",
         "Problem",
         "ProblemError",
         "Promise",
+        "RawBody",
+        "ReadableStream",
         "RegExp",
         "Request",
         "RequestInit",
         "Response",
         "String",
+        "TextDecoder",
         "URLSearchParams",
+        "Uint8Array",
+        "Values",
         "any",
         "as",
         "async",
@@ -113,85 +126,6 @@ _TAKEN: Final = frozenset(
         "yield",
     ]
 )
-_RUNTIME: Final = """\
-/** Problem details, RFC 9457. */
-export interface ProblemDetails {
-  readonly type?: string;
-  readonly title?: string;
-  readonly status?: number;
-  readonly detail?: string;
-  readonly code?: string;
-  readonly errors?: ReadonlyArray<{ readonly pointer: string; readonly code: string; readonly message: string }>;
-}
-
-/** An answer that the operation does not declare as a success. `body` has its JSON, where it has any. */
-export class ProblemError<Status extends number = number, Body = unknown> extends Error {
-  constructor(readonly status: Status, readonly problem: ProblemDetails, readonly body: Body) {
-    super(problem.title ?? `status ${status}`);
-    this.name = "ProblemError";
-  }
-}
-
-export interface ClientOptions {
-  /** Where the API is, such as `https://example.org`; without a slash at the end. */
-  readonly baseUrl: string;
-  /** Sent with every request. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Instead of the global `fetch`. */
-  readonly fetch?: (input: string, init: RequestInit) => Promise<Response>;
-}
-
-type Values = Readonly<Record<string, unknown>>;
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-function queryOf(values: object | undefined): string {
-  const found = new URLSearchParams();
-  for (const [name, value] of Object.entries(values ?? {})) {
-    if (value === undefined) continue;
-    for (const item of Array.isArray(value) ? value : [value]) found.append(name, textOf(item));
-  }
-  const text = found.toString();
-  return text === "" ? "" : `?${text}`;
-}
-
-/** A parameter that may hold slashes: each part between them is escaped. */
-function restOf(value: unknown): string {
-  return textOf(value).split("/").map(encodeURIComponent).join("/");
-}
-
-async function call(
-  options: ClientOptions,
-  method: string,
-  path: string,
-  success: readonly number[],
-  given: { query?: object; headers?: object; body?: unknown; signal?: AbortSignal },
-): Promise<unknown> {
-  const headers: Record<string, string> = { accept: "application/json", ...options.headers };
-  for (const [name, value] of Object.entries((given.headers ?? {}) as Values)) {
-    if (value !== undefined) headers[name] = textOf(value);
-  }
-  const init: RequestInit = { method, headers };
-  if (given.body !== undefined) {
-    headers["content-type"] = "application/json";
-    init.body = JSON.stringify(given.body);
-  }
-  if (given.signal !== undefined) init.signal = given.signal;
-  const answer = await (options.fetch ?? fetch)(options.baseUrl + path + queryOf(given.query), init);
-  const text = await answer.text();
-  let body: unknown = undefined;
-  try {
-    body = text === "" ? undefined : JSON.parse(text);
-  } catch (error) {
-    if (success.includes(answer.status)) throw error;
-  }
-  if (success.includes(answer.status)) return body;
-  const problem = typeof body === "object" && body !== null ? (body as ProblemDetails) : {};
-  throw new ProblemError(answer.status, problem, body ?? text);
-}
-"""
 
 
 def _quoted(text: str) -> str:
@@ -306,7 +240,9 @@ def typescript_client(manifest: Manifest) -> str:
     names: set[str] = set()
     methods: list[str] = []
     errors: list[str] = []
-    for operation in operations(manifest):
+    found = list(operations(manifest))
+    components.prefer(operation.handler for operation in found)
+    for operation in found:
         name = method_name(operation, names)
         methods.append(_method(operation, name, components))
         errors.append(f"  {_quoted(name)}: {_errors(operation, components)};\n")
@@ -322,7 +258,7 @@ def typescript_client(manifest: Manifest) -> str:
         + "}\n"
     )
     client = "\nexport class Client {\n" + constructor + "".join(methods) + "}\n"
-    return head + _RUNTIME + "".join(f"\n{part}" for part in types) + listed + client
+    return head + RUNTIME + "".join(f"\n{part}" for part in types) + listed + client
 
 
 def method_name(operation: Operation, taken: set[str]) -> str:
@@ -341,9 +277,14 @@ def _method_identifier(name: str) -> str:
 
 def _errors(operation: Operation, components: Components) -> str:
     """The problems of an operation as a union; a declared body of an error has its type."""
-    declared = operation.handler.types.responses
+    types = operation.handler.types
+    declared = types.responses
     found: list[str] = []
-    for status in sorted({*operation.errors, *(status for status in declared if status >= 400)}):
+    # beside a stream, an answer of another kind is thrown
+    others = {
+        status for status in declared if status >= 400 or (types.stream and status not in streamed(types))
+    }
+    for status in sorted({*operation.errors, *others}):
         digest = declared.get(status)
         body = "ProblemDetails"
         if digest is not None:
@@ -363,35 +304,76 @@ def _method(operation: Operation, name: str, components: Components) -> str:
         fields.append(f"{_quoted(name_of)}: {shown}")
     given = [f"params: {{ {'; '.join(fields)} }}"] if fields else []
     passed: list[str] = []
-    for part, digest in (("query", types.query), ("headers", types.headers), ("body", types.body)):
+    raw = is_raw(types)
+    body = None if raw else types.body
+    for part, digest in (("query", types.query), ("headers", types.headers), ("body", body)):
         if digest is not None:
             schema = components.resolved(digest, "validation")
             optional = "?" if part != "body" and not mapping(schema).get("required") else ""
             given.append(f"{part}{optional}: {expression(components.schema(digest, 'validation'), prefix)}")
             passed.append(part)
+    if raw:
+        given += ["body?: RawBody", "contentType?: string"]
+        passed += ["contentType"]
     optional = "" if any(not part.partition(":")[0].endswith("?") for part in given) else " = {}"
-    good = sorted(status for status in types.responses if 200 <= status < 400)
-    answers = dict.fromkeys(
-        expression(components.schema(digest, "serialization"), prefix) if digest is not None else "unknown"
-        for status in good
-        for digest in [types.responses[status]]
-    )
-    answer = "unknown" if "unknown" in answers else " | ".join(answers) or "unknown"
-    if operation.method == "HEAD":
-        answer = "unknown"
     # an option that is there and undefined is another thing than one that is not there
     passed = [
         f"...(given.{part} === undefined ? {{}} : {{ {part}: given.{part} }})" for part in [*passed, "signal"]
     ]
-    lines = [
-        "",
-        f"  /** {_comment(handler.summary or operation.name)}{' @deprecated' if handler.deprecated else ''} */",
-        f"  async {name}(given: {{ {'; '.join([*given, 'signal?: AbortSignal'])} }}{optional}): Promise<{answer}> {{",
-        f"    return (await call(this.options, {_quoted(operation.method)}, {_path(operation)}, {json.dumps(good)}, {{ {', '.join(passed)} }})) as {answer};",
-        "  }",
-        "",
+    passed += ["...(given.body === undefined ? {} : { raw: given.body })"] if raw else []
+    text = f"{handler.summary or operation.name}{' @deprecated' if handler.deprecated else ''}"
+    taken = f"given: {{ {'; '.join([*given, 'signal?: AbortSignal'])} }}{optional}"
+    return "\n".join(
+        [
+            "",
+            f"  /** {_comment(text)} */",
+            *_sent(operation, name, taken, ", ".join(passed), components),
+            "  }",
+            "",
+        ]
+    )
+
+
+def _sent(operation: Operation, name: str, taken: str, passed: str, components: Components) -> list[str]:
+    """The head of a call, and the statement that sends it."""
+    types = operation.handler.types
+    good = sorted(status for status in types.responses if 200 <= status < 400)
+    accept = _quoted(accepted(operation))
+    start = f"this.options, {_quoted(operation.method)}, {_path(operation)}, {accept}"
+    if streams := streamed(types) if operation.method != "HEAD" else []:
+        item, kind = _item(types, components)
+        shown = f"AsyncGenerator<{item}, void, undefined>"
+        return [
+            f"  {name}({taken}): {shown} {{",
+            f"    return items({start}, {json.dumps(streams)}, {_quoted(kind)}, {{ {passed} }}) as {shown};",
+        ]
+    forms = forms_of(types, components, good)
+    answer = "unknown" if operation.method == "HEAD" else _answer(types, forms, good, components)
+    return [
+        f"  async {name}({taken}): Promise<{answer}> {{",
+        f"    return (await call({start}, {json.dumps(good)}, {_quoted(' '.join(forms))}, {{ {passed} }})) as {answer};",
     ]
-    return "\n".join(lines)
+
+
+def _answer(types: HandlerTypes, forms: list[Form], good: list[int], components: Components) -> str:
+    """The type of what a call gives."""
+    found: dict[str, None] = {}
+    for digest in (types.responses[status] for status in good):
+        if "json" in forms:
+            schema = None if digest is None else components.schema(digest, "serialization")
+            found["unknown" if digest is None else expression(schema, components.prefix)] = None
+    found |= {shown: None for form, shown in (("text", "string"), ("bytes", "Blob")) if form in forms}
+    return "unknown" if "unknown" in found else " | ".join(found) or "unknown"
+
+
+def _item(types: HandlerTypes, components: Components) -> tuple[str, ItemText]:
+    """The type of the items of a stream, and how their text is read."""
+    if forms_of(types, components, streamed(types)) == ["bytes"]:
+        return "Uint8Array", "any"
+    if types.items is None:
+        return "unknown", "any"
+    shown = expression(components.schema(types.items, "serialization"), components.prefix)
+    return shown, item_text(components.resolved(types.items, "serialization"))
 
 
 def _path(operation: Operation) -> str:

@@ -262,7 +262,7 @@ class Analysis:
         for use in uses:
             if use.status is not None:
                 sent[use.status] = sent.get(use.status, True) and use.raised
-        types = self.types.of_handler(declared, sent)
+        types = self.types.of_handler(declared, sent, {use for fact in facts for use in fact.sends})
         policies = Policies(**{name: options[name] for name in _POLICIES if name in options})
         hooks = _ordered(everywhere.hooks, own, local)
         deprecated = documentation.deprecated
@@ -498,6 +498,7 @@ def _contract(handler: Handler) -> Any:
         sorted(handler.methods),
         handler.websocket,
         [types.params, types.query, types.headers, types.body, types.responses],
+        [types.accepts, types.media, types.stream, types.items],
         sorted({problem.status for problem in handler.problems}),
         [
             policies.roles,

@@ -1,9 +1,10 @@
 """What the golden files are made of; it is read and never imported."""
 
+from collections.abc import AsyncIterator
 from typing import TypedDict
 
 from gnomon import HttpError, Request, Response
-from gnomon_manifest.declare import authenticator, before, delete, handler, module, post
+from gnomon_manifest.declare import authenticator, before, delete, get, handler, module, post, put
 
 
 class Line(TypedDict):
@@ -67,6 +68,17 @@ def read(req, res: Response[list[Line]], lctx, gctx): ...
 @delete("/nothing", deprecated=True)
 def nothing(req: Request[None], res: "Response[None]", lctx, gctx):
     res.status(299).json(None)
+
+
+@get("/orders/changes")
+def changes(req, res: Response[AsyncIterator[Order]], lctx, gctx):
+    """What is ordered, as it is ordered."""
+    res.events(gctx.modules.orders.changes())
+
+
+@put("/orders/{id:int}/picture")
+def keep_picture(req: Request[bytes], res: Response[bytes], lctx, gctx):
+    res.bytes(req.body, media_type="image/png")
 
 
 @module("orders", hosts=["db.example.org"], secrets=("db",))

@@ -75,7 +75,7 @@ def test_a_loop_that_the_first_name_is_no_part_of_is_found():
 def test_the_last_whole_number_below_a_limit_that_is_none():
     below = n.Number(maximum=2.5, exclusive_maximum=True, multiple_of=1)
     found = contains(GType(n.Number(maximum=1, multiple_of=1)), GType(below))
-    assert (found.answer, found.witness) == ("no", 2)
+    assert (found.answer, repr(found.witness)) == ("no", "2")
     assert contains(GType(n.Number(maximum=2, multiple_of=1)), GType(below)).answer == "yes"
 
 

@@ -147,12 +147,10 @@ def _all_multiples(start: int, end: int, against: list[Fraction]) -> bool:
 
 def _free(start: int, end: int, excluded: int) -> Iterator[float | None]:
     """Floats of a piece: legible ones first, then enough of its ends; `None` when these were all."""
-    low, high = float_at(start), float_at(end)
     yield from (0.0, 0.5, 1.5, -0.5, 0.1)
     for digits in range(3):
         near = nearest(start, end)
         yield round(float_at(near), digits)
-        yield round(low / 2 + high / 2, digits)
         yield round(float_at(near), digits) + (10.0**-digits if near >= 0 else -(10.0**-digits))
     enough = excluded + 64
     for number in range(min(enough, end - start + 1)):

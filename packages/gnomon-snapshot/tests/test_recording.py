@@ -832,7 +832,7 @@ def test_a_trace_holds_what_is_the_same_on_every_run():
     error = ValueError()
     error.problems = [problem]
     entry = traced(event(kind="validation.error", error=error))
-    assert entry.problems == (("/a", "missing", "It is missing."),)
+    assert entry.problems == (("/a", "missing", "It is missing.", ""),)
     assert Traced._make(entry) == entry
 
 

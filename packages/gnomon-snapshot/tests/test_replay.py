@@ -9,6 +9,7 @@ from replays import CONFIG, Never, OrderNotFound, Secret, Store, app_of, busy, l
 
 from gnomon_context import Module, ModuleKey
 from gnomon_snapshot import (
+    Difference,
     Edit,
     Lost,
     MemoryStore,
@@ -23,7 +24,6 @@ from gnomon_snapshot import (
     replay,
     replay_async,
 )
-from gnomon_snapshot._report import Difference
 from gnomon_snapshot._secrets import Secrets, stand_for_secrets
 from gnomon_snapshot.testing import Application, Asked
 
@@ -458,7 +458,7 @@ class Blunt(ValueError):
 
 @pytest.mark.parametrize(
     ("error", "problems"),
-    [(Refused, (("/age", "missing", "It is missing."),)), (Blunt, (("", "refused", "Blunt: "),))],
+    [(Refused, (("/age", "missing", "It is missing.", ""),)), (Blunt, (("", "refused", "Blunt: ", ""),))],
 )
 def test_a_request_that_no_longer_validates_is_reported_as_such(error, problems):
     def strict(req, res, lctx, gctx):

@@ -5,13 +5,13 @@ from replays import first, last, recorded, second, untouched
 
 from gnomon_context import SharedState
 from gnomon_snapshot import (
+    Difference,
     Edit,
     MemoryStore,
     Recorder,
     ReplayError,
     replay,
 )
-from gnomon_snapshot._report import Difference
 from gnomon_snapshot.testing import Application, Asked
 
 

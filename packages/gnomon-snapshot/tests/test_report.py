@@ -8,11 +8,11 @@ import trio
 from replays import Secret, first, recorded
 
 from gnomon_snapshot import (
+    Difference,
     MemoryStore,
     Recorder,
     compare,
 )
-from gnomon_snapshot._report import Difference
 
 
 def body(value):

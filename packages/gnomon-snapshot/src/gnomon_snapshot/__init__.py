@@ -8,6 +8,7 @@ from gnomon_snapshot._breakpoints import Breakpoint, Debugger, DebugSession, Pau
 from gnomon_snapshot._calls import ModuleCall
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
 from gnomon_snapshot._conditions import Condition
+from gnomon_snapshot._differences import Difference
 from gnomon_snapshot._errors import (
     NotRecorded,
     PatchError,
@@ -30,7 +31,7 @@ from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
 from gnomon_snapshot._replay import Replayable, Stage, replay, replay_async, run_on
 from gnomon_snapshot._replay_all import Cause, ReplaySummary, replay_all
 from gnomon_snapshot._replay_run import ReplayRun
-from gnomon_snapshot._report import Difference, ReplayReport, compare
+from gnomon_snapshot._report import ReplayReport, RequestProblem, compare
 from gnomon_snapshot._restore import restore
 from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Withheld
@@ -84,6 +85,7 @@ __all__ = [
     "ReplaySummary",
     "Replayable",
     "RequestLike",
+    "RequestProblem",
     "RequestState",
     "ResponseLike",
     "ResponseState",

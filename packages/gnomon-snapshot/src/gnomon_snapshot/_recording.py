@@ -69,7 +69,8 @@ class Traced(NamedTuple):
         attempt: Which attempt it was, from 1.
         error: Class and message of its exception, empty without one.
         detail: What else belongs to the kind, such as the outcome.
-        problems: For a refused validation, pointer, code and message of each problem.
+        problems: For a refused validation, pointer, code and message of each problem, and the part of the request that it
+            is in.
     """
 
     kind: str
@@ -78,7 +79,7 @@ class Traced(NamedTuple):
     attempt: int
     error: str
     detail: str
-    problems: tuple[tuple[str, str, str], ...]
+    problems: tuple[tuple[str, str, str, str], ...]
 
     def __str__(self) -> str:
         shown = f"{self.kind} {self.name}"
@@ -110,7 +111,7 @@ def trace_node(event: Any) -> list[Any]:
         detail = " ".join([outcome, *(flag for flag in ("truncated", "recovered") if getattr(detail, flag))])
     found = getattr(error, "problems", ()) if kind == "validation.error" else ()
     problems = [
-        [str(getattr(problem, name, "")) for name in ("pointer", "code", "message")]
+        [str(getattr(problem, name, "")) for name in ("pointer", "code", "message", "source")]
         for problem in tuple(found)[:100]
     ]
     said = detail if isinstance(detail, str) else ""

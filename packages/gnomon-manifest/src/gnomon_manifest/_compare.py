@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ._build import build
-from ._declarations import declaration_of, hook_of
+from ._declarations import declaration_of
 from ._manifest import Manifest
 from ._running import applications, hook_orders, live_hooks, live_roles, read_hooks
 from ._services import RESOURCES, module_of
 from ._source import find_files
+from ._words import live_handler, read_handler
 
 __all__ = ["Difference", "check", "compare"]
 
@@ -58,8 +59,8 @@ def compare(old: Manifest, new: Manifest) -> tuple[Difference, ...]:
 def check(path: str | Path) -> tuple[str, ...]:
     """Import a source tree, on purpose, and say where its manifest and the running code do not agree.
 
-    Handlers, global hooks, modules and roles of authenticators are compared as they are declared, and the global hooks of
-    each route as the applications (`gnomon.App`) run them that the modules hold.
+    Handlers with their types, hooks, modules and roles of authenticators are compared in everything that they declare, and
+    the global hooks of each route as the applications (`gnomon.App`) run them that the modules hold.
 
     Args:
         path: a package, a folder of modules, or one file. Its modules are imported, and so they run.
@@ -81,12 +82,16 @@ def check(path: str | Path) -> tuple[str, ...]:
         modules = [importlib.import_module(module) for _, _, module in files if module]
     finally:
         sys.path.remove(folder)
-    live = {name: value for module in modules for name, value in _everything(module)}
+    live = {name: value for module in modules for name, value in _everything(module, manifest)}
     read = dict(_read(manifest))
     if manifest.handlers:  # without one, a manifest has no place for hooks
         functions = [item for module in modules for item in _functions(module, module.__name__)]
-        live |= live_hooks(functions)
-        read |= read_hooks(manifest)
+        listed = dict(read_hooks(manifest, "route"))
+        running = dict(live_hooks(functions, listed))
+        live |= running
+        # a route may list a plain function, which declares nothing
+        read |= {name: value for name, value in listed.items() if name in running}
+        read |= read_hooks(manifest, "global")
     made = [item for module in modules for item in _made(module, module.__name__)]
     read["the authenticators"], live["the authenticators"] = (
         {"roles": manifest.roles},
@@ -95,8 +100,8 @@ def check(path: str | Path) -> tuple[str, ...]:
     return (*_disagreements(read, live), *hook_orders(manifest, applications(modules)))
 
 
-def _everything(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from _live(module)
+def _everything(module: Any, manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from _live(module, manifest)
     yield from _live_services(module)
 
 
@@ -118,27 +123,12 @@ def _functions(owner: Any, module: str) -> Iterator[Any]:
             yield from _functions(value, module)
 
 
-def _live(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _live(module: Any, manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
     """The declarations of an imported module, in the words of a manifest."""
+    statuses = {handler.id: handler.types.responses for handler in manifest.handlers}
     for function in _functions(module, module.__name__):
         if (declared := declaration_of(function)) is not None:
-            yield (
-                f"handler {declared.id}",
-                {
-                    "path": declared.path,
-                    "methods": declared.methods,
-                    "roles": declared.roles,
-                    "rate limit": declared.rate_limit,
-                    "body limit": declared.body_limit,
-                    "timeout": declared.timeout,
-                    "tags": declared.tags,
-                    "summary": declared.summary,
-                    "deprecated": declared.deprecated,
-                    "hooks": tuple(
-                        _hook_name(hook) for hook in (*declared.before, *declared.after, *declared.catch)
-                    ),
-                },
-            )
+            yield f"handler {declared.id}", live_handler(function, declared, statuses.get(declared.id, ()))
 
 
 def _live_services(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,35 +141,11 @@ def _live_services(module: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
-def _hook_name(hook: Any) -> str:
-    declared = hook_of(hook)
-    return declared.name if declared else f"{hook.__module__}.{hook.__qualname__}"
-
-
 def _read(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
     for entry in manifest.modules:
         yield f"module {entry.name}", {kind: getattr(entry, kind) for kind in (*RESOURCES, "summary")}
     for handler in manifest.handlers:
-        own = [hook for hook in handler.hooks if hook.level == "route"]
-        # out of the handler they run in reverse, and a declaration has them in the order of registration
-        hooks = [hook.name for hook in own if hook.point == "before"]
-        for point in ("after", "catch"):
-            hooks += reversed([hook.name for hook in own if hook.point == point])
-        yield (
-            f"handler {handler.id}",
-            {
-                "path": handler.path,
-                "methods": handler.methods,
-                "roles": handler.policies.roles,
-                "rate limit": handler.policies.rate_limit,
-                "body limit": handler.policies.body_limit,
-                "timeout": handler.policies.timeout,
-                "tags": handler.tags,
-                "summary": handler.summary,
-                "deprecated": handler.deprecated,
-                "hooks": tuple(hooks),
-            },
-        )
+        yield f"handler {handler.id}", read_handler(handler)
 
 
 def _disagreements(read: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:

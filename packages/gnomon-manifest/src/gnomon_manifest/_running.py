@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from ._declarations import hook_of
 from ._manifest import Manifest
-from ._model import Handler, Hook
+from ._model import Handler, Hook, HookLevel
 from ._services import authenticator_of
+from ._words import live_hook, read_hook
 
 __all__ = ["applications", "hook_orders", "live_hooks", "live_roles", "read_hooks"]
 
-_HOOK_OPTIONS: Final = ("point", "timeout", "retries", "backoff", "isolated", "in_thread", "at")
 _POINTS: Final = {
     "received": "before",
     "before": "before",
@@ -24,20 +24,23 @@ _POINTS: Final = {
 }
 
 
-def live_hooks(functions: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The hooks that functions declare for every route."""
+def live_hooks(functions: Iterable[Any], read: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The hooks that functions declare: those for every route, and of the others those that the manifest has.
+
+    A hook for routes that no route lists is in no manifest.
+    """
     for function in functions:
         declared = hook_of(function)
-        if declared is not None and declared.level == "global":
-            yield f"hook {declared.name}", {name: getattr(declared, name) for name in _HOOK_OPTIONS}
+        if declared is not None and (declared.level == "global" or f"hook {declared.name}" in read):
+            yield f"hook {declared.name}", live_hook(function, declared)
 
 
-def read_hooks(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The hooks that a manifest has for every route; a manifest without handlers shows none."""
+def read_hooks(manifest: Manifest, level: HookLevel) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The hooks of a level that a manifest has; without handlers it shows none."""
     for handler in manifest.handlers:
         for hook in handler.hooks:
-            if hook.level == "global":
-                yield f"hook {hook.name}", {name: getattr(hook, name) for name in _HOOK_OPTIONS}
+            if hook.level == level:
+                yield f"hook {hook.name}", read_hook(hook)
 
 
 def live_roles(made: Iterable[Any]) -> tuple[str, ...] | None:

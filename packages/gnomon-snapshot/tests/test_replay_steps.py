@@ -128,10 +128,19 @@ def test_shared_state_is_answered_from_the_recording() -> None:
 def test_messages_of_a_topic_are_said_to_be_unrecorded() -> None:
     async def handler(req, res, lctx, gctx) -> None:
         with gctx.subscribe("news", max_buffer=1):
-            res.body = "waiting"
+            await gctx.publish("news", "here")
+            res.body = "published"
 
-    recording = Application(handler).record()
-    assert recording.unrecorded == ("gctx.subscribe: the messages of a topic are not recorded (here 'news')",)
+    app = Application(handler)
+    recording = app.record()
+    told = (
+        "gctx.subscribe: the messages of a topic are not recorded (here 'news')",
+        "gctx.publish: the messages for a topic are not recorded (here 'news')",
+    )
+    assert recording.unrecorded == told
+    report = replay(recording, app)
+    assert (report.empty, report.unrecorded) == (True, told)
+    assert f"unrecorded  {told[0]}" in str(report)
 
 
 def test_a_property_that_raises_raises_again() -> None:

@@ -124,7 +124,7 @@ def topics_unseen(names: dict[str, str]) -> Callable[[str, str], None]:
     """What tells, among the names of a session, that messages of topics are not recorded."""
 
     def tell(use: str, topic: str) -> None:
-        if use == "subscribe":
-            names["gctx.subscribe!"] = f"the messages of a topic are not recorded (here {topic!r})"
+        what = "of" if use == "subscribe" else "for"
+        names[f"gctx.{use}!"] = f"the messages {what} a topic are not recorded (here {topic!r})"
 
     return tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import final
 
@@ -51,6 +52,7 @@ class BackgroundWriter:
         capacity: How many snapshots may wait.
         batch: How many are put at once at most.
         grace: Seconds that `aclose` gives the queue to empty.
+        linger: Seconds that a snapshot may wait for others to be put together with, unless they are a batch before.
 
     >>> import trio
     >>> from gnomon_context import GlobalContext, LocalContext
@@ -67,14 +69,25 @@ class BackgroundWriter:
     """
 
     def __init__(
-        self, store: SnapshotStore, *, capacity: int = 256, batch: int = 32, grace: float = 5.0
+        self,
+        store: SnapshotStore,
+        *,
+        capacity: int = 256,
+        batch: int = 32,
+        grace: float = 5.0,
+        linger: float = 0.0,
     ) -> None:
         if capacity < 1 or batch < 1:
             raise ValueError("capacity and batch are at least 1")
         self._store = store
         self._batch = batch
         self._grace = grace
-        self._send, self._receive = trio.open_memory_channel[Snapshot](capacity)
+        self._linger = linger
+        self._capacity = capacity
+        self._waiting: deque[Snapshot] = deque()
+        self._arrived = trio.Event()  # set when there is something to do, and when there is a batch of it
+        self._awaited = 1
+        self._closed = False
         self._over = trio.Event()
         self._running = False
         self._offered = self._written = self._dropped = self._failed = self._pending = 0
@@ -84,36 +97,58 @@ class BackgroundWriter:
     def offer(self, snapshot: Snapshot) -> bool:
         """Queue a snapshot; `False`, and counted, if there is no room or the writer does not run. Never waits."""
         self._offered += 1
-        if self._running:
-            try:
-                self._send.send_nowait(snapshot)
-                self._pending += 1
-                return True
-            except (trio.WouldBlock, trio.ClosedResourceError):
-                pass
+        waiting = self._waiting
+        if not self._running or self._closed or len(waiting) >= self._capacity:
+            self._drop()
+            return False
+        waiting.append(snapshot)
+        self._pending += 1
+        if len(waiting) >= self._awaited:
+            self._arrived.set()
+        return True
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what is begun now will likely be taken: the queue is less than seven eighths full."""
+        return self._running and not self._closed and 8 * len(self._waiting) < 7 * self._capacity
+
+    def refuse(self) -> None:
+        """Count a snapshot that is not even made, because there is no room for it."""
+        self._offered += 1
+        self._drop()
+
+    def _drop(self) -> None:
         self._dropped += 1
         self._failing = True
-        return False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until `aclose`; for `nursery.start`."""
         self._running = True
         task_status.started()
         try:
-            async for first in self._receive:
-                batch = [first]
-                while len(batch) < self._batch:
-                    try:
-                        batch.append(self._receive.receive_nowait())
-                    except (trio.WouldBlock, trio.EndOfChannel):
-                        break
-                await self._put(batch)
+            while await self._wait():
+                count = min(self._batch, len(self._waiting))
+                await self._put([self._waiting.popleft() for _ in range(count)])
         finally:
             self._running = False
             self._dropped += self._pending
             self._failing = self._failing or self._pending > 0
             self._pending = 0
             self._over.set()
+
+    async def _wait(self) -> bool:
+        """Wait for a batch, or for the end of the time that a smaller one is waited for; whether there is one."""
+        await self._wait_for(1)
+        if self._linger and len(self._waiting) < self._batch:
+            with trio.move_on_after(self._linger):
+                await self._wait_for(self._batch)
+        return bool(self._waiting)
+
+    async def _wait_for(self, count: int) -> None:
+        if len(self._waiting) < count and not self._closed:
+            self._awaited = count
+            self._arrived = trio.Event()
+            await self._arrived.wait()
 
     async def _put(self, batch: list[Snapshot]) -> None:
         try:
@@ -141,7 +176,8 @@ class BackgroundWriter:
 
     async def aclose(self) -> None:
         """Take nothing more and wait, within the grace, until the queue is written; twice is fine."""
-        self._send.close()
+        self._closed = True
+        self._arrived.set()
         if self._running:
             with trio.move_on_after(self._grace):
                 await self._over.wait()

@@ -192,6 +192,17 @@ def _compensations(lctx: LocalContext, copy: Callable[..., Any]) -> list[Any]:
     ]
 
 
+def pairs_of(headers: Any) -> list[tuple[Any, Any]]:
+    """Names and values; a name that stands there several times comes several times where `getall` tells."""
+    several = getattr(headers, "getall", None)
+    if several is None:
+        return [(name, headers[name]) for name in headers]
+    raw = getattr(headers, "raw", None)
+    if raw is not None and len(raw) == len(headers):  # every name once: no need to search for more
+        return list(headers.items())
+    return [(name, value) for name in headers for value in several(name)]
+
+
 class _Plain:
     """Copies what is short text nearly always; a graph is made for what is not."""
 
@@ -241,11 +252,10 @@ class _Pass:
         }
 
     def fields(self, owner: RequestLike | ResponseLike) -> list[Any]:
-        """Header fields; a name that stands there several times comes several times where `getall` tells."""
+        """Header fields without their credentials."""
         try:
             headers = owner.headers
-            several = getattr(headers, "getall", None) or (lambda name: (headers[name],))
-            pairs = [(name, value) for name in headers for value in several(name)]
+            pairs = pairs_of(headers)
         except Exception:
             return []
         return [

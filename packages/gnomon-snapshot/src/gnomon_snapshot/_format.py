@@ -4,7 +4,7 @@ offset  bytes  what
 0       4      `GNSN`
 4       1      format version
 5       32     SHA-256 of the byte at 4 and of everything from 37 on
-37      …      the body
+37      …      the body; of format version 1 as it stands, of 2 as `_compact` tells
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._errors import SnapshotCorrupt, SnapshotTooNew
 
 MAGIC: Final = b"GNSN"
-VERSION: Final = 1
+PLAIN: Final = 1  # what `capture` makes, and any recording can be written as
+COMPACT: Final = 2  # an ordinary recording, see `_compact`
 _START: Final = len(MAGIC) + 1 + 32
 MAX_DEPTH: Final = 400  # 64 containers are at most four CBOR containers each, and some for the frame
 
@@ -27,64 +28,24 @@ MAX_DEPTH: Final = 400  # 64 containers are at most four CBOR containers each, a
 def pack(body: dict[str, Any], *, magic: bytes = MAGIC) -> bytes:
     """Encode a tree into an envelope."""
     try:
-        encoded = _recording(body) if "recording" in body else cbor2.dumps(body)
+        encoded = cbor2.dumps(body)
     except UnicodeEncodeError:
         encoded = cbor2.dumps(without_surrogates(body))
-    version = bytes((VERSION,))
-    return magic + version + hashlib.sha256(version + encoded).digest() + encoded
+    return seal(encoded, PLAIN, magic=magic)
 
 
-# The lifecycle of one request is that of the next: the rows of a trace are encoded once. Bounded, for their names are
-# those of hooks and handlers, which somebody may make anew for every request.
-_ROWS: Final[dict[tuple[Any, ...], bytes]] = {}
-_MOST_ROWS: Final = 2048
-_MOST_INLINE: Final = 24
+def seal(encoded: bytes, version: int, *, magic: bytes = MAGIC) -> bytes:
+    """Put an encoded body into an envelope."""
+    digested = bytes((version,)) + encoded
+    return magic + digested[:1] + hashlib.sha256(digested).digest() + encoded
 
 
-def _recording(body: dict[str, Any]) -> bytes:
-    """What `cbor2.dumps` makes of a snapshot that carries a recording, with its trace put together of known rows."""
-    trace = body["recording"].get("trace")
-    if type(trace) is not list:
-        return cbor2.dumps(body)
-    part = _map({**body["recording"], "trace": None}, "trace", _trace(trace))
-    return _map(body, "recording", part)
+def version_of(data: bytes) -> int:
+    """The format version of an envelope that was checked."""
+    return data[4]
 
 
-def _map(content: dict[str, Any], name: str, encoded: bytes) -> bytes:
-    """A map of which one value is encoded already."""
-    parts = [_head(5, len(content))]
-    for key, value in content.items():
-        parts += (cbor2.dumps(key), encoded if key == name else cbor2.dumps(value))
-    return b"".join(parts)
-
-
-def _trace(rows: list[Any]) -> bytes:
-    return _head(4, len(rows)) + b"".join(map(_row, rows))
-
-
-def _row(row: list[Any]) -> bytes:
-    if len(row) != 7 or row[4] or row[6]:  # what one failure says, the next does not
-        return cbor2.dumps(row)
-    key = tuple(row[:6])
-    known = _ROWS.get(key)
-    if known is None:
-        known = cbor2.dumps(row)
-        if len(_ROWS) < _MOST_ROWS:
-            _ROWS[key] = known
-    return known
-
-
-def _head(kind: int, length: int) -> bytes:
-    """The head of an array (4) or map (5): RFC 8949, section 3; both are far below 2**32 items long."""
-    if length < _MOST_INLINE:
-        return bytes((kind << 5 | length,))
-    if length < 1 << 8:
-        return bytes((kind << 5 | _MOST_INLINE, length))
-    size = 2 if length < 1 << 16 else 4
-    return bytes((kind << 5 | _MOST_INLINE + size // 2,)) + length.to_bytes(size, "big")
-
-
-def unpack(data: bytes, *, magic: bytes = MAGIC) -> bytes:
+def unpack(data: bytes, *, magic: bytes = MAGIC, newest: int = COMPACT) -> bytes:
     """Check an envelope and return the encoded body.
 
     Raises:
@@ -100,9 +61,9 @@ def unpack(data: bytes, *, magic: bytes = MAGIC) -> bytes:
         raise SnapshotCorrupt(
             "the snapshot was damaged: its digest does not fit its content; take it from a backup"
         )
-    if version[0] > VERSION:
+    if version[0] > newest:
         raise SnapshotTooNew(
-            f"the snapshot has format version {version[0]}, and this release reads up to {VERSION}: "
+            f"the snapshot has format version {version[0]}, and this release reads up to {newest}: "
             "read it with the release that wrote it, or a later one"
         )
     if version[0] < 1:

@@ -22,9 +22,53 @@ from gnomon_snapshot._records import LossReason
 from gnomon_snapshot._types import name_of
 
 ATOMS = frozenset({type(None), bool, int, float})
+PLAIN = ATOMS | {str, bytes}
 _SMALL = frozenset({type(None), bool, float})
 _BIG = 2**63
 _MAX_INT_BITS = 8 * 4096
+
+
+class NotPlain(Exception):
+    """A value is more than JSON has, or refers to something twice: it takes a `Graph` to copy it."""
+
+
+def copy_plain(value: Any, seen: set[int], depth: int = 32) -> Any:
+    """The node of a value that is a JSON value or bytes, without the care that anything else needs.
+
+    Nothing is bounded but the depth: whoever uses it looks at the length of what came of it.
+
+    Args:
+        value: What to copy.
+        seen: The identities of the containers that were copied, so that none is met twice.
+        depth: How many containers may be inside each other.
+
+    Raises:
+        NotPlain: It is something else.
+    """
+    cls = type(value)
+    if cls in PLAIN:
+        return value
+    identity = id(value)
+    if depth <= 0 or identity in seen:
+        raise NotPlain
+    # one step under the lock of the interpreter: a thread may be changing it
+    if cls is dict:
+        node: Any = value.copy()
+        if not TEXT.issuperset(map(type, node)):
+            raise NotPlain
+        seen.add(identity)
+        if not PLAIN.issuperset(map(type, node.values())):
+            for key, item in node.items():
+                if type(item) not in PLAIN:
+                    node[key] = copy_plain(item, seen, depth - 1)
+        return node
+    if cls is list:
+        node = value.copy()
+        seen.add(identity)
+        if not PLAIN.issuperset(map(type, node)):
+            node = [copy_plain(item, seen, depth - 1) for item in node]
+        return node
+    raise NotPlain
 
 
 class Graph:

@@ -12,7 +12,9 @@ from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Source
 from gnomon_context.runtime import read_through
 from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor, RequestLike, ResponseLike, capture
-from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._compact import Frames, compact
+from gnomon_snapshot._format import COMPACT, seal
+from gnomon_snapshot._graph import Graph, NotPlain
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
 from gnomon_snapshot._recording import Recording, trace_node
@@ -21,7 +23,7 @@ from gnomon_snapshot._sampling import Sampling
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
 from gnomon_snapshot._snapshot import Snapshot
-from gnomon_snapshot._store import SnapshotStore
+from gnomon_snapshot._store import SnapshotStore, summary_of
 from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._types import NO_TYPES, Types
@@ -29,7 +31,10 @@ from gnomon_snapshot._types import NO_TYPES, Types
 _ALL: Final = Sampling(rate=1.0, failures=False)
 _LIMITS: Final = Limits()
 _SYSTEM: Final = SystemSources()
-_BATCH: Final = 128  # recordings that go into one transaction
+_BATCH: Final = 512  # recordings that go into one transaction
+_LINGER: Final = (
+    0.1  # seconds that a recording waits for others to be written with: each writing has a price of its own
+)
 
 
 class _Connected(Protocol):
@@ -88,7 +93,7 @@ class Recorder:
         steps: bool = False,
         manifest: str = "",
         limits: Limits = _LIMITS,
-        capacity: int = 256,
+        capacity: int = 2048,
     ) -> None:
         self.store: SnapshotStore = store
         self.sampling: Sampling = sampling
@@ -100,11 +105,20 @@ class Recorder:
         self.manifest: str = manifest
         self.limits: Limits = limits
         self._capacity = capacity
+        self._frames = Frames()
         self._writer: BackgroundWriter | None = None
 
     def wants(self, lctx: LocalContext, request: Any = None) -> bool:
-        """Whether this request has to be recorded from here on; see `Sampling.wants`."""
-        return self.sampling.failures or self.sampling.wants(lctx, request=request)
+        """Whether this request has to be recorded from here on; see `Sampling.wants`.
+
+        One that is chosen while there is hardly any room for recordings is not recorded at all, which is counted as
+        dropped: so a store that is too slow costs recordings and not the time to make them.
+        """
+        chosen = self.sampling.wants(lctx, request=request)
+        if chosen and self._writer is not None and not self._writer.has_room:
+            self._writer.refuse()
+            return False
+        return chosen or self.sampling.failures
 
     def begin(self, gctx: GlobalContext[Any], *, sources: Sources | None = None) -> LiveRecording:
         """Begin to record one request, in the task that runs it.
@@ -127,7 +141,7 @@ class Recorder:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards."""
-        self._writer = BackgroundWriter(self.store, capacity=self._capacity, batch=_BATCH)
+        self._writer = BackgroundWriter(self.store, capacity=self._capacity, batch=_BATCH, linger=_LINGER)
         await self._writer.run(task_status=task_status)
 
     async def aclose(self) -> None:
@@ -270,15 +284,21 @@ class LiveRecording:
         Raises:
             gnomon_context.ContextClosed: The request is over.
         """
+        for name in self.unrecorded:
+            if name in self.gctx.modules and _runs(self.gctx, name):
+                self.session.names[f"{name}!"] = (
+                    "it was lazy and did not run when the request came: its calls went unseen"
+                )
+        events = tuple(events)
+        if not redactors and sent is None and request is not None and response is not None:
+            made = self._ordinary(lctx, request, response, events, timeout)
+            if made is not None:
+                return Recording._made(made)
         own = dict(redactors or {})
         answer: Any = response if response is None or sent is None else _Streaming(response)
         snapshot = self._capture(lctx, request, answer, own)
         session = self.session
-        for name in self.unrecorded:
-            if name in self.gctx.modules and _runs(self.gctx, name):
-                session.names[f"{name}!"] = (
-                    "it was lazy and did not run when the request came: its calls went unseen"
-                )
+        session.bound()
         outcome = lctx.outcome
         part: dict[str, Any] = {
             "request": None
@@ -299,6 +319,39 @@ class LiveRecording:
         if sent is not None and tree["response"] is not None:
             tree["response"] = {**tree["response"], "body": sent.node()}
         return Recording._made(self._guarded(tree))
+
+    def _ordinary(
+        self, lctx: LocalContext, request: Any, response: Any, events: tuple[Any, ...], timeout: float | None
+    ) -> Snapshot | None:
+        """The recording in the second format, `None` if that cannot say it."""
+        recorder = self.recorder
+        if self.timeline is not None or recorder.redactors:
+            return None
+        session = self.session
+        session.paused = True
+        try:
+            body, captured = compact(
+                lctx,
+                session,
+                request=request,
+                response=response,
+                events=events,
+                timeout=timeout,
+                frames=recorder._frames,
+                manifest=recorder.manifest,
+                limits=recorder.limits,
+                credentials=recorder.credential_headers,
+                client=_host(request),
+            )
+        except (NotPlain, AttributeError):
+            return None
+        finally:
+            session.paused = False
+        if self.secrets.texts and self.secrets.found_in(body):
+            return None
+        made = Snapshot._of(None, seal(body, COMPACT), recorder.types)
+        made._summary = summary_of(made, lctx, captured)
+        return made
 
     def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
         """The request as it has to be sent again, without its secrets."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
+    CoroutineType,
     FunctionType,
     MethodDescriptorType,
     MethodType,
@@ -22,7 +23,7 @@ from cbor2 import CBORTag
 from gnomon_context import SharedState
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._calls import EXITS, HANDLE, arguments_of, canonical
-from gnomon_snapshot._graph import ATOMS, Graph
+from gnomon_snapshot._graph import ATOMS, PLAIN, Graph, NotPlain, copy_plain
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._live import class_of, is_live
 from gnomon_snapshot._secrets import Secrets, withheld_node
@@ -40,6 +41,7 @@ from gnomon_snapshot._types import Types, name_of
 _FIRST_NUMBER: Final = 1 << 24
 _BIG: Final = 2**63
 _SHORT: Final = 256
+_NO_HANDLES: Final = PLAIN | {dict, list}
 # The types of what `inspect.isroutine` finds, and of what stands for a function.
 _ROUTINES: Final = (
     FunctionType,
@@ -83,6 +85,7 @@ class Session:
         self.secret_modules: frozenset[str] = secret_modules
         self.redactors: dict[str, Any] = redactors
         self.calls: list[dict[str, Any]] = []
+        self.loose: list[dict[str, Any]] = []
         self.names: dict[str, str] = {}  # what methods are called in traces
         self.draws: dict[str, list[list[Any]]] = {"now": [], "monotonic": [], "random": [], "uuid": []}
         self.config: list[list[Any]] = []
@@ -159,14 +162,21 @@ class Session:
     # Calls.
 
     def begin(
-        self, owner: Owner, name: str, mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        owner: Owner,
+        name: str,
+        mode: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        plain: bool | None = None,
     ) -> dict[str, Any]:
         """Write down that a call begins, with its arguments as they are now."""
-        given = arguments_of(name, args)
+        given = arguments_of(name, args) if name in EXITS else args
         refused = ""
-        if self._redacts(owner, name, "arguments"):
+        if self.redactors and self._redacts(owner, name, "arguments"):
             node = self._redacted_arguments(owner, name, given, kwargs)
-        elif all(map(self._is_plain, given)) and all(map(self._is_plain, kwargs.values())):
+        elif self._are_plain(given, kwargs) if plain is None else plain:
             node = {"args": list(given), "kwargs": kwargs.copy()}
         else:
             node = self._arguments(given, kwargs)
@@ -191,6 +201,29 @@ class Session:
         }
         self.calls.append(entry)
         return entry
+
+    def _are_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether all arguments are their own nodes."""
+        for value in args:
+            if not self._is_plain(value):
+                return False
+        return not kwargs or all(map(self._is_plain, kwargs.values()))
+
+    def _loose(self, entry: dict[str, Any], value: Any) -> Any:
+        """The node of a value that holds nothing but JSON values, whatever its size; see `bound`.
+
+        Raises:
+            NotPlain: It holds something else, or something twice.
+        """
+        node = copy_plain(value, set())
+        self.loose.append(entry)
+        return node
+
+    def bound(self) -> None:
+        """Hold the bounds for the values of calls that were copied without looking at their size."""
+        for entry in self.loose:
+            entry["value"] = self.graph().copy(entry["value"])
+        self.loose.clear()
 
     def _redacts(self, owner: Owner, name: str, part: str) -> bool:
         return bool(self.redactors) and f"modules.{owner.module}.{name}.{part}" in self.redactors
@@ -261,29 +294,41 @@ class Session:
         kwargs: dict[str, Any],
     ) -> Any:
         """Call the real thing, sync or async, and record what it answers."""
-        entry = self.begin(owner, name, "sync", args, kwargs)
+        plain = name not in EXITS and self._are_plain(args, kwargs)
+        entry = self.begin(owner, name, "sync", args, kwargs, plain=plain)
         try:
-            result = function(
-                *(_real(value) for value in args), **{key: _real(value) for key, value in kwargs.items()}
-            )
+            if plain:
+                result = function(*args, **kwargs)
+            else:
+                result = function(*map(_real, args), **{key: _real(value) for key, value in kwargs.items()})
         except BaseException as error:
             self.failed(entry, error)
             raise
-        if inspect.isawaitable(result) and not hasattr(type(result), "__aenter__"):
+        if type(result) is CoroutineType or (
+            inspect.isawaitable(result) and not hasattr(type(result), "__aenter__")
+        ):
             entry["mode"] = "async"
-            return self._wait(entry, owner, result, args, kwargs)
-        self._look_again(entry, owner, args, kwargs)
+            return self._wait(entry, owner, result, args, kwargs, plain)
+        if not plain:
+            self._look_again(entry, owner, args, kwargs)
         return self.returned(entry, owner, result)
 
     async def _wait(
-        self, entry: dict[str, Any], owner: Owner, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        entry: dict[str, Any],
+        owner: Owner,
+        result: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        plain: bool,
     ) -> Any:
         try:
             value = await result
         except BaseException as error:
             self.failed(entry, error)
             raise
-        self._look_again(entry, owner, args, kwargs)
+        if not plain:
+            self._look_again(entry, owner, args, kwargs)
         return self.returned(entry, owner, value)
 
     def _look_again(
@@ -291,11 +336,7 @@ class Session:
     ) -> None:
         """Tell if an argument was changed while the call ran: a replay gives back answers and changes nothing."""
         name = entry["name"]
-        if (
-            name in EXITS
-            or self._redacts(owner, name, "arguments")
-            or (all(map(self._is_plain, args)) and all(map(self._is_plain, kwargs.values())))
-        ):
+        if name in EXITS or self._redacts(owner, name, "arguments"):
             return
         before = {"args": entry["args"], "kwargs": entry["kwargs"]}
         now = self._arguments(args, kwargs)
@@ -306,6 +347,14 @@ class Session:
 
     def returned(self, entry: dict[str, Any], owner: Owner, value: Any) -> Any:
         """Write down what a call returned, and give the handler what it gets: the value, or a stand-in."""
+        if type(value) in _NO_HANDLES and not self.secret_modules and not self.redactors:
+            try:
+                node = value if self._is_plain(value) else self._loose(entry, value)
+            except NotPlain:
+                pass
+            else:
+                self.end(entry, "returned", node)
+                return value
         if isinstance(value, type):
             self.end(entry, "class", name_of(value))
             return value

@@ -8,7 +8,8 @@ from typing import Any, final
 from gnomon_context import Execution, RequestMeta, RequestPhase
 from gnomon_snapshot._decode import decode, raw
 from gnomon_snapshot._errors import SnapshotCorrupt, SnapshotError
-from gnomon_snapshot._format import digest_of, pack, unpack
+from gnomon_snapshot._expand import expanded
+from gnomon_snapshot._format import COMPACT, digest_of, pack, unpack, version_of
 from gnomon_snapshot._losses import losses_of
 from gnomon_snapshot._records import Loss
 from gnomon_snapshot._types import NO_TYPES, Types
@@ -34,13 +35,17 @@ class Snapshot:
     True
     """
 
-    __slots__ = ("_data", "_losses", "_tree", "_types", "_values")
+    __slots__ = ("_body", "_data", "_losses", "_summary", "_tree", "_types", "_values")
 
     _tree: dict[str, Any] | None
     _data: bytes | None
     _types: Types
     _values: dict[str, Any] | None
     _losses: tuple[Loss, ...] | None
+    # the body in the first format, once it was looked at
+    _body: bytes | None
+    # what a listing tells of it, where that was known already when it was made
+    _summary: Any
 
     def __init__(self) -> None:
         raise TypeError("a snapshot is made by capture(), Snapshot.from_bytes() or a store")
@@ -53,6 +58,8 @@ class Snapshot:
         made._types = types
         made._values = None
         made._losses = None
+        made._body = None
+        made._summary = None
         return made
 
     @classmethod
@@ -106,6 +113,15 @@ class Snapshot:
             self._data = pack(self._tree)
         return self._data
 
+    def _encoded(self) -> bytes:
+        """The body, in the first format whatever it was written in."""
+        if self._body is None:
+            data = self.to_bytes()
+            self._body = unpack(data)
+            if version_of(data) == COMPACT:
+                self._body = expanded(self._body)
+        return self._body
+
     def using(self, types: Types) -> Snapshot:
         """The same snapshot, read with other classes."""
         return Snapshot._of(self._tree, self._data, types)
@@ -119,7 +135,7 @@ class Snapshot:
     def tree(self) -> dict[str, Any]:
         """The encoded form before CBOR; for tools of this package, and not to be changed."""
         if self._tree is None:
-            self._tree = raw(unpack(self.to_bytes()))
+            self._tree = raw(self._encoded())
         return self._tree
 
     @property
@@ -222,7 +238,7 @@ class Snapshot:
 
     def fresh(self) -> dict[str, Any]:
         """All values once more, shared with nothing; the keys are the names of the parts."""
-        values = decode(unpack(self.to_bytes()), self._types)
+        values = decode(self._encoded(), self._types)
         if values.keys() - {"recording"} != PARTS:
             raise SnapshotCorrupt("the body of a snapshot has other parts")
         return values

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 from gnomon_snapshot._decode import raw
 from gnomon_snapshot._errors import PatchError, SnapshotCorrupt
-from gnomon_snapshot._format import pack, unpack
+from gnomon_snapshot._format import PLAIN, pack, unpack
 from gnomon_snapshot._patch import Operation, apply, differences, form
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._types import NO_TYPES, Types
@@ -113,7 +113,7 @@ class Timeline:
             SnapshotCorrupt: The bytes are no timeline, or one that was changed or cut.
             SnapshotTooNew: A later release wrote it.
         """
-        body = raw(unpack(bytes(data), magic=MAGIC))
+        body = raw(unpack(bytes(data), magic=MAGIC, newest=PLAIN))
         names, steps, missed = body.get("names"), body.get("steps"), body.get("missed", 0)
         if (
             type(names) is not list

@@ -24,6 +24,7 @@ class Redactors:
 
     def __init__(self) -> None:
         self._known: dict[Spec, tuple[GType[Any] | None, Mapping[int, GType[Any]]]] = {}
+        self._items: dict[Spec, Callable[[Any], Any]] = {}
 
     def of(self, spec: Spec, status: int) -> dict[str, GType[Any]]:
         """By place: the type of the request's body, and that of the answer with this status."""
@@ -37,13 +38,19 @@ class Redactors:
                 {status: kind for status, kind in answers.items() if _blanks(kind)},
             )
         body, blanking = known
+        if body is None and not blanking:
+            return {}
         found = {"request.body": body, "response.body": blanking.get(status)}
         return {place: kind for place, kind in found.items() if kind is not None}
 
     def shown(self, spec: Spec) -> Callable[[Any], Any]:
         """What makes of an item of a streamed answer what is written down of it."""
-        kind = None if spec.handler is None else item_type(spec.handler)
-        return functools.partial(shown_item, kind=kind if kind is not None and _blanks(kind) else None)
+        known = self._items.get(spec)
+        if known is None:
+            kind = None if spec.handler is None else item_type(spec.handler)
+            blanking = kind if kind is not None and _blanks(kind) else None
+            known = self._items[spec] = functools.partial(shown_item, kind=blanking)
+        return known
 
 
 def _blanks(kind: GType[Any]) -> bool:

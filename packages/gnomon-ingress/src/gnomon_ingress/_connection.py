@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, HttpError, RequestInvalid, is_goodbye
+from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
 from ._head import HeadParser, Refusal
 from ._input import Input
 from ._json import dump_json
@@ -239,10 +239,18 @@ class Connection(Input):
             return
         response.reset()
         if isinstance(error, (HttpError, RequestInvalid)):
-            response.problem(
-                error.status, code=error.code, detail=error.detail, errors=error.errors, headers=error.headers
-            )
-            return
+            try:
+                response.problem(
+                    error.status,
+                    code=error.code,
+                    detail=error.detail,
+                    errors=error.errors,
+                    headers=error.headers,
+                )
+                return
+            except InvalidHeader as unusable:
+                # A fault of whoever raised it; the client is answered all the same.
+                error = unusable
         self.report_crash(error)
         self.close_after_answer()
         response.problem(500, code="internal_error", detail="The server failed to answer this request.")

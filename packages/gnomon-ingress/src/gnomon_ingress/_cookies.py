@@ -89,6 +89,8 @@ def format_cookie(
     if http_only:
         parts.append("HttpOnly")
     if same_site is not None:
+        if same_site not in ("strict", "lax", "none"):
+            raise InvalidHeader(f"SameSite of cookie {name!r} is strict, lax or none, not {same_site!r}")
         parts.append(f"SameSite={same_site.capitalize()}")
     return "; ".join(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -62,10 +63,13 @@ def find_inside(root: str | Path, path: str) -> FileBody:
     try:
         found = (base / path.lstrip("/")).resolve(strict=True)
         details = found.stat()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
+        # Before Python 3.13 a loop of symbolic links is a RuntimeError.
         raise missing from None
     # resolve() drops a slash at the end, which asks for a folder.
     if path.endswith("/") or not found.is_relative_to(base) or not stat.S_ISREG(details.st_mode):
+        raise missing
+    if not os.access(found, os.R_OK):
         raise missing
     modified = datetime.fromtimestamp(int(details.st_mtime), UTC)
     return FileBody(

@@ -13,7 +13,7 @@ from ._errors import ClientGone, ResponseState
 from ._events import HEARTBEAT
 from ._head import HeadParser
 from ._headers import add_vary
-from ._preconditions import precondition
+from ._preconditions import matches, precondition
 from ._request import Request
 from ._response import Commit, Response
 from ._transport import Interrupted, Transport
@@ -33,8 +33,12 @@ SOCKET: Final = 6
 _JOIN_BELOW = 64 * 1024
 _COMPRESS_HERE = 64 * 1024
 _BODILESS = (204, 304)
+# Nor has one, but says so by its length (RFC 9110, section 15.3.6).
+_EMPTY = 205
 # And one that has a field of its own.
-_WITH_CARE = frozenset({*_BODILESS, 426})
+_WITH_CARE = frozenset({*_BODILESS, _EMPTY, 426})
+# What is never compressed: there is nothing, or it is a part of something.
+_AS_IT_IS = frozenset({*_BODILESS, 206})
 _HEAD_PATIENCE = 0.05
 
 Start = Callable[[], Awaitable[None]]
@@ -115,7 +119,7 @@ class Output:
         """Write a buffered response."""
         request = self.request
         assert request is not None
-        payload = await self._negotiate(request, response, payload)
+        payload = b"" if response._status == _EMPTY else await self._negotiate(request, response, payload)
         head = self._begin_head(response)
         if response._status in _BODILESS:
             await self._write(head + b"\r\n")
@@ -134,22 +138,35 @@ class Output:
     ) -> bytes:
         """Answer with 304 what the client has, and compress what it can decompress."""
         headers = response.headers
+        status = response._status
         etag = headers.get("etag")
-        if etag is not None and response._status == 200 and request.method in ("GET", "HEAD"):
-            verdict = precondition(request.method, request.headers, etag=etag, modified=None)
-            if verdict == 304:
-                response._status = 304
-                return b""
         floor = self.server.config.compress_from
-        if floor is None or len(payload) < floor or response._status in (*_BODILESS, 206):
+        shrinks = (
+            floor is not None
+            and len(payload) >= floor
+            and status not in _AS_IT_IS
+            and "content-encoding" not in headers
+            and compressible(headers.get("content-type", ""))
+        )
+        if shrinks or (floor is not None and status in (206, 304)):
+            add_vary(headers, "Accept-Encoding")
+        if etag is not None and status == 200 and request.method in ("GET", "HEAD"):
+            status = precondition(request.method, request.headers, etag=etag, modified=None) or status
+        if status == 304:
+            response._status = status
+            known = request.headers.get("if-none-match")
+            if known is not None and etag is not None and not matches(known, etag, weak=False):
+                # It has the compressed body, which was sent with a weak tag.
+                headers["etag"] = f"W/{etag.removeprefix('W/')}"
+            return b""
+        if not shrinks:
             return payload
-        if "content-encoding" in headers or not compressible(headers.get("content-type", "")):
-            return payload
-        add_vary(headers, "Accept-Encoding")
         coding = choose(request.headers.get("accept-encoding", ""), self.server.codings)
         if coding is None or "no-transform" in headers.get("cache-control", ""):
             return payload
         headers["content-encoding"] = coding
+        # Ranges are those of the body as it is.
+        headers.pop("accept-ranges", None)
         if etag is not None and not etag.startswith("W/"):
             # The bytes differ from those the tag was made for.
             headers["etag"] = f"W/{etag}"
@@ -182,6 +199,8 @@ class Output:
         request = self.request
         length = response._length
         bodiless_status = response._status in _BODILESS
+        if response._status == _EMPTY:
+            length = 0
         chunked = length is None and self._parser.line.minor == 1
         if length is None and not chunked:
             # HTTP/1.0 has no chunks: the end of the connection is the end of the body.
@@ -191,7 +210,8 @@ class Output:
             head += length_field(length)
         else:
             head += b"transfer-encoding: chunked\r\n\r\n" if chunked and not bodiless_status else b"\r\n"
-        if bodiless_status or (request is not None and request.method == "HEAD"):
+        silent = bodiless_status or response._status == _EMPTY
+        if silent or (request is not None and request.method == "HEAD"):
             response.note_start()
             await self._write(head)
             commit()

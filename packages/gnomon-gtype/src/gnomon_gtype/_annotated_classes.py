@@ -100,7 +100,10 @@ def _typed_dict(reader: Any, cls: type, given: Mapping[Any, Any], path: str) -> 
 
 
 def _qualifier(hint: Any) -> str | None:
-    name = getattr(te.get_origin(hint), "_name", None) or getattr(te.get_origin(hint), "__name__", None)
+    origin = te.get_origin(hint)
+    if origin is None:
+        return None
+    name = getattr(origin, "_name", None) or getattr(origin, "__name__", None)
     return name if name in ("Required", "NotRequired", "ReadOnly") else None
 
 

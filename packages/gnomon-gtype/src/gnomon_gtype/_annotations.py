@@ -27,49 +27,49 @@ from gnomon_gtype._hashing import hashable
 from gnomon_gtype._markers import apply_marker
 from gnomon_gtype._recursion import definitions
 from gnomon_gtype._scalars import literal
-from gnomon_gtype._schema import Schema
+from gnomon_gtype._schema import Schema, kinds_of
 
-_PLAIN: dict[Any, Callable[[], Schema]] = {
-    str: s.String,
-    int: s.Integer,
-    float: s.Float,
-    bool: s.Boolean,
-    bytes: s.Bytes,
-    None: s.Null,
-    types.NoneType: s.Null,
-    Any: s.Anything,
-    te.Any: s.Anything,
-    object: s.Anything,
-    typing.Never: s.Nothing,
-    typing.NoReturn: s.Nothing,
-    te.Never: s.Nothing,
-    list: lambda: c.Array(rest=s.Anything()),
-    tuple: lambda: c.Array(rest=s.Anything(), container="tuple"),
-    abc.Sequence: lambda: c.Array(rest=s.Anything(), container="sequence"),
-    dict: c.Map,
-    abc.Mapping: c.Map,
-    set: c.Set,
-    abc.Set: c.Set,
-    frozenset: lambda: c.Set(frozen=True),
-    datetime.datetime: s.DateTime,
-    datetime.date: s.Date,
-    datetime.time: s.Time,
-    datetime.timedelta: s.Duration,
-    decimal.Decimal: s.DecimalNumber,
-    uuid.UUID: s.Uuid,
-    re.Pattern: s.Regex,
-    ipaddress.IPv4Address: s.IpAddress,
-    ipaddress.IPv6Address: lambda: s.IpAddress(version=6),
-    ipaddress.IPv4Network: lambda: s.IpAddress("network"),
-    ipaddress.IPv6Network: lambda: s.IpAddress("network", 6),
-    ipaddress.IPv4Interface: lambda: s.IpAddress("interface"),
-    ipaddress.IPv6Interface: lambda: s.IpAddress("interface", 6),
-    pathlib.Path: s.FilePath,
-    pathlib.PurePath: lambda: s.FilePath("PurePath"),
-    pathlib.PurePosixPath: lambda: s.FilePath("PurePosixPath"),
-    pathlib.PureWindowsPath: lambda: s.FilePath("PureWindowsPath"),
-    pathlib.PosixPath: lambda: s.FilePath("PosixPath"),
-    pathlib.WindowsPath: lambda: s.FilePath("WindowsPath"),
+_PLAIN: dict[Any, Schema] = {
+    str: s.String(),
+    int: s.Integer(),
+    float: s.Float(),
+    bool: s.Boolean(),
+    bytes: s.Bytes(),
+    None: s.Null(),
+    types.NoneType: s.Null(),
+    Any: s.Anything(),
+    te.Any: s.Anything(),
+    object: s.Anything(),
+    typing.Never: s.Nothing(),
+    typing.NoReturn: s.Nothing(),
+    te.Never: s.Nothing(),
+    list: c.Array(rest=s.Anything()),
+    tuple: c.Array(rest=s.Anything(), container="tuple"),
+    abc.Sequence: c.Array(rest=s.Anything(), container="sequence"),
+    dict: c.Map(),
+    abc.Mapping: c.Map(),
+    set: c.Set(),
+    abc.Set: c.Set(),
+    frozenset: c.Set(frozen=True),
+    datetime.datetime: s.DateTime(),
+    datetime.date: s.Date(),
+    datetime.time: s.Time(),
+    datetime.timedelta: s.Duration(),
+    decimal.Decimal: s.DecimalNumber(),
+    uuid.UUID: s.Uuid(),
+    re.Pattern: s.Regex(),
+    ipaddress.IPv4Address: s.IpAddress(),
+    ipaddress.IPv6Address: s.IpAddress(version=6),
+    ipaddress.IPv4Network: s.IpAddress("network"),
+    ipaddress.IPv6Network: s.IpAddress("network", 6),
+    ipaddress.IPv4Interface: s.IpAddress("interface"),
+    ipaddress.IPv6Interface: s.IpAddress("interface", 6),
+    pathlib.Path: s.FilePath(),
+    pathlib.PurePath: s.FilePath("PurePath"),
+    pathlib.PurePosixPath: s.FilePath("PurePosixPath"),
+    pathlib.PureWindowsPath: s.FilePath("PureWindowsPath"),
+    pathlib.PosixPath: s.FilePath("PosixPath"),
+    pathlib.WindowsPath: s.FilePath("WindowsPath"),
 }
 _UNIONS = (typing.Union, types.UnionType)
 _LITERALS = (typing.Literal, te.Literal)
@@ -138,7 +138,10 @@ class Annotations:
 
     def whole(self, annotation: Any, path: str) -> Schema:
         try:
-            return hashable(definitions(self.read(annotation, path, {}), self.pool), path)
+            tree = self.read(annotation, path, {})
+            # most trees are of plain kinds alone, which neither of the two looks for
+            plain = not self.pool and kinds_of(tree).isdisjoint((c.Ref, c.Definitions, c.Set, c.Map))
+            return tree if plain else hashable(definitions(tree, self.pool), path)
         except SchemaError as error:
             raise UnsupportedAnnotation(path, str(error)) from error
         except RecursionError:
@@ -148,9 +151,8 @@ class Annotations:
         """The node of `annotation`; `given` maps type variables to what they stand for."""
         if isinstance(annotation, str | typing.ForwardRef):
             return self.read(self.evaluate(annotation, path), path, given)
-        make = _PLAIN.get(annotation) if _hashable(annotation) else None
-        if make is not None:
-            return make()
+        if _hashable(annotation) and (plain := _PLAIN.get(annotation)) is not None:
+            return plain
         origin = te.get_origin(annotation)
         if origin is not None:
             return self.read_generic(annotation, origin, path, given)

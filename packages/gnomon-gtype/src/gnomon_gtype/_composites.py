@@ -440,14 +440,17 @@ class Ref(Schema):
     name: str
 
 
+_INTEGER, _FLOAT = Integer(), Float()
+
+
 def union(*members: Schema) -> Schema:
     """The values of any of `members`, in its shortest form: flat, nothing twice, literals together, no `Nothing`."""
     flat: dict[Schema, Schema] = {}
     for member in _flatten(Union, members):
         if not isinstance(member, Nothing):
             flat.setdefault(member, member)
-    if Integer() in flat and Float() in flat:
-        flat = {Number() if node == Integer() else node: node for node in flat if node != Float()}
+    if _INTEGER in flat and _FLOAT in flat:
+        flat = {Number() if node == _INTEGER else node: node for node in flat if node != _FLOAT}
         flat = {node: node for node in flat}
     plain = [node for node in flat if isinstance(node, Literal)]
     if len(plain) > 1:

@@ -526,14 +526,16 @@ def apply_marker(node: Schema, marker: Any) -> Schema | None:
         return marker.apply(node)
     if isinstance(marker, type) and issubclass(marker, Marker):
         raise SchemaError(f"write {marker.__name__}(...), an instance, not the class")
-    if isinstance(marker, at.GroupedMetadata):
+    if isinstance(marker, re.Pattern):
+        return Pattern(marker.pattern).apply(node)
+    changed = _apply_annotated_type(node, marker)
+    # a protocol, and slow to ask
+    if changed is None and isinstance(marker, at.GroupedMetadata):
         for part in marker:
             found = apply_marker(node, part)
             node = node if found is None else found
         return node
-    if isinstance(marker, re.Pattern):
-        return Pattern(marker.pattern).apply(node)
-    return _apply_annotated_type(node, marker)
+    return changed
 
 
 def _apply_annotated_type(node: Schema, marker: Any) -> Schema | None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from gnomon_gtype._problems import written
@@ -117,12 +118,12 @@ class Schema:
         """A key of everything but `meta`, in the order written: equal layouts can share one compiled validator."""
         return (
             type(self),
-            *(layout_of(getattr(self, f.name)) for f in fields(self) if f.name not in _UNMEANT),
+            *(layout_of(getattr(self, name)) for name in _meant(type(self))),
         )
 
     def _form(self) -> Form:
         """The canonical form of the node's own arguments, children as digests."""
-        return [canonical(getattr(self, f.name)) for f in fields(self) if f.name not in _UNMEANT]
+        return [canonical(getattr(self, name)) for name in _meant(type(self))]
 
     def _references(self) -> tuple[object, ...]:
         return ()
@@ -149,6 +150,23 @@ class Schema:
 _UNMEANT = frozenset({"meta", "_digest", "_live"})
 
 
+@cache
+def _meant(kind: Any) -> tuple[str, ...]:
+    """The arguments of a kind of node that say which values it accepts."""
+    return tuple(item.name for item in fields(kind) if item.name not in _UNMEANT)
+
+
+def kinds_of(tree: Schema) -> set[type[Schema]]:
+    """The kinds of node that a tree is made of."""
+    found: set[type[Schema]] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        found.add(type(node))
+        waiting.extend([child for _, child in node.children()])
+    return found
+
+
 def same_value(left: object, right: object) -> bool:
     """Equal in type and value, so that `1`, `1.0` and `True` stay apart."""
     return left is right or (type(left) is type(right) and left == right)
@@ -156,8 +174,12 @@ def same_value(left: object, right: object) -> bool:
 
 def digest_of(form: Form) -> str:
     """SHA-256 of the canonical JSON text of `form`."""
-    text = json.dumps(form, ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_CANONICAL_JSON(form).encode("ascii")).hexdigest()
+
+
+_CANONICAL_JSON = json.JSONEncoder(
+    ensure_ascii=True, separators=(",", ":"), sort_keys=True, allow_nan=False
+).encode
 
 
 def qualified_name(item: object) -> str:

@@ -119,9 +119,8 @@ def tree_of(
     Raises:
         UnsupportedAnnotation: it cannot be served; says where in it and what to write instead.
     """
-    reader = Annotations(namespace or {}, nearby or {})
     own = getattr(annotation, "__name__", "") if isinstance(annotation, type) else ""
-    return reader.whole(annotation, own if name is None else name)
+    return Annotations(namespace or {}, nearby or {}).whole(annotation, own if name is None else name)
 
 
 class Annotations:
@@ -139,7 +138,6 @@ class Annotations:
     def whole(self, annotation: Any, path: str) -> Schema:
         try:
             tree = self.read(annotation, path, {})
-            # most trees are of plain kinds alone, which neither of the two looks for
             plain = not self.pool and kinds_of(tree).isdisjoint((c.Ref, c.Definitions, c.Set, c.Map))
             return tree if plain else hashable(definitions(tree, self.pool), path)
         except SchemaError as error:

@@ -13,7 +13,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from gnomon_gtype._problems import written
@@ -148,16 +147,19 @@ class Schema:
 
 
 _UNMEANT = frozenset({"meta", "_digest", "_live"})
+_MEANT: dict[type, tuple[str, ...]] = {}
 
 
-@cache
-def _meant(kind: Any) -> tuple[str, ...]:
+def _meant(kind: type[Schema]) -> tuple[str, ...]:
     """The arguments of a kind of node that say which values it accepts."""
-    return tuple(item.name for item in fields(kind) if item.name not in _UNMEANT)
+    known = _MEANT.get(kind)
+    if known is None:
+        known = _MEANT[kind] = tuple(item.name for item in fields(kind) if item.name not in _UNMEANT)
+    return known
 
 
 def kinds_of(tree: Schema) -> set[type[Schema]]:
-    """The kinds of node that a tree is made of."""
+    """The kinds of node that a tree is made of: most are plain, and a search in them can be left out."""
     found: set[type[Schema]] = set()
     waiting = [tree]
     while waiting:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon_snapshot import Limits, MemoryStore, Recorder, Recording, Snapshot, SnapshotCorrupt
-from gnomon_snapshot import _recorder as recorder_module
+from gnomon_snapshot import _recorded as recorder_module
 from gnomon_snapshot._compact import Frames
 from gnomon_snapshot._expand import FRAME, VALUES
 from gnomon_snapshot._format import COMPACT, PLAIN, seal, unpack, version_of

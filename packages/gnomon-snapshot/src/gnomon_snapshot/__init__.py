@@ -25,7 +25,8 @@ from gnomon_snapshot._errors import (
 from gnomon_snapshot._exchange import export_snapshots, import_snapshots
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._patch import Operation, apply, diff
-from gnomon_snapshot._recorder import LiveRecording, Recorder
+from gnomon_snapshot._recorded import LiveRecording
+from gnomon_snapshot._recorder import Recorder
 from gnomon_snapshot._recording import RecordedRequest, RecordedStep, Recording, Traced, traced
 from gnomon_snapshot._records import Loss, Lost, Record, RecordedError
 from gnomon_snapshot._replay import Replayable, Stage, replay, replay_async, run_on

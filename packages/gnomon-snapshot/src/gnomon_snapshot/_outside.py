@@ -8,8 +8,11 @@ from datetime import datetime
 from typing import Any, Final, final
 from uuid import UUID
 
+from cbor2 import CBORTag
+
 from gnomon_context import Config
 from gnomon_context.runtime import read_through
+from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._session import Session
@@ -23,12 +26,23 @@ STATE: Final = "gctx.state"
 class RecordedSources:
     """Hands out what the real sources say, and writes it down."""
 
+    __slots__ = ("_random", "_real", "_session")
+
     def __init__(self, session: Session, real: Any) -> None:
         self._session = session
         self._real = real
-        self.random = Drawn(
-            lambda: self._drawn(real.random.random()), lambda bits: self._drawn(real.random.getrandbits(bits))
-        )
+        self._random: Drawn | None = None
+
+    @property
+    def random(self) -> random.Random:
+        """The generator of random values."""
+        made = self._random
+        if made is None:
+            real = self._real.random
+            made = self._random = Drawn(
+                lambda: self._drawn(real.random()), lambda bits: self._drawn(real.getrandbits(bits))
+            )
+        return made
 
     def _drawn(self, value: Any) -> Any:
         self._session.draw("random", value)
@@ -50,7 +64,7 @@ class RecordedSources:
     def uuid(self) -> UUID:
         """A unique id."""
         made: UUID = self._real.uuid()
-        self._session.draw("uuid", Graph(_PLAIN).copy(made))
+        self._session.draw("uuid", CBORTag(tag.UUID, made.bytes))
         return made
 
 
@@ -59,7 +73,7 @@ class Drawn(random.Random):
     """A generator over two functions, from which every other method of `random.Random` follows."""
 
     def __new__(cls, *_functions: object) -> Drawn:
-        return super().__new__(cls)
+        return super().__new__(cls, 0)  # type: ignore[call-arg]  # a seed, or the state that is never used would be made at random
 
     def __init__(self, draw: Callable[[], float], draw_bits: Callable[[int], int]) -> None:
         self._draw = draw

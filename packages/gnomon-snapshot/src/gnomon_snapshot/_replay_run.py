@@ -15,7 +15,8 @@ from gnomon_snapshot._body import RecordedBody
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._errors import ReplayDiverged, ReplayError
 from gnomon_snapshot._outside import STATE, topics_unseen
-from gnomon_snapshot._recorder import LiveRecording, Recorder
+from gnomon_snapshot._recorded import LiveRecording
+from gnomon_snapshot._recorder import Recorder
 from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._registered import Registered, Restored
 from gnomon_snapshot._report import ReplayReport, compare

@@ -98,6 +98,10 @@ class Session:
         self._labels: dict[object, str] = {}
         self._label_count: dict[str, int] = {}
 
+    def close(self) -> None:
+        """Let go of the stand-ins, which hold the session: or both would wait for the garbage collector."""
+        self._handles.clear()
+
     # Where and when.
 
     def task(self) -> object:

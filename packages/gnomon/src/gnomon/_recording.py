@@ -14,7 +14,7 @@ from gnomon_orchestrator import EVENT_KINDS, LifecycleEvent, Listener
 from gnomon_orchestrator.protocols import Boundary
 from gnomon_snapshot import LiveRecording, Recorder, ReplayRun, Streamed
 
-from ._binding import item_type, types_of
+from ._binding import item_type, request_validator, types_of
 from ._lanes import Lane, Spec
 from ._streams import Tee, shown_item
 
@@ -25,6 +25,7 @@ class Redactors:
     def __init__(self) -> None:
         self._known: dict[Spec, tuple[GType[Any] | None, Mapping[int, GType[Any]]]] = {}
         self._items: dict[Spec, Callable[[Any], Any]] = {}
+        self._streams: dict[Spec, bool] = {}
 
     def of(self, spec: Spec, status: int) -> dict[str, GType[Any]]:
         """By place: the type of the request's body, and that of the answer with this status."""
@@ -42,6 +43,14 @@ class Redactors:
             return {}
         found = {"request.body": body, "response.body": blanking.get(status)}
         return {place: kind for place, kind in found.items() if kind is not None}
+
+    def streams(self, spec: Spec) -> bool:
+        """Whether the body of a request may be taken as a stream: not where its type reads it whole before."""
+        known = self._streams.get(spec)
+        if known is None:
+            checked = None if spec.handler is None else request_validator(spec.handler)
+            known = self._streams[spec] = checked is None or not checked.reads_body
+        return known
 
     def shown(self, spec: Spec) -> Callable[[Any], Any]:
         """What makes of an item of a streamed answer what is written down of it."""
@@ -68,6 +77,7 @@ class Watched:
         lctx: Its context.
         finish: Called when it is over.
         shown: Makes of an item of a streamed answer what is written down of it.
+        streams: Whether its body may be taken as a stream.
     """
 
     __slots__ = ("_live", "_sent", "_shown", "events", "finish", "lctx", "req", "res")
@@ -80,6 +90,8 @@ class Watched:
         lctx: LocalContext,
         finish: Callable[[Watched], object],
         shown: Callable[[Any], Any],
+        *,
+        streams: bool = True,
     ) -> None:
         self.req = req
         self.res = res
@@ -89,7 +101,7 @@ class Watched:
         self._live = live
         self._shown = shown
         self._sent: Streamed | None = None
-        if req.raw_body is None:
+        if streams and req.raw_body is None:
             req.watch_body(live.took().add)
 
     def watch_stream(self) -> None:
@@ -169,36 +181,24 @@ class Recordings:
         steps: list[Boundary] = [_Steps(self)] if recorder.steps else []
         self._lane = make_lane(listeners=[*listeners, self._watch], boundaries=[*boundaries, *steps])
 
-    async def run(self, spec: Spec, req: Any, res: Any, asked: LocalContext, timeout: float) -> bool:
+    async def run(self, spec: Spec, req: Any, res: Any, lctx: LocalContext, timeout: float) -> bool:
         """Run a chosen request and record it; `False`, with an alert, if it cannot be recorded and was not run.
 
         Args:
             spec: Its route.
             req: The request.
             res: The response.
-            asked: The context that it would have had.
+            lctx: Its context, which has not begun.
             timeout: Seconds it has.
         """
         try:
-            live = self.recorder.begin(asked.gctx)
+            live = self.recorder.begin(lctx.gctx)
             plan = self._lane.plan(spec)
         except Exception as error:  # whatever is wrong with recording, requests go on
-            asked.gctx.alert("recording_failed", error, request_id=asked.request_id)
+            lctx.gctx.alert("recording_failed", error, request_id=lctx.request_id)
             return False
-        meta = asked.meta
-        lctx = LocalContext(
-            live.gctx,
-            method=meta.method,
-            path=meta.path,
-            route=meta.route,
-            version=meta.version,
-            flags=meta.flags,
-            traceparent=req.headers.get("traceparent"),
-            scope=req.scope,
-            timeout=timeout,
-            request_id=meta.request_id,
-        )
-        live.began(lctx)
+        request_id = lctx.request_id
+        live.take_over(lctx)
         req.bind_abort(lctx.cancel)
 
         def finish(watched: Watched) -> None:
@@ -214,11 +214,12 @@ class Recordings:
             self.recorder.offer(recording, lctx, req)
 
         shown = self.redactors.shown(spec)
-        self._watch.live[meta.request_id] = Watched(live, req, res, lctx, finish, shown)
-        self.live[meta.request_id] = (live, spec)
+        streams = self.redactors.streams(spec)
+        self._watch.live[request_id] = Watched(live, req, res, lctx, finish, shown, streams=streams)
+        self.live[request_id] = (live, spec)
         try:
             await plan.run(req, res, lctx, live.gctx)
         finally:
-            del self.live[meta.request_id]
-            self._watch.live.pop(meta.request_id, None)
+            del self.live[request_id]
+            self._watch.live.pop(request_id, None)
         return True

@@ -1,0 +1,338 @@
+"""One request while it is recorded: what the outside world answers it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, final
+
+import trio
+
+from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Sources
+from gnomon_context.runtime import read_through, rebase
+from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike, capture
+from gnomon_snapshot._compact import compact
+from gnomon_snapshot._format import COMPACT, seal
+from gnomon_snapshot._graph import Graph, NotPlain
+from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
+from gnomon_snapshot._recording import Recording, trace_node
+from gnomon_snapshot._registered import registered
+from gnomon_snapshot._secrets import Secrets
+from gnomon_snapshot._session import Session
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._store import summary_of
+from gnomon_snapshot._streamed import Streamed, Taken
+from gnomon_snapshot._timeline import Timeline
+
+if TYPE_CHECKING:
+    from gnomon_snapshot._recorder import Recorder
+
+
+class _Connected(Protocol):
+    @property
+    def client(self) -> Any: ...
+
+
+@final
+class LiveRecording:
+    """One request while it is recorded; made by `Recorder.begin`.
+
+    Attributes:
+        gctx: What the request gets as its global context: its modules, configuration and sources are recorded.
+    """
+
+    def __init__(self, recorder: Recorder, gctx: GlobalContext[Any], sources: Sources) -> None:
+        self.recorder: Recorder = recorder
+        self.secrets: Secrets = Secrets()
+        self.session: Session = Session(
+            clock=trio.lowlevel.current_clock().current_time,
+            types=recorder.types,
+            limits=recorder.limits,
+            secrets=self.secrets,
+            secret_modules=recorder.secrets,
+            redactors=recorder.redactors,
+        )
+        self.unrecorded: list[str] = []
+        self.timeline: Timeline | None = None
+        self.places: list[list[Any]] = []
+        self._taken: Taken | None = None
+        session = self.session
+        self.gctx: GlobalContext[Any] = gctx.view(
+            modules=self._modules(gctx),
+            config=read_through(RecordedConfig(session, gctx.config)),
+            sources=RecordedSources(session, sources),
+            state=session.adopt(STATE, gctx.state),
+            on_topic=topics_unseen(session.names),
+        )
+
+    def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:
+        """A stand-in for every module that runs."""
+        found = {}
+        for name in gctx.modules:
+            try:
+                found[name] = self.session.adopt(name, gctx.modules[name])
+            except ModuleNotStarted:
+                self.unrecorded.append(name)
+        return found
+
+    def began(self, lctx: LocalContext) -> None:
+        """Tell that the request begins, as soon as its context is made.
+
+        Args:
+            lctx: Its context, made with `LiveRecording.gctx`.
+        """
+        session = self.session
+        session.paused = True
+        lctx.meta  # noqa: B018 - made now, it asks no clock later
+        session.paused = False
+
+    def take_over(self, lctx: LocalContext) -> None:
+        """Record a request whose context is made already, and has not begun; in the place of `began`.
+
+        Args:
+            lctx: Its context, made with the global context that was given to `Recorder.begin`. It gets
+                `LiveRecording.gctx`.
+        """
+        rebase(lctx, self.gctx)
+        self.began(lctx)
+        # the time of its arrival is the first that a context asks for
+        self.session.draw("monotonic", lctx.meta.received_ns / 1e9)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Nothing that is asked in this block is an answer to the request."""
+        self.session.paused = True
+        try:
+            yield
+        finally:
+            self.session.paused = False
+
+    def took(self) -> Taken:
+        """What keeps the pieces of a request's body that is taken as a stream: its `add` gets each, and `b""` at the end."""
+        if self._taken is None:
+            self._taken = Taken(self.session)
+        return self._taken
+
+    def sending(self) -> Streamed:
+        """What keeps the items of a streamed answer: its `add` gets each as it passes, and `finish` all of it."""
+        return Streamed(self.session)
+
+    def step(
+        self,
+        name: str,
+        lctx: LocalContext,
+        request: Any,
+        response: Any,
+        *,
+        redactors: Mapping[str, Redactor] | None = None,
+    ) -> None:
+        """Keep a snapshot of the request as it is at a boundary, if the recorder keeps steps.
+
+        Args:
+            name: The id of the step that is about to run.
+            lctx: Its context.
+            request: The request.
+            response: The response.
+            redactors: Those of this route, beside the recorder's.
+        """
+        if self.recorder.steps:
+            if self.timeline is None:
+                self.timeline = Timeline(types=self.recorder.types)
+            self.timeline.add(name, self._capture(lctx, request, response, redactors or {}))
+            self.places.append([name, len(self.session.calls), registered(lctx, self.session)])
+
+    def _capture(
+        self, lctx: LocalContext, request: Any, response: Any, redactors: Mapping[str, Redactor]
+    ) -> Snapshot:
+        with self._aside():
+            return capture(
+                lctx,
+                request=request,
+                response=response,
+                manifest=self.recorder.manifest,
+                redactors={**self.recorder.redactors, **redactors},
+                credential_headers=self.recorder.credential_headers,
+                limits=self.recorder.limits,
+                types=self.recorder.types,
+            )
+
+    def finish(
+        self,
+        lctx: LocalContext,
+        *,
+        request: RequestLike | None = None,
+        response: ResponseLike | None = None,
+        events: Iterable[Any] = (),
+        redactors: Mapping[str, Redactor] | None = None,
+        timeout: float | None = None,
+        sent: Streamed | None = None,
+    ) -> Recording:
+        """Take the final snapshot and make the recording, before the context is closed.
+
+        Args:
+            lctx: The context of the request.
+            request: The request.
+            response: The response.
+            events: The lifecycle events of the request; what `traced` keeps of them is written.
+            redactors: Those of this route, beside the recorder's.
+            timeout: Seconds that the request had from its arrival, `None` for no deadline.
+            sent: What passed through a streamed answer.
+
+        Raises:
+            gnomon_context.ContextClosed: The request is over.
+        """
+        for name in self.unrecorded:
+            if name in self.gctx.modules and _runs(self.gctx, name):
+                self.session.names[f"{name}!"] = (
+                    "it was lazy and did not run when the request came: its calls went unseen"
+                )
+        events = tuple(events)
+        if not redactors and sent is None and request is not None and response is not None:
+            made = self._ordinary(lctx, request, response, events, timeout)
+            if made is not None:
+                self.session.close()
+                return Recording._made(made)
+        own = dict(redactors or {})
+        answer: Any = response if response is None or sent is None else _Streaming(response)
+        snapshot = self._capture(lctx, request, answer, own)
+        session = self.session
+        session.bound()
+        outcome = lctx.outcome
+        part: dict[str, Any] = {
+            "request": None
+            if request is None
+            else self._request(request, {**self.recorder.redactors, **own}),
+            "timeout": timeout,
+            "ended": session.at(),
+            "cancelled": None if outcome is None or outcome.kind in ("ok", "error") else lctx.cancel_reason,
+            "calls": session.calls,
+            "names": session.names,
+            "draws": session.draws,
+            "config": session.config,
+            "trace": [trace_node(event) for event in events],
+            "places": self.places,
+            "timeline": None if self.timeline is None else self.timeline.to_bytes(),
+        }
+        tree = {**snapshot.tree, "recording": part}
+        if sent is not None and tree["response"] is not None:
+            tree["response"] = {**tree["response"], "body": sent.node()}
+        session.close()
+        return Recording._made(self._guarded(tree))
+
+    def _ordinary(
+        self, lctx: LocalContext, request: Any, response: Any, events: tuple[Any, ...], timeout: float | None
+    ) -> Snapshot | None:
+        """The recording in the second format, `None` if that cannot say it."""
+        recorder = self.recorder
+        if self.timeline is not None or recorder.redactors:
+            return None
+        session = self.session
+        session.paused = True
+        try:
+            body, captured = compact(
+                lctx,
+                session,
+                request=request,
+                response=response,
+                events=events,
+                timeout=timeout,
+                frames=recorder._frames,
+                manifest=recorder.manifest,
+                limits=recorder.limits,
+                credentials=recorder.credential_headers,
+                client=_host(request),
+            )
+        except (NotPlain, AttributeError):
+            return None
+        finally:
+            session.paused = False
+        if self.secrets.texts and self.secrets.found_in(body):
+            return None
+        made = Snapshot._of(None, seal(body, COMPACT), recorder.types)
+        made._summary = summary_of(made, lctx, captured)
+        return made
+
+    def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
+        """The request as it has to be sent again, without its secrets."""
+        copy = Graph(self.recorder.limits, first=1 << 23).copy
+        return {
+            "method": str(request.method),
+            "target": copy(_redacted(redactors.get("request.target"), request.target)),
+            "headers": [[name, copy(value)] for name, value in self._headers(request)],
+            "client": _host(request),
+            **self._body(request, redactors.get("request.body"), copy),
+        }
+
+    def _headers(self, request: Any) -> Iterable[tuple[str, str]]:
+        headers = request.headers
+        several = getattr(headers, "getall", None) or (lambda name: (headers[name],))
+        for name in headers:
+            for value in several(name):
+                secret = str(name).lower() in self.recorder.credential_headers
+                yield str(name), self.secrets.header(str(name).lower(), str(value)) if secret else str(value)
+
+    def _body(self, request: Any, redactor: Redactor | None, copy: Callable[[Any], Any]) -> dict[str, Any]:
+        """The bytes of the body; its value where something in it is blanked; the reason where there is neither."""
+        raw = getattr(request, "raw_body", None)
+        found: dict[str, Any] = {"body": None, "value": None, "missing": "", "pieces": None}
+        if redactor is not None:
+            try:
+                value = request.body
+                blanked = redactor.redact(value)
+            except Exception as error:
+                reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
+                return {**found, "missing": "" if raw == b"" else reason}
+            if blanked != value:
+                return {**found, "value": copy(blanked)}
+        taken = self._taken
+        if raw is None and taken is None:
+            return {**found, "missing": "the handler took it as a stream, or never read it"}
+        if raw is None:
+            assert taken is not None
+            return {**found, "pieces": taken.pieces, "missing": taken.missing}
+        node = copy(bytes(raw))
+        if type(node) is not bytes:
+            return {**found, "missing": f"its {len(raw)} bytes are more than the limit"}
+        return {**found, "body": node}
+
+    def _guarded(self, tree: dict[str, Any]) -> Snapshot:
+        """A snapshot in which no secret stands that the request has met."""
+        types = self.recorder.types
+        made = Snapshot._of(tree, None, types)
+        if self.secrets.texts:
+            packed = made.to_bytes()
+            timeline = tree["recording"]["timeline"]
+            if self.secrets.found_in(packed) or (timeline is not None and self.secrets.found_in(timeline)):
+                # The snapshots of the steps have digests of their own, so that they cannot be blanked in place.
+                tree["recording"]["timeline"], tree["recording"]["places"] = None, []
+                made = Snapshot._of(self.secrets.blank(tree), None, types)
+        return made
+
+
+def _runs(gctx: GlobalContext[Any], name: str) -> bool:
+    try:
+        gctx.modules[name]
+    except ModuleNotStarted:
+        return False
+    return True
+
+
+def _redacted(redactor: Redactor | None, value: Any) -> Any:
+    return value if redactor is None else redactor.redact(value)
+
+
+def _host(request: _Connected) -> str | None:
+    client = getattr(request, "client", None)
+    return None if client is None else str(getattr(client, "host", client))
+
+
+class _Streaming:
+    """A streamed response without the iterator, of which a snapshot could say nothing."""
+
+    body: Any = None
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)

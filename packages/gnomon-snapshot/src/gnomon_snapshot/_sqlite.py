@@ -12,6 +12,7 @@ import trio
 
 from gnomon_snapshot._errors import StoreError
 from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._sqlite_rows import COLUMNS, SCHEMA, delete_rows, put_rows
 from gnomon_snapshot._store import (
     EVERYTHING,
     Page,
@@ -26,8 +27,6 @@ from gnomon_snapshot._store import (
     page_of,
     read_cursor,
     split_words,
-    summarise,
-    words_of,
 )
 from gnomon_snapshot._types import NO_TYPES, Types
 
@@ -36,37 +35,10 @@ T = TypeVar("T")
 APPLICATION_ID: Final = 0x474E534E  # "GNSN"
 SCHEMA_VERSION: Final = 1
 _READERS: Final = 2
+_LOG: Final = (
+    4000  # pages of the log that are taken over at once: the busy ones among them are written once for all
+)
 
-# The data stands last, so that a listing never reads it.
-_SCHEMA: Final = """
-CREATE TABLE snapshot (
-    id INTEGER PRIMARY KEY,
-    request_id TEXT NOT NULL UNIQUE,
-    at INTEGER NOT NULL,
-    method TEXT NOT NULL,
-    path TEXT NOT NULL,
-    route TEXT NOT NULL,
-    version TEXT NOT NULL,
-    handler_id TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    error TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    data BLOB NOT NULL
-) STRICT;
-CREATE INDEX by_time ON snapshot (at, request_id, size);
-CREATE INDEX by_route ON snapshot (route, at, request_id);
-CREATE INDEX by_version ON snapshot (version, at, request_id);
-CREATE INDEX by_outcome ON snapshot (outcome, at, request_id);
-CREATE TABLE word (
-    word TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    PRIMARY KEY (word, at, request_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX word_by_request ON word (request_id);
-"""
-_COLUMNS: Final = "request_id, at, method, path, route, version, handler_id, outcome, error, digest, size"
 _RANKED: Final = """
 SELECT at, request_id FROM (
     SELECT at, request_id, row_number() OVER newest AS place, sum(size) OVER newest AS total
@@ -77,7 +49,6 @@ SELECT request_id FROM snapshot WHERE (at, request_id) <= (?, ?) ORDER BY at, re
 """
 _STEP: Final = 200  # snapshots that are forgotten in one transaction, some milliseconds
 _PAGES: Final = 1000  # that go back to the file system in one
-_INSERT: Final = f"INSERT INTO snapshot ({_COLUMNS}, data) VALUES ({','.join('?' * 12)})"  # noqa: S608 - constants
 
 
 @final
@@ -127,7 +98,7 @@ class SqliteStore:
 
     async def put(self, *snapshots: Snapshot) -> None:
         """Keep snapshots, all in one transaction; see `SnapshotStore.put`."""
-        await self._write(lambda connection: _put(connection, snapshots))
+        await self._write(lambda connection: put_rows(connection, snapshots))
 
     async def get(self, request_id: str) -> Snapshot:
         """The snapshot of a request; see `SnapshotStore.get`."""
@@ -146,7 +117,7 @@ class SqliteStore:
 
     async def delete(self, request_id: str) -> bool:
         """Forget a snapshot; see `SnapshotStore.delete`."""
-        return await self._write(lambda connection: _delete(connection, [request_id])) > 0
+        return await self._write(lambda connection: delete_rows(connection, [request_id])) > 0
 
     async def prune(
         self,
@@ -244,6 +215,7 @@ class SqliteStore:
         connection = apsw.Connection(self._path)
         connection.set_busy_timeout(int(self._patience * 1000))
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG}")
         return connection
 
 
@@ -282,7 +254,7 @@ def _create(connection: apsw.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not _has_tables(connection):  # no other process was faster
-            connection.execute(_SCHEMA)
+            connection.execute(SCHEMA)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -297,30 +269,10 @@ def _roll_back(connection: apsw.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def _put(connection: apsw.Connection, snapshots: tuple[Snapshot, ...]) -> None:
-    for snapshot in snapshots:
-        summary = summarise(snapshot)
-        at = microseconds(summary.captured_at)
-        _delete(connection, [summary.request_id])
-        connection.execute(_INSERT, (summary.request_id, at, *summary[2:], snapshot.to_bytes()))
-        connection.executemany(
-            "INSERT INTO word VALUES (?, ?, ?)",
-            [(word, at, summary.request_id) for word in words_of(summary)],
-        )
-
-
 def _get(connection: apsw.Connection, request_id: str) -> bytes | None:
     for (data,) in connection.execute("SELECT data FROM snapshot WHERE request_id = ?", (request_id,)):
         return bytes(data)
     return None
-
-
-def _delete(connection: apsw.Connection, request_ids: list[str]) -> int:
-    keys = [(request_id,) for request_id in request_ids]
-    connection.executemany("DELETE FROM word WHERE request_id = ?", keys)
-    before = connection.total_changes()
-    connection.executemany("DELETE FROM snapshot WHERE request_id = ?", keys)
-    return connection.total_changes() - before
 
 
 def _listing(query: Query, place: tuple[int, str] | None, limit: int) -> tuple[str, tuple[Any, ...]]:
@@ -352,7 +304,7 @@ def _listing(query: Query, place: tuple[int, str] | None, limit: int) -> tuple[s
     if place is not None:
         conditions.append("(walked.at, walked.request_id) < (?, ?)")
         values += place
-    columns = _COLUMNS.replace("request_id, at", "walked.request_id, walked.at")
+    columns = COLUMNS.replace("request_id, at", "walked.request_id, walked.at")
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     order = "ORDER BY walked.at DESC, walked.request_id DESC LIMIT ?"
     return f"SELECT {columns} FROM {walked} {where} {order}", (*values, limit)  # noqa: S608 - constants
@@ -375,7 +327,7 @@ def _newest_beyond(
 
 def _forget_some(connection: apsw.Connection, newest: tuple[int, str]) -> int:
     rows = connection.execute(_OLDEST, (*newest, _STEP))
-    return _delete(connection, [row[0] for row in rows])
+    return delete_rows(connection, [row[0] for row in rows])
 
 
 def _shrink(connection: apsw.Connection) -> bool:

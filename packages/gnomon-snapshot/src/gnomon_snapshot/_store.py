@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import builtins
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -239,7 +240,11 @@ def _shown(node: Any) -> str:
 
 def words_of(summary: Summary) -> tuple[str, ...]:
     """The words a text search finds a snapshot by."""
-    text = " ".join((summary.method, summary.path, summary.route, summary.handler_id, summary.error))
+    return _words(" ".join((summary.method, summary.path, summary.route, summary.handler_id, summary.error)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _words(text: str) -> tuple[str, ...]:
     return split_words(text)[:_MAX_WORDS]
 
 

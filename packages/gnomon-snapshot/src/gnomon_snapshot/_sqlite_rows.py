@@ -1,0 +1,96 @@
+"""What a snapshot is in an SQLite file: a row, and one for each word that it is found by."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+
+from gnomon_snapshot._snapshot import Snapshot
+from gnomon_snapshot._store import microseconds, summarise, words_of
+
+# The data stands last, so that a listing never reads it.
+SCHEMA: Final = """
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    route TEXT NOT NULL,
+    version TEXT NOT NULL,
+    handler_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    error TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+CREATE INDEX by_time ON snapshot (at, request_id, size);
+CREATE INDEX by_route ON snapshot (route, at, request_id);
+CREATE INDEX by_version ON snapshot (version, at, request_id);
+CREATE INDEX by_outcome ON snapshot (outcome, at, request_id);
+CREATE TABLE word (
+    word TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    PRIMARY KEY (word, at, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX word_by_request ON word (request_id);
+"""
+COLUMNS: Final = "request_id, at, method, path, route, version, handler_id, outcome, error, digest, size"
+_INSERT: Final = f"INSERT OR IGNORE INTO snapshot ({COLUMNS}, data) VALUES "  # noqa: S608 - constants
+_INSERT_WORD: Final = "INSERT INTO word VALUES "
+# Rows that one statement puts in: each statement waits for the lock of the interpreter once, and so does the event loop.
+_ROWS, _WORDS = 32, 128
+
+
+def put_rows(connection: apsw.Connection, snapshots: Iterable[Snapshot]) -> None:
+    """Put snapshots in, each in the place of one of the same request; of several of one request the last."""
+    rows: dict[str, tuple[Any, ...]] = {}
+    words: dict[str, list[tuple[str, int, str]]] = {}
+    for snapshot in snapshots:
+        summary = summarise(snapshot)
+        request_id, at = summary.request_id, microseconds(summary.captured_at)
+        rows[request_id] = (request_id, at, *summary[2:], snapshot.to_bytes())
+        words[request_id] = [(word, at, request_id) for word in words_of(summary)]
+    for some in _batched([*rows.values()], _ROWS):
+        if _insert(connection, _INSERT, some, _ROWS) < len(some):  # some are there already
+            delete_rows(connection, [row[0] for row in some])
+            _insert(connection, _INSERT, some, _ROWS)
+    # in the order of the index, where neighbours lie on one page
+    found = sorted(itertools.chain.from_iterable(words.values()))
+    for entries in _batched(found, _WORDS):
+        _insert(connection, _INSERT_WORD, entries, _WORDS)
+
+
+def delete_rows(connection: apsw.Connection, request_ids: list[str]) -> int:
+    """Forget the snapshots of these requests; how many there were."""
+    keys = [(request_id,) for request_id in request_ids]
+    connection.executemany("DELETE FROM word WHERE request_id = ?", keys)
+    before = connection.total_changes()
+    connection.executemany("DELETE FROM snapshot WHERE request_id = ?", keys)
+    return connection.total_changes() - before
+
+
+def _insert(connection: apsw.Connection, insert: str, rows: Sequence[tuple[Any, ...]], full: int) -> int:
+    """Insert a batch: a full one in one statement, which stays prepared; how many were inserted."""
+    before = connection.total_changes()
+    if len(rows) == full:
+        connection.execute(_statement(insert, len(rows[0]), full), [*itertools.chain.from_iterable(rows)])
+    else:
+        connection.executemany(_statement(insert, len(rows[0]), 1), rows)
+    return connection.total_changes() - before
+
+
+@functools.cache
+def _statement(insert: str, columns: int, rows: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return insert + ",".join([row] * rows)
+
+
+def _batched(rows: list[tuple[Any, ...]], size: int) -> Iterable[list[tuple[Any, ...]]]:
+    return (rows[at : at + size] for at in range(0, len(rows), size))

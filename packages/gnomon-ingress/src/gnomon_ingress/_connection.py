@@ -78,7 +78,6 @@ class Connection(Input):
             # A fault of this module must not reach the connections of others.
             self.report_crash(error)
         finally:
-            self._parser.close()
             self.transport.close()
             self.server.forget(self)
 
@@ -118,13 +117,19 @@ class Connection(Input):
                         # What ``receive`` does, without a coroutine in between.
                         await wait_readable(descriptor)
                         data = sock.recv(size)
-                    if data == self._again and self.sequence < most and not server.draining:
-                        # The same bytes as the last request, which has passed the policy and needed no care.
+                    if not data:
+                        return False
+                    if (
+                        (data == self._again or (parser.plain and parser.recognise(data) == len(data)))
+                        and self.sequence < most
+                        and not server.draining
+                    ):
+                        # Of the form of the last request, which has passed the policy and needed no care.
+                        self._again = data
+                        self._close = self._special = False
                         self.sequence += 1
                         self.state = RUN
                         request = Request(parser.line, parser.headers, self)
-                    elif not data:
-                        return False
                     else:
                         self._burst = 0
                         self._buffer = data
@@ -269,19 +274,16 @@ class Connection(Input):
         buffer = self._buffer
         parser = self._parser
         self._again = None
-        if parser.recognise(buffer):
-            self._buffer = b""
-            self.sequence += 1
-            self.state = RUN
-        else:
+        length = parser.recognise(buffer)
+        if not length:
             end = buffer.find(b"\r\n\r\n")
             if end <= 0 or buffer[0] == 13:
                 return None
-            end += 4
-            self._buffer = buffer[end:]
-            self.sequence += 1
-            self.state = RUN
-            parser.complete(buffer[:end])
+            length = end + 4
+            parser.parse(buffer[:length])
+        self._buffer = buffer[length:]
+        self.sequence += 1
+        self.state = RUN
         request: Request[Any, Any, Any] = Request(parser.line, parser.headers, self)
         server = self.server
         if (
@@ -354,4 +356,4 @@ class Connection(Input):
             or server.draining
             or self.sequence >= server.requests_per_connection
         )
-        self._special = close or reader is not None or not parser.line.minor or request.method == "HEAD"
+        self._special = close or reader is not None or not parser.minor or request.method == "HEAD"

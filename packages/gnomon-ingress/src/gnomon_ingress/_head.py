@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
+from types import SimpleNamespace
 from typing import Final, NoReturn
 
 import httptools
 
+from ._form import Form
 from ._headers import Headers, join_fields
 from ._limits import Limits
-from ._target import BadTarget, Line, decode_path, split_target
+from ._target import BROKEN_ESCAPE, BadTarget, PlainLine, decode_path, split_target
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/1\.([01])\r\n")
-# One with a path and sound escapes; every other form of a target is checked against the fields.
-_PLAIN_LINE = re.compile(
-    r"""([A-Z]+)[ ]((/[!"$&->@-~]*(?:%[0-9A-Fa-f]{2}[!"$&->@-~]*)*)"""
-    r"""(?:[?]([!"$&-~]*(?:%[0-9A-Fa-f]{2}[!"$&-~]*)*))?)[ ]HTTP/1[.]([01])\r\n"""
-)
+# One of HTTP/1.1 with a path; every other form of a target is checked against the fields.
+_PLAIN_LINE = re.compile(r"""([A-Z]+) ((/[!"$->@-~]*)(?:[?]([!"$-~]*))?) HTTP/1[.]1\r\n""")
 # What a request line can consist of; a byte beyond it decides at once.
 _LINE_BYTES = re.compile(rb"[!-~ ]*\r?")
 _VERSION = re.compile(rb"[A-Z-]+ [!-~]+ HTTP/[0-9]\.[0-9]\r\n")
@@ -37,14 +36,16 @@ _ANSWERED = (
     "MKCALENDAR MKACTIVITY CHECKOUT MERGE ACL BIND REBIND UNBIND LINK UNLINK PURGE SUBSCRIBE UNSUBSCRIBE NOTIFY"
 )
 METHODS: Final = {name.encode(): name for name in _ANSWERED.split()}
-_KNOWN = frozenset(METHODS.values())
+# HEAD is answered with more care than the others.
+_PLAIN_METHODS = frozenset(METHODS.values()) - {"HEAD"}
 
 #: Fields whose second occurrence is an attack or a mistake, never information.
 _SINGLE = frozenset({"host", "content-length", "transfer-encoding", "content-type", "expect", "upgrade"})
 
+#: What most clients send, so that it needs no look.
+_KEEP_ALIVE = frozenset({b"keep-alive", b"Keep-Alive"})
+
 _REMEMBERED = 2048
-# Longer ones hardly come twice.
-_LINE_REMEMBERED = 256
 
 
 class Refusal(Exception):
@@ -79,30 +80,34 @@ class HeadParser:
     ``feed`` takes the bytes of an unfinished head as they come, so that garbage is refused at once; ``complete`` takes
     the whole head. The results are attributes, valid until the next head.
 
-    Clients repeat themselves: a block of fields equal to the last one on this connection has passed the policy already and
-    is not parsed again, nor is a request line that was seen before.
+    Clients repeat themselves: a head of the form of the last one on this connection has passed the policy already, and
+    is only searched for what changed.
 
     Args:
         limits: What a head may be.
-        lines: Request lines seen before; shared by the connections of one server, and bounded.
     """
 
     __slots__ = (
-        "_block", "_fed", "_limits", "_lines", "_pairs", "_parser", "_strange", "_upgraded",
-        "content_length", "expects", "headers", "keep_alive", "line", "opens_socket", "plain",
+        "_fed", "_form", "_limits", "_parser", "_raw", "_recorder", "_strange", "_upgraded",
+        "content_length", "expects", "headers", "keep_alive", "line", "minor", "opens_socket", "plain",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, lines: dict[bytes, Line]) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lines = lines
+        # The first field of each name; that there were more shows in the number of lines.
+        self._raw: dict[bytes, bytes] = {}
+        # A method of the dictionary, because llhttp calls it with each field.
+        self._recorder = SimpleNamespace(on_header=self._raw.setdefault)
         self._parser: httptools.HttpRequestParser | None = None
         self._fed = 0
         self._upgraded = False
         #: Whether llhttp gave up on the method.
         self._strange = False
-        self._pairs: list[tuple[bytes, bytes]] = []
-        self._block = b""
-        self.line = Line("", "", "", "", 1)
+        self._form: Form | None = None
+        #: A ``Line``; naming its parts would cost as much as finding them.
+        self.line: PlainLine = ("", "", "", "", 1)
+        #: Of the version: HTTP/1.1 or 1.0.
+        self.minor = 1
         self.headers = Headers()
         self.keep_alive = True
         #: Whether the request has no body and the connection goes on after it.
@@ -113,14 +118,6 @@ class HeadParser:
         self.content_length = 0
         #: Whether the request asks for a WebSocket.
         self.opens_socket = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by llhttp with each field; the blanks before a value are gone, those after it are not."""
-        self._pairs.append((name, value))
-
-    def close(self) -> None:
-        """Break the reference cycle with the parser."""
-        self._parser = None
 
     def feed(self, data: bytes) -> None:
         """Look at the bytes of an unfinished head.
@@ -137,39 +134,38 @@ class HeadParser:
         if len(data) >= limit:
             self._too_long(data)
 
-    def recognise(self, data: bytes) -> bool:
-        """Whether the bytes are exactly one request line and the last block of fields; then take them."""
-        block = self._block
-        # The block ends in the only empty line of the head, so nothing has to be searched for.
-        if not block or self._fed or not data.endswith(block):
-            return False
-        start = data[: -len(block)]
-        line = self._lines.get(start) or self._read_line(start, len(data))
-        if line is None or line.minor != self.line.minor:
-            return False
+    def recognise(self, data: bytes) -> int:
+        """Take the head that the bytes begin with if it has the form of the last one; return its length, else 0."""
+        form = self._form
+        if form is None or self._fed:
+            return 0
+        cut = data.find(b"\n") + 1
+        length = form.find_end(data, cut)
+        if not length or length > self._limits.head_size:
+            return 0
+        line = self._read_line(data[:cut])
+        if line is None:
+            return 0
         self.line = line
-        return True
+        self.headers = form.headers
+        return length
 
-    def _read_line(self, start: bytes, size: int) -> Line | None:
-        """Return a request line that may stand before the last block; ``None`` for one that needs a closer look.
-
-        Services have more paths than fit into a memory, so it must be cheap to read a new one.
-        """
+    def _read_line(self, start: bytes) -> PlainLine | None:
+        """Return what a request line says; ``None`` for one that needs a closer look."""
         match = _PLAIN_LINE.fullmatch(start.decode("latin-1"))
-        if match is None or size > self._limits.head_size:
+        if match is None:
             return None
-        method, target, path, query_string, minor = match.groups("")
-        if method not in _KNOWN or len(target) > self._limits.target_length:
+        method, target, path, query_string = match.groups("")
+        if method not in _PLAIN_METHODS or len(target) > self._limits.target_length:
             return None
-        if "%" in path:
+        if "%" in target:
+            if BROKEN_ESCAPE.search(target):
+                return None
             try:
                 path = decode_path(path)
             except BadTarget:
                 return None
-        # The constructor of a named tuple would cost a quarter of all this.
-        line = tuple.__new__(Line, (method, target, path, query_string, 1 if minor == "1" else 0))
-        self._keep_line(start, line)
-        return line
+        return method, target, path, query_string, 1
 
     def complete(self, head: bytes) -> None:
         """Parse a head that ends in an empty line, and apply the policy.
@@ -178,67 +174,89 @@ class HeadParser:
             Refusal: It is not a request we answer.
         """
         if not self.recognise(head):
-            self._parse(head, head.find(b"\r\n") + 2)
+            self.parse(head)
 
-    def _parse(self, head: bytes, cut: int) -> None:
-        limits = self._limits
-        fed = self._fed
-        if len(head) > limits.head_size:
-            self.feed(head)
-        self._fed = 0
-        self._block = b""
-        if not self._strange:
-            self._give(head[fed:])
-        if self._strange:
-            _judge_method(head)
-        line = _REQUEST_LINE.match(head)
-        if line is None:
+    def parse(self, head: bytes) -> None:
+        """Do so whatever the last head was.
+
+        Raises:
+            Refusal: It is not a request we answer.
+        """
+        self._check_syntax(head)
+        cut = head.find(b"\n") + 1
+        line = self._read_line(head[:cut])
+        if line is None and _REQUEST_LINE.match(head) is None:
             _bad_line(head)
-        method, target, minor = line.groups()
-        pairs = self._pairs
-        self._pairs = []
-        if b" \r\n" in head or b"\t\r\n" in head:
-            pairs = [(name, value.rstrip(b" \t")) for name, value in pairs]
-        names = _names
-        fields = {names[name]: value for name, value in pairs}
-        if len(fields) != len(pairs):
-            fields = _join_repeated(pairs)
-        if len(pairs) > limits.header_count:
-            raise Refusal(431, "too_many_headers", f"More than {limits.header_count} header fields.")
-        self.line = known = self._take_line(method, target, 1 if minor == b"1" else 0, fields)
-        self.headers = Headers(pairs, fields=fields)
+        fields = self._take_fields(head, cut)
+        authority = None
+        if line is None:
+            line, authority = self._take_line(head)
+        self.line = line
+        self.minor = minor = line[4]
+        host = fields.get("host")
+        if host is None:
+            if minor:
+                raise Refusal(400, "missing_host", "An HTTP/1.1 request needs a Host field.")
+        elif host not in _good_hosts:
+            _check_host(host.strip(b" \t"))
+        if authority is not None:
+            _check_agreement(authority, host)
         connection = fields.get("connection")
-        self.keep_alive = known.minor == 1 if connection is None else self._persists(connection)
+        self.keep_alive = minor == 1 if connection is None else self._persists(connection)
         if "content-length" in fields or "transfer-encoding" in fields:
             self._frame(fields)
         else:
             self.content_length = 0
         self.expects = "expect" in fields and self._expects(fields["expect"])
+        # HTTP/1.0 knows no upgrade (RFC 9110, section 7.8), and other protocols than this one are not for us.
+        self.opens_socket = (
+            "upgrade" in fields and minor == 1 and _WEBSOCKET.search(fields["upgrade"]) is not None
+        )
+        self.plain = minor == 1 and self.keep_alive and self.content_length == 0 and not self.opens_socket
+        if not minor or authority is not None:
+            # Line and fields are not independent.
+            self._form = None
+        elif self._form is None:
+            self._form = Form(head[cut:], self.headers)
+        else:
+            self._form = self._form.following(head[cut:], self.headers)
+
+    def _check_syntax(self, head: bytes) -> None:
+        fed = self._fed
+        if len(head) > self._limits.head_size:
+            self.feed(head)
+        self._fed = 0
+        if not self._strange:
+            self._give(head[fed:])
+        if self._strange:
+            _judge_method(head)
         if self._upgraded:
             self._upgraded = False
             self._parser = None
-        # HTTP/1.0 knows no upgrade (RFC 9110, section 7.8), and other protocols than this one are not for us.
-        self.opens_socket = (
-            "upgrade" in fields and known.minor == 1 and _WEBSOCKET.search(fields["upgrade"]) is not None
-        )
-        self.plain = (
-            known.minor == 1 and self.keep_alive and self.content_length == 0 and not self.opens_socket
-        )
-        self._remember(head, cut, target)
 
-    def _remember(self, head: bytes, cut: int, target: bytes) -> None:
-        if len(head) > _REMEMBERED or target[:1] not in (b"/", b"*"):
-            # The absolute form is checked against the Host field, so line and fields are not independent.
-            return
-        self._block = head[cut:]
-        self._keep_line(head[:cut], self.line)
+    def _take_fields(self, head: bytes, cut: int) -> dict[str, bytes]:
+        """Keep the fields that llhttp found, and return their values by name."""
+        raw = self._raw
+        names = tuple(raw)
+        lowered = _names
+        fields = {lowered[name]: value for name, value in raw.items()}
+        raw.clear()
+        # llhttp lets no line break pass that does not end a line, and no line in between that is no field.
+        count = head.count(b"\n") - 2
+        if len(fields) == count:
+            self.headers = Headers.of_single(names, fields)
+        else:
+            pairs = _read_pairs(head[cut:])
+            fields = _join_repeated(pairs)
+            self.headers = Headers(pairs)
+        if count > self._limits.header_count:
+            raise Refusal(431, "too_many_headers", f"More than {self._limits.header_count} header fields.")
+        return fields
 
-    def _keep_line(self, start: bytes, line: Line) -> None:
-        # The first to come are the popular ones; to throw them out for others costs more than to read those again.
-        if len(self._lines) < _REMEMBERED and len(start) <= _LINE_REMEMBERED:
-            self._lines[start] = line
-
-    def _take_line(self, method: bytes, target: bytes, minor: int, fields: dict[str, bytes]) -> Line:
+    def _take_line(self, head: bytes) -> tuple[PlainLine, bytes | None]:
+        match = _REQUEST_LINE.match(head)
+        assert match is not None
+        method, target, minor = match.groups()
         limit = self._limits.target_length
         if len(target) > limit:
             raise Refusal(414, "target_too_long", f"The target is longer than {limit} bytes.")
@@ -249,21 +267,15 @@ class HeadParser:
             path, query_string, authority = split_target(target, asterisk=known == "OPTIONS")
         except BadTarget as error:
             raise Refusal(400, "invalid_target", f"In the request line, {error}.") from None
-        host = fields.get("host")
-        if host is None:
-            if minor:
-                raise Refusal(400, "missing_host", "An HTTP/1.1 request needs a Host field.")
-        elif host not in _good_hosts:
-            _check_host(host)
-        if authority is not None:
-            _check_agreement(authority, host)
-        return Line(known, target.decode("ascii"), path, query_string, minor)
+        return (known, target.decode("ascii"), path, query_string, 1 if minor == b"1" else 0), authority
 
     def _persists(self, connection: bytes) -> bool:
+        if connection in _KEEP_ALIVE:
+            return True
         tokens = [token.strip(b" \t").lower() for token in connection.split(b",")]
         if b"close" in tokens:
             return False
-        return self.line.minor == 1 or b"keep-alive" in tokens
+        return self.minor == 1 or b"keep-alive" in tokens
 
     def _frame(self, fields: dict[str, bytes]) -> None:
         # llhttp is left in the middle of this message: the body never goes through it.
@@ -278,9 +290,9 @@ class HeadParser:
             length is not None
         ):  # pragma: no cover — llhttp refuses it first; framing does not hang on one parser alone
             raise Refusal(400, "ambiguous_length", "Content-Length and Transfer-Encoding in one message.")
-        if not self.line.minor:
+        if not self.minor:
             raise Refusal(400, "invalid_transfer_encoding", "HTTP/1.0 knows no Transfer-Encoding.")
-        lowered = coding.lower()
+        lowered = coding.strip(b" \t").lower()
         if lowered != b"chunked":
             if lowered.rpartition(b",")[2].strip(b" \t") == b"chunked":
                 raise Refusal(
@@ -290,15 +302,15 @@ class HeadParser:
         self.content_length = -1
 
     def _expects(self, value: bytes) -> bool:
-        if value.lower() != b"100-continue":
+        if value.strip(b" \t").lower() != b"100-continue":
             raise Refusal(417, "unknown_expectation", "The only expectation known here is 100-continue.")
         # An HTTP/1.0 client would take the interim response for the final one (RFC 9110, section 10.1.1).
-        return self.line.minor == 1 and self.content_length != 0
+        return self.minor == 1 and self.content_length != 0
 
     def _give(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
-            parser = self._parser = httptools.HttpRequestParser(self)
+            parser = self._parser = httptools.HttpRequestParser(self._recorder)
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -342,6 +354,15 @@ def _bad_line(head: bytes) -> NoReturn:
     if _VERSION.match(head) is not None:
         raise Refusal(505, "unknown_version", "This server speaks HTTP/1.1 and HTTP/1.0.")
     raise Refusal(400, "malformed_request_line", "The request line is not METHOD SP target SP HTTP/1.1.")
+
+
+def _read_pairs(block: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the fields of a block that llhttp let pass."""
+    pairs = []
+    for line in block[:-4].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        pairs.append((name, value.strip(b" \t")))
+    return pairs
 
 
 def _join_repeated(pairs: list[tuple[bytes, bytes]]) -> dict[str, bytes]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import TypeVar, overload
 
 from ._errors import InvalidHeader
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
@@ -49,16 +52,56 @@ class Headers(Mapping[str, str]):
     ('a/b', 'c/d')
     """
 
-    __slots__ = ("_fields", "_pairs")
+    __slots__ = ("_fields", "_names", "_pairs")
 
-    def __init__(
-        self, pairs: Iterable[tuple[bytes, bytes]] = (), *, fields: dict[str, bytes] | None = None
-    ) -> None:
-        self._pairs = pairs if type(pairs) is list else list(pairs)
-        self._fields = join_fields(self._pairs) if fields is None else fields
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self._pairs: Sequence[tuple[bytes, bytes]] = list(pairs)
+        self._fields = join_fields(self._pairs)
+        # Only of fields that all have names of their own.
+        self._names: tuple[bytes, ...] = ()
+
+    @staticmethod
+    def of_single(names: tuple[bytes, ...], fields: dict[str, bytes]) -> Headers:
+        """Make headers in which no field is repeated.
+
+        Args:
+            names: In the client's case.
+            fields: The values in the same order by lower-case name, the blanks around them still there.
+        """
+        headers = Headers.__new__(Headers)
+        headers._pairs = ()
+        headers._fields = fields
+        headers._names = names
+        return headers
+
+    def copy_fields(self) -> dict[str, bytes]:
+        """Return the values by lower-case name, the blanks around them still there."""
+        return self._fields.copy()
+
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """The names in the client's case; empty if one is repeated."""
+        return self._names
+
+    def changed_since(self, before: Headers) -> list[str] | None:
+        """Return the names of fields with other values; ``None`` if the fields are others or one is repeated."""
+        if not self._names or self._names != before._names:
+            return None
+        known = before._fields
+        return [name for name, value in self._fields.items() if value != known[name]]
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower()].decode("latin-1")
+        return self._fields[name.lower()].strip(b" \t").decode("latin-1")
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str | T, /) -> str | T: ...
+    # The one of the base class raises and catches an exception for each field that is not there, as most are not.
+    def get(self, name: str, default: str | T | None = None, /) -> str | T | None:
+        """Return the value of a field, the default if there is none."""
+        value = self._fields.get(name.lower())
+        return default if value is None else value.strip(b" \t").decode("latin-1")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
@@ -72,11 +115,14 @@ class Headers(Mapping[str, str]):
     def getall(self, name: str) -> tuple[str, ...]:
         """Return every value of a field in the order it came, empty if there is none."""
         wanted = name.lower().encode("latin-1", "replace")
-        return tuple(value.decode("latin-1") for key, value in self._pairs if key.lower() == wanted)
+        return tuple(value.decode("latin-1") for key, value in self.raw if key.lower() == wanted)
 
     @property
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:
         """The fields exactly as they came: names in the client's case, repeats kept."""
+        if self._names:
+            values = [value.strip(b" \t") for value in self._fields.values()]
+            return tuple(zip(self._names, values, strict=True))
         return tuple(self._pairs)
 
     def __repr__(self) -> str:

@@ -72,7 +72,7 @@ class Output:
         self._send = transport.send_nowait
         self.state: int = IDLE
         self.request: Request[Any, Any, Any] | None = None
-        self._parser = HeadParser(server.limits, server.lines)
+        self._parser = HeadParser(server.limits)
         self._join_below = min(_JOIN_BELOW, server.config.compress_from or _JOIN_BELOW)
         self._broken = False
         self._close = False
@@ -306,7 +306,7 @@ class Output:
             return head + b"upgrade: websocket\r\nconnection: " + options + b"\r\n"
         if self._close:
             return head + b"connection: close\r\n"
-        return head if self._parser.line.minor else head + b"connection: keep-alive\r\n"
+        return head if self._parser.minor else head + b"connection: keep-alive\r\n"
 
     def _must_not_discard(self, reader: BodyReader) -> bool:
         # The rest of a chunked body has no known length, and a body that waits for an invitation may never come.

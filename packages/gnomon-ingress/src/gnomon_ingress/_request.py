@@ -14,7 +14,7 @@ from ._forms import FORM_TYPE, MULTIPART_TYPE, Form, boundary_of, parse_form, pa
 from ._generic import Body, Fields, Query, ThreeParameters
 from ._headers import Headers
 from ._json import is_json, parse_json
-from ._target import MAX_FIELDS, Line, parse_query
+from ._target import MAX_FIELDS, PlainLine, parse_query
 
 if TYPE_CHECKING:
     from ._parts import Part
@@ -90,7 +90,7 @@ class Request(ThreeParameters[Body, Query, Fields]):
     _source: BodySource | None = None
     _limit: int | None = None
 
-    def __init__(self, line: Line, headers: Headers, origin: Origin) -> None:
+    def __init__(self, line: PlainLine, headers: Headers, origin: Origin) -> None:
         self.method, self.target, self.path, self.query_string, _ = line
         self.headers: Headers = headers
         self._origin = origin

@@ -21,7 +21,6 @@ from ._output import HEAD, IDLE
 from ._proxy import Networks
 from ._request import Client, Request
 from ._response import Response
-from ._target import Line
 from ._transport import Interrupted, SocketTransport, StreamTransport, Transport
 from ._watchdog import Watchdog
 from ._wire import Heads, canned
@@ -63,7 +62,6 @@ class Server:
         self.requests_per_connection: int = config.limits.requests_per_connection
         self.trusted: Networks = config.trusted_networks()
         self.connections: set[Connection] = set()
-        self.lines: dict[bytes, Line] = {}
         self.draining: bool = False
         self.heads: Heads = Heads(b"")
         # The asterisk asks about the server as a whole (RFC 9110, section 9.3.7), so no route can answer it.

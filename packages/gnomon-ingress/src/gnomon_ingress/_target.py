@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from ._errors import HttpError
 
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KEPT = re.compile(r"(%2[fF]|%25)")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]+)((?:[/?#].*)?)", re.DOTALL)
 _UNRENDERED = re.compile(r"[\x00-\x1f\x7f]")
@@ -32,6 +32,10 @@ class Line(NamedTuple):
     path: str
     query_string: str
     minor: int
+
+
+# The same without names, for where each request makes one.
+PlainLine = tuple[str, str, str, str, int]
 
 
 class BadTarget(ValueError):
@@ -66,7 +70,7 @@ def split_target(raw: bytes, *, asterisk: bool = False) -> Target:
     path, _, query = raw.decode("ascii").partition("?")
     if "%" in path:
         path = decode_path(path)
-    if "%" in query and _PERCENT.search(query):
+    if "%" in query and BROKEN_ESCAPE.search(query):
         raise BadTarget("the query has a broken percent escape")
     return Target(path, query, authority)
 
@@ -86,7 +90,7 @@ def decode_path(path: str) -> str:
     Raises:
         BadTarget: A broken escape, an escaped control character, or bytes that are no UTF-8.
     """
-    if _PERCENT.search(path):
+    if BROKEN_ESCAPE.search(path):
         raise BadTarget("the path has a broken percent escape")
     try:
         pieces = [

@@ -147,15 +147,11 @@ async def test_a_connection_that_starts_into_a_drain(autojump_clock: MockClock) 
     connection = Connection(server, scripted)
     connection.disconnect()
     await connection.run()
-    assert b"connection: close" in transport.written, "whoever has connected is served once"
+    assert transport.written == b""
     async with Client(hello) as client:
-        silent, late = client.connect(), client.connect()
+        stream = client.connect()
         client.server.drain()
-        await trio.sleep(0.9)
-        await late.send_all(GET * 2)
-        assert (await everything(late)).count(b"200 OK") == 1
-        assert await everything(silent) == b""
-        assert trio.current_time() == pytest.approx(1.1, abs=0.1)
+        assert await everything(stream) == b""
 
 
 @trio_test

@@ -201,7 +201,7 @@ class Output:
         bodiless_status = response._status in _BODILESS
         if response._status == _EMPTY:
             length = 0
-        chunked = length is None and self._parser.line.minor == 1
+        chunked = length is None and self._parser.minor == 1
         if length is None and not chunked:
             # HTTP/1.0 has no chunks: the end of the connection is the end of the body.
             self._close = True

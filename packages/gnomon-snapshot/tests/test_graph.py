@@ -583,3 +583,14 @@ def test_difference_in_attributes_and_identity():
     assert "one object here" in difference([one, one], [Node(), Node()])
     assert "one object here" in difference([Node(), Node()], [one, one])
     assert difference([(), (), frozenset(), frozenset()], [(), (), frozenset(), frozenset()]) == ""
+
+
+class Overdue(RuntimeError, TimeoutError):
+    """Its layout is that of its second base."""
+
+
+def test_an_exception_with_the_layout_of_a_later_base_comes_back():
+    error = Overdue("late")
+    error.by = 2
+    again = captured(error, types=Types(Overdue)).state["x"]
+    assert (type(again), again.args, again.by) == (Overdue, ("late",), 2)

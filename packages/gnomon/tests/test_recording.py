@@ -311,6 +311,33 @@ def test_repeated_headers_and_a_limit_of_the_body():
     assert report.response[0] == Difference("/status", 200, 413)
 
 
+def test_errors_of_the_runtime_that_a_module_raises_come_back_as_themselves():
+    class Failing:
+        def of(self, sku):
+            raise HttpError(402, "unpaid")
+
+        async def late(self):
+            raise trio.TooSlowError
+
+    @get("/")
+    async def handler(req, res, lctx, gctx):
+        try:
+            await gctx.modules.prices.late()
+        except trio.TooSlowError:
+            gctx.modules.prices.of("apple")
+
+    async def main() -> Snapshot:
+        store = MemoryStore()
+        async with Client(app_of(handler, store=store, modules={"prices": Failing()})) as client:
+            assert (await client.get("/")).status == 402
+        (summary,) = (await store.list()).summaries
+        return await store.get(summary.request_id)
+
+    recording = Recording.from_bytes(trio.run(main).to_bytes())
+    report = replay(recording, app_of(handler))
+    assert report.empty, str(report)
+
+
 # The command.
 
 SHOP = """

@@ -87,7 +87,7 @@ class Answers:
         self._answered = [number < skip for number in range(len(self._nodes))]
         self._bound: dict[str, str] = {"": ""}
         self._count: dict[str, int] = defaultdict(int)
-        self._draws: dict[tuple[str, str], deque[Any]] = defaultdict(deque)
+        self._draws: dict[tuple[str, str], deque[tuple[int, Any]]] = defaultdict(deque)
         self._last: dict[str, Any] = {}
         for number, node in enumerate(self._nodes):
             key, task = key_of(node), node["task"]
@@ -98,8 +98,8 @@ class Answers:
                 self._open[key].append(number)
             self._by_task.setdefault(task, deque()).append(number)
         for kind, draws in self._values["draws"].items():
-            for task, value in draws:
-                self._draws[kind, task].append(value)
+            for number, (task, value) in enumerate(draws):
+                self._draws[kind, task].append((number, value))
                 self._last.setdefault(kind, value)
                 self._first.setdefault(task, b"")
 
@@ -252,14 +252,24 @@ class Answers:
         """The next recorded value of a kind, or the last one when there are no more; `None` if there never was one."""
         waiting = () if self.session.paused else self._draws[kind, self._task(self.session.label(), b"")]
         if waiting:
-            value = self._last[kind] = waiting.popleft()
+            value = self._last[kind] = waiting.popleft()[1]
             return value
         return self._last.get(kind)
 
     def next_draw(self, kind: str) -> Any:
         """The next recorded value of a kind, `None` when there are no more."""
         waiting = self._draws[kind, self._task(self.session.label(), b"")]
-        return waiting.popleft() if waiting else None
+        return waiting.popleft()[1] if waiting else None
+
+    def pass_draws(self, over: Mapping[str, int]) -> None:
+        """Leave out what was drawn before the place where the replay goes on.
+
+        Args:
+            over: How many times, random numbers and ids that was, by kind.
+        """
+        for (kind, _), waiting in self._draws.items():
+            while waiting and waiting[0][0] < over[kind]:
+                self._last[kind] = waiting.popleft()[1]
 
 
 @final

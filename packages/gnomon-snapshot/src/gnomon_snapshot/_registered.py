@@ -63,8 +63,13 @@ class Registered(NamedTuple):
         return f"the {_SHOWN[self.kind]} {self.name}"
 
 
-def registered(lctx: LocalContext, session: Session) -> list[list[Any]]:
-    """The encoded form of what is registered on a request now."""
+def registered(lctx: LocalContext, session: Session) -> dict[str, Any]:
+    """The encoded form of what is registered on a request now, and how many draws are over, by kind."""
+    draws = {kind: len(drawn) for kind, drawn in session.draws.items()}
+    return {"draws": draws, "entries": [list(each) for each in _entries(lctx, session)]}
+
+
+def _entries(lctx: LocalContext, session: Session) -> list[Registered]:
     extras = lctx.extras
     if extras is None:
         return []
@@ -92,7 +97,7 @@ def registered(lctx: LocalContext, session: Session) -> list[list[Any]]:
             args = [session.write(each) for each in step.args] if kind == "cleanups" else []
             found.append(Registered(kind, step.name, *_where(step.fn, session), args, step.timeout))
     found += [Registered("task", task.name) for task in tuple(extras.tasks) if task.status == "pending"]
-    return [list(each) for each in found]
+    return found
 
 
 def _where(function: Any, session: Session) -> tuple[str, str]:
@@ -171,9 +176,8 @@ class Restored:
 
     def _hook(self, each: Registered) -> None:
         retry_on = [find(*where) for where in each.retry_on]
-        function = self._function(each, hook=True)
         getattr(self._lctx, each.kind)(
-            function if each.kind == "catch" else self._gate(function),
+            self._gate(self._function(each, hook=True)),
             name=each.name,
             timeout=each.timeout,
             retries=each.retries,

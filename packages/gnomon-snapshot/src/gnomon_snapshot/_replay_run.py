@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, final
 
@@ -21,7 +22,7 @@ from gnomon_snapshot._recording import RecordedRequest, Recording
 from gnomon_snapshot._registered import Registered, Restored
 from gnomon_snapshot._report import ReplayReport, compare
 from gnomon_snapshot._standin import protocols_of
-from gnomon_snapshot._start import Edit, Start
+from gnomon_snapshot._start import CANCELLED, Edit, Start
 from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._views import ResponseState
 
@@ -165,6 +166,39 @@ class ReplayRun:
         start = self._start
         return None if start.snapshot is None or step != start.answers_at else start.snapshot.response
 
+    def failure_at(self, step: str) -> BaseException | None:
+        """What a skipped step raised, `None` if it raised nothing: it has to be raised again.
+
+        Args:
+            step: The id of the step.
+        """
+        failed = self._start.failed
+        if failed is None or step != failed.id or failed.error == CANCELLED:
+            return None
+        error = self._start.error()
+        # a lone exception was taken out of its group; the step raised the group
+        group = re.fullmatch(r"(?:Base)?ExceptionGroup: (.*) \(1 sub-exception\)", failed.error)
+        if group is not None and not isinstance(error, BaseExceptionGroup):
+            return BaseExceptionGroup(group[1], [error])
+        return error
+
+    def cancelled_at(self, step: str) -> bool:
+        """Whether a skipped step was cancelled: whoever stands in its place waits until it is again.
+
+        Who cancelled it does so once more: the request itself, a task that failed, or else the deadline or the client.
+
+        Args:
+            step: The id of the step.
+        """
+        failed, lctx = self._start.failed, self._lctx
+        if lctx is not None and step == self._start.last and self._start.outcome == "cancelled":
+            lctx.cancel()
+        if failed is None or lctx is None or step != failed.id or failed.error != CANCELLED:
+            return False
+        if self._start.outcome == "error":
+            lctx.start_soon(_fail, self._start.error(), name="replayed")
+        return True
+
     def _arrive(self) -> None:
         start = self._start
         start.arrived = True
@@ -174,6 +208,7 @@ class ReplayRun:
         for key, value in values["state"].items():
             self._lctx.set(key, value)
         assert self._answers is not None
+        self._answers.pass_draws(start.skipped_draws)
         Restored(
             self._lctx, call=self._answers.function, gate=self._gate, diverge=self._diverge_at_start
         ).register(start.registered, values)
@@ -268,6 +303,11 @@ class ReplayRun:
             divergences=self._answers.divergences,
             skipped_calls=self._start.skipped_calls,
         )
+
+
+async def _fail(error: BaseException) -> None:
+    """What a task does that failed before the place where the replay goes on."""
+    raise error
 
 
 class AnsweredNothing:

@@ -7,11 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from gnomon_snapshot._errors import ReplayError
-from gnomon_snapshot._recording import RecordedRequest, Recording
+from gnomon_snapshot._errors import ReplayDiverged, ReplayError
+from gnomon_snapshot._recording import RecordedRequest, Recording, Traced
 from gnomon_snapshot._snapshot import Snapshot
 
 _KEEP: Final[Any] = object()
+_ENDS: Final = frozenset(
+    {
+        "handler.end",
+        "handler.error",
+        "hook.end",
+        "hook.error",
+        "hook.timeout",
+        "validation.end",
+        "validation.error",
+    }
+)
+#: What a trace shows of a step that was cancelled.
+CANCELLED: Final = "Cancelled: cancelled"
 
 
 @final
@@ -64,6 +77,10 @@ class Start:
         edit_at: The call before which the state is edited, `None` where it is edited at the beginning.
         arrived: Whether the state was put in place.
         registered: What the request had registered on itself there.
+        skipped_draws: How many times, random numbers and ids are over, by kind.
+        outcome: What the request had come to, `ok` as long as nothing is settled.
+        failed: The skipped step that failed, if one did.
+        last: The step after which it was settled.
     """
 
     def __init__(self, recording: Recording, step: int | str | None) -> None:
@@ -75,13 +92,17 @@ class Start:
         self.edit_at: int | None = None
         self.arrived = False
         self.registered: list[Any] = []
+        self.skipped_draws: dict[str, int] = {}
+        self.outcome = "ok"
+        self.failed: Traced | None = None
+        self.last = ""
         if step is None:
             return
         kind, number = _find_step(recording, step)
         places = recording.node["places"]
         if kind == "call":
             self.edit_at = number
-            passed = [at for at, (_, calls, _) in enumerate(places) if calls <= number]
+            passed = [at for at, (_, calls, *_) in enumerate(places) if calls <= number]
             if not passed:
                 return
             number = passed[-1]
@@ -89,12 +110,41 @@ class Start:
         timeline = recording.timeline
         assert timeline is not None
         self.snapshot = timeline.at(number)
-        self.first, self.skipped_calls, _ = places[number]
-        self.registered = recording.fresh()["places"][number][2]
+        self.first, self.skipped_calls, registered = recording.fresh()["places"][number]
+        self.registered, self.skipped_draws = registered["entries"], registered["draws"]
         before = [name for name, *_ in places[:number]]
         self.over = frozenset(before) - {self.first}
         finished = (at for at in range(1, number + 1) if _is_finished(timeline.at(at)))
         self.answers_at = before[next(finished, 1) - 1] if before else ""
+        self.outcome = self.snapshot.outcome or "ok"
+        if self.outcome != "ok":
+            self.failed = _failing_step(recording)
+            self.last = next((entry.id or "" for entry in _ends(recording)), "")
+
+    def error(self) -> BaseException:
+        """What the request had failed with, as a fresh object."""
+        assert self.snapshot is not None
+        error = self.snapshot.fresh()["outcome"]["error"]
+        return (
+            error if isinstance(error, BaseException) else ReplayDiverged(f"an exception was lost: {error}")
+        )
+
+
+def _ends(recording: Recording) -> list[Traced]:
+    """How the steps ended that ran until the request failed, the last one first."""
+    found = []
+    for entry in recording.trace:
+        if entry.kind == "phase" and entry.name == "failed":
+            break
+        if entry.kind in _ENDS:
+            found.append(entry)
+    return found[::-1]
+
+
+def _failing_step(recording: Recording) -> Traced | None:
+    """The step with which a request failed, `None` if it was none: a guard, the validation, a task."""
+    last = next(iter(_ends(recording)), None)
+    return None if last is None or not last.error else last
 
 
 def _is_finished(snapshot: Snapshot) -> bool:

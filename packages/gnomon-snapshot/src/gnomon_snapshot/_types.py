@@ -53,8 +53,12 @@ def _is_plain(cls: type) -> bool:
 
 
 def native_base(cls: type) -> type:
-    """The first static base: it decides the layout and whose `__new__` must be called."""
-    return next((base for base in cls.__mro__ if not base.__flags__ & _HEAP), object)
+    """The static base that decides the layout: it is its `__new__` that must be called."""
+    base: type = cls
+    while base.__flags__ & _HEAP:
+        # of several bases the one with the layout, which need not be the first: class E(RuntimeError, TimeoutError)
+        base = base.__base__ or object
+    return base
 
 
 def is_python_class(cls: type) -> bool:

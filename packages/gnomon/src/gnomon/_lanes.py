@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import trio
+
 from gnomon_ingress import RequestValidator
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan
@@ -21,7 +23,7 @@ from ._binding import request_validator, response_validator
 from ._hooks import route_hooks
 
 Gate = Callable[[Callable[..., Any]], Callable[..., Any]]
-_ARGUMENTS: Final = ("req", "res", "lctx", "gctx")
+_ARGUMENTS: Final = ("req", "res", "lctx", "gctx", "error")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,42 +97,57 @@ class Lane:
     def _gated_hook(self, hook: Hook) -> Hook:
         gate = self._gate
         assert gate is not None
-        if hook.point == "catch":
-            return hook
         requires = hook.requires
         if requires is not None:
             requires = gate(requires.fn if isinstance(requires, Hook) else requires)
         return replace(hook, fn=gate(hook.fn), requires=requires)
 
 
-def gate_around(function: Callable[..., Any], passes: Callable[[Any, Any], bool]) -> Callable[..., Any]:
-    """A function with the four arguments that calls another with those it takes, where it is let through.
+def gate_around(
+    function: Callable[..., Any], passes: Callable[[Any, Any], bool | None]
+) -> Callable[..., Any]:
+    """A function with the arguments of a handler or hook that calls another with those it takes, where it is let through.
 
     Args:
         function: A handler or hook.
-        passes: Called with `lctx` and `res`; whether the function is called at all.
+        passes: Called with `lctx` and `res`; whether the function is called at all, `None` to wait for a cancellation.
     """
     names = [name for name in inspect.signature(function).parameters if name in _ARGUMENTS]
 
-    def chosen(arguments: dict[str, Any]) -> dict[str, Any]:
-        return {name: arguments[name] for name in names}
+    def call(arguments: dict[str, Any]) -> Any:
+        return function(**{name: arguments[name] for name in names})
 
+    async def ask(arguments: dict[str, Any]) -> Any:
+        verdict = passes(arguments["lctx"], arguments["res"])
+        if verdict is None:
+            await trio.sleep_forever()
+        return await call(arguments) if verdict else None
+
+    def ask_sync(arguments: dict[str, Any]) -> Any:
+        return call(arguments) if passes(arguments["lctx"], arguments["res"]) else None
+
+    made: Callable[..., Any]
     if inspect.iscoroutinefunction(function):
+        if "error" in names:
 
-        async def gate(req: Any, res: Any, lctx: Any, gctx: Any) -> Any:
-            if passes(lctx, res):
-                return await function(**chosen({"req": req, "res": res, "lctx": lctx, "gctx": gctx}))
-            return None
+            async def made(req: Any, res: Any, lctx: Any, gctx: Any, error: Any) -> Any:
+                return await ask({"req": req, "res": res, "lctx": lctx, "gctx": gctx, "error": error})
 
-        made: Callable[..., Any] = gate
+        else:
+
+            async def made(req: Any, res: Any, lctx: Any, gctx: Any) -> Any:
+                return await ask({"req": req, "res": res, "lctx": lctx, "gctx": gctx})
+
+    elif "error" in names:
+
+        def made(req: Any, res: Any, lctx: Any, gctx: Any, error: Any) -> Any:
+            return ask_sync({"req": req, "res": res, "lctx": lctx, "gctx": gctx, "error": error})
+
     else:
 
-        def gate_sync(req: Any, res: Any, lctx: Any, gctx: Any) -> Any:
-            if passes(lctx, res):
-                return function(**chosen({"req": req, "res": res, "lctx": lctx, "gctx": gctx}))
-            return None
+        def made(req: Any, res: Any, lctx: Any, gctx: Any) -> Any:
+            return ask_sync({"req": req, "res": res, "lctx": lctx, "gctx": gctx})
 
-        made = gate_sync
     made.__name__, made.__qualname__ = function.__name__, function.__qualname__
     made.__module__ = function.__module__
     return made

@@ -11,6 +11,10 @@ from typing import Any, Final
 
 import trio
 
+import gnomon_context
+import gnomon_gtype
+import gnomon_ingress
+import gnomon_orchestrator
 from gnomon_context import GlobalContext, LocalContext, Module, open_global_context
 from gnomon_ingress import Client, Request, RequestInvalid, RequestValidator, Response, make_request
 from gnomon_snapshot import MemoryStore, Recorder, ReplayRun
@@ -18,6 +22,13 @@ from gnomon_snapshot import MemoryStore, Recorder, ReplayRun
 from ._lanes import Gate, Lane, Spec, gate_around
 from ._recording import Redactors, Watch, Watched
 
+# The errors of the runtime itself: they come back as themselves, so that a module's `HttpError` is answered as it was.
+_ERRORS: Final = tuple(
+    each
+    for package in (gnomon_context, gnomon_gtype, gnomon_ingress, gnomon_orchestrator, trio)
+    for each in vars(package).values()
+    if isinstance(each, type) and issubclass(each, Exception)
+)
 # What a type writes where something is sensitive.
 _HIDDEN: Final = "(hidden)"
 # Asked of the application: route a request, and say which plan, timeout, version and limit it has.
@@ -45,6 +56,7 @@ class Replays:
     ) -> None:
         self.find = find
         self.recorder = recorder or Recorder(MemoryStore())
+        self.recorder.types = self.recorder.types.extended(*_ERRORS)
         self.redactors = Redactors()
         self.watch = Watch()
         self.runs: dict[str, ReplayRun] = {}
@@ -65,16 +77,18 @@ class Replays:
             )
         return self._lanes[gated]
 
-    def _passes(self, lctx: LocalContext, res: Response[Any]) -> bool:
+    def _passes(self, lctx: LocalContext, res: Response[Any]) -> bool | None:
         execution = lctx.execution
         step = "handler" if execution is None or execution.hook_id is None else execution.hook_id
         run = self.runs[lctx.request_id]
         if not run.skips(step):
             return True
-        response = run.response_at(step)
+        response, failure = run.response_at(step), run.failure_at(step)
         if response is not None:
             _put_response(res, response)
-        return False
+        if failure is not None:
+            raise failure
+        return None if run.cancelled_at(step) else False
 
     @asynccontextmanager
     async def open(self, live: frozenset[str]) -> AsyncIterator[ReplayStage]:

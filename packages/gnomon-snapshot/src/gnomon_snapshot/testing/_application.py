@@ -191,6 +191,9 @@ class _Stage:
         def before(step: str, _lctx: LocalContext, res: Answered) -> bool:
             if not (run.gated and run.skips(step)):
                 return True
+            failure = run.failure_at(step)
+            if failure is not None:
+                raise failure
             response = run.response_at(step)
             if response is not None:
                 res.status_code, res.body = response.status_code, response.body

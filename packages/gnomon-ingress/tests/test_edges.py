@@ -147,11 +147,15 @@ async def test_a_connection_that_starts_into_a_drain(autojump_clock: MockClock) 
     connection = Connection(server, scripted)
     connection.disconnect()
     await connection.run()
-    assert transport.written == b""
+    assert b"connection: close" in transport.written, "whoever has connected is served once"
     async with Client(hello) as client:
-        stream = client.connect()
+        silent, late = client.connect(), client.connect()
         client.server.drain()
-        assert await everything(stream) == b""
+        await trio.sleep(0.9)
+        await late.send_all(GET * 2)
+        assert (await everything(late)).count(b"200 OK") == 1
+        assert await everything(silent) == b""
+        assert trio.current_time() == pytest.approx(1.1, abs=0.1)
 
 
 @trio_test

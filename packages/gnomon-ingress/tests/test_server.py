@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import socket
 import ssl
@@ -244,6 +245,25 @@ def test_disconnect_of_a_socket(how: str) -> None:
             nursery.cancel_scope.cancel()
 
     test()
+
+
+@trio_test
+async def test_a_drain_reads_what_is_there() -> None:
+    async with trio.open_nursery() as nursery:
+        server = await start(nursery, echo)
+        streams = [await connect(server) for _ in range(3)]
+        for stream in streams[:2]:
+            await stream.send_all(GET)
+            assert b"200 OK" in await stream.receive_some()
+        while server.statistics().connections < 3:
+            await trio.sleep(0.01)
+        os.write(streams[0].socket.fileno(), GET)
+        os.write(streams[2].socket.fileno(), GET)
+        # Nobody has read any of it yet.
+        server.drain()
+        for stream, count in zip(streams, (1, 0, 1), strict=True):
+            data = await everything(stream)
+            assert data.count(b"200 OK") == data.count(b"connection: close") == count
 
 
 @trio_test

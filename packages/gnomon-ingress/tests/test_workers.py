@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,6 +120,49 @@ def test_workers(supervised: Supervised) -> None:
     supervised.process.send_signal(signal.SIGINT)
     assert supervised.process.wait(20) == 0
     assert all(not Path(f"/proc/{pid}").exists() for pid in last)
+
+
+def test_a_restart_loses_no_request(supervised: Supervised) -> None:
+    eventually(lambda: len(supervised.workers()) == 2)
+    first = supervised.workers()
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    served: set[int] = set()
+
+    def ask(path: str) -> None:
+        while not stop.is_set():
+            try:
+                served.add(supervised.get(path))
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in ("/", "/", "/slow", "/slow")]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        before = set(served)
+        supervised.process.send_signal(signal.SIGHUP)
+        eventually(lambda before=before: len(served - before) >= 2)  # type: ignore[misc]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(served - first) >= 6
+
+
+def test_workers_do_not_outlive_their_supervisor(supervised: Supervised) -> None:
+    eventually(lambda: len(supervised.workers()) == 2)
+    workers = supervised.workers()
+    supervised.process.kill()
+    eventually(lambda: all(not _runs(pid) for pid in workers))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        # A zombie that nobody waits for is over, too.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_worker_that_does_not_stop_is_killed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import select
 import socket
 import ssl
 import sys
@@ -32,6 +33,8 @@ _BACK_OFF = 0.1
 # A storm of connections must not hold up those that are open: they get a turn after each one that is welcomed, and after so
 # many that were reset before.
 _ACCEPTS_IN_A_ROW = 8
+# Seconds a drain waits for the first request of a connection: whoever has just connected is about to send it.
+_FIRST_REQUEST = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,18 @@ class Server:
         self._end_if_empty()
 
     def _end_idle(self) -> None:
-        for connection in list(self.connections):
-            if connection.state == IDLE:
+        """End the connections that nobody uses; not those whose next request, or first, is here or about to be."""
+        idle = [
+            connection
+            for connection in self.connections
+            if connection.state == IDLE and (connection.sequence or connection.age > _FIRST_REQUEST)
+        ]
+        poll = select.poll()
+        for descriptor in {connection.transport.fileno() for connection in idle} - {-1}:
+            poll.register(descriptor, select.POLLIN)
+        unread = {descriptor for descriptor, _ in poll.poll(0)}
+        for connection in idle:
+            if connection.transport.fileno() not in unread:
                 connection.expire("shutdown")
 
     def advance_drain(self, now: float) -> None:

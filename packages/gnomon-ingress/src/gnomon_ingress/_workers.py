@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -18,6 +19,7 @@ logger = logging.getLogger("gnomon_ingress")
 
 Work = Callable[[list[socket.socket]], None]
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STABLE_SECONDS = 10.0
 _LONGEST_BACK_OFF = 30.0
 _POLL_SECONDS = 0.05
@@ -30,7 +32,8 @@ def run_workers(
 
     Each worker has listening sockets of its own on the same port (``SO_REUSEPORT``), and the kernel spreads the connections.
     This process keeps them open too, so a replaced worker's backlog is its successor's: nothing is lost. SIGINT and SIGTERM
-    reach the workers as SIGTERM; SIGHUP replaces them one after the other, each old one after its successor has started.
+    reach the workers as SIGTERM; SIGHUP replaces them, each old one after its successor has started. Workers whose supervisor
+    dies get a SIGTERM too, so that nothing keeps the port.
 
     Args:
         work: Called in each worker with its listening sockets; is to return soon after SIGTERM, for example by
@@ -76,12 +79,11 @@ class _Supervisor:
         self._reload = False
         #: Workers that were told to stop, and when they are killed.
         self._leaving: dict[int, float] = {}
+        # Nobody writes to it: that it ends is how workers learn that this process is gone.
+        self._lifeline, self._alive = os.pipe()
 
     def run(self) -> None:
-        previous = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        }
+        previous = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
             while not self._stopping or any(slot.pid for slot in self._slots) or self._leaving:
                 self._step()
@@ -89,6 +91,8 @@ class _Supervisor:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            os.close(self._lifeline)
+            os.close(self._alive)
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002 — signal handlers get a frame
         if number == signal.SIGHUP:
@@ -116,9 +120,14 @@ class _Supervisor:
                 os.kill(pid, signal.SIGKILL)
 
     def _start(self, slot: _Slot, now: float) -> None:
-        pid = os.fork()
-        if pid == 0:  # pragma: no cover — coverage of the child ends with the child
-            self._become_worker(slot)
+        # A signal that comes before the child has handlers of its own would be taken by a copy of ours, and lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:  # pragma: no cover — coverage of the child ends with the child
+                self._become_worker(slot)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         slot.pid = pid
         slot.started = now
 
@@ -129,6 +138,9 @@ class _Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             # A terminal sends SIGINT to everybody; the supervisor turns it into an orderly SIGTERM.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os.close(self._alive)
+            threading.Thread(target=self._outlive_nobody, daemon=True).start()
             for other in self._slots:
                 if other is not slot:
                     for listener in other.listeners:
@@ -142,6 +154,10 @@ class _Supervisor:
             sys.stderr.flush()
             # Not sys.exit: the stack below belongs to the supervisor.
             os._exit(status)
+
+    def _outlive_nobody(self) -> None:  # pragma: no cover — runs in the child
+        os.read(self._lifeline, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _dismiss(self, slot: _Slot, now: float) -> None:
         if slot.pid:

@@ -101,7 +101,7 @@ def test_a_stream_that_goes_as_it_is(
         ("str", "res.json('x')", ("application/json",)),
         ("str", "res.text(x, media_type='Text/CSV; charset=utf-8')", ("text/csv",)),
         ("str", "res.text(x, media_type=y)", ("*/*",)),
-        ("str", "res.text(x, **options)", ("*/*",)),
+        ("str", "res.text(x, **more)", ("*/*",)),
         ("str", "res.text(x, media_type='')", ("*/*",)),
         ("str", "other.text('x'); f().text(1); f.res.text(1)", ("application/json", "text/plain")),
         ("Literal['a'] | None", "res.text('a')", ("text/plain",)),

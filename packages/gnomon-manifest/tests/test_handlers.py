@@ -480,12 +480,15 @@ def test_constants_are_computed_or_refused(manifest_of: Build, text: str) -> Non
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("get('/a')(print)", "declares a route by a call"),
-        ("x = get('/a')(print)", "declares a route by a call"),
-        ("for path in ('/a', '/b'):\n  get(path)(print)", "declares a route by a call"),
+        ("get('/a')(print)", "stands where it is no decorator"),
+        ("x = get('/a')(print)", "stands where it is no decorator"),
+        ("for path in ('/a', '/b'):\n  get(path)(print)", "stands where it is no decorator"),
         ("def make():\n  @get('/a')\n  def a(req, res, lctx, gctx): ...\n  return a", "inside of a function"),
-        ("def make():\n  try:\n    with x:\n      return get('/a')(print)\n  except E: ...", "by a call"),
-        ("match 1:\n  case 1:\n    get('/a')(print)", "by a call"),
+        (
+            "def make():\n  try:\n    with x:\n      return get('/a')(print)\n  except E: ...",
+            "stands where it is no decorator",
+        ),
+        ("match 1:\n  case 1:\n    get('/a')(print)", "stands where it is no decorator"),
     ],
 )
 def test_a_declaration_that_is_made_at_run_time_is_a_finding(

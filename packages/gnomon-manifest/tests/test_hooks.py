@@ -277,7 +277,7 @@ def test_hooks_that_are_given_to_an_application_run_first(manifest_of: Build) ->
     [
         ("App('a', hooks=make())", "dynamic_hook", "computed when the program runs"),
         ("App('a', hooks=[make()])", "dynamic_hook", "no function of the project"),
-        ("App('a', **options)", "dynamic_hook", "hooks may be among them"),
+        ("App('a', **given)", "dynamic_hook", "hooks may be among them"),
         ("def plain(lctx): ...\nApp('a', hooks=[plain])", "invalid_declaration", "says not when it runs"),
     ],
 )

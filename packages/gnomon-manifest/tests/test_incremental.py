@@ -202,7 +202,7 @@ def test_a_cache_parses_nothing_that_has_not_changed(tmp_path: Path, monkeypatch
     monkeypatch.setattr(_build, "parse", counted)
     assert build(root, cache=cache) == expected
     assert parsed == []
-    (root / "b.py").write_text("import app.a as a")
+    (root / "b.py").write_text("import app.a as other")
     assert build(root, cache=cache) == expected
     assert parsed == ["b.py"]
 

@@ -75,9 +75,6 @@ def test_the_module_is_the_command(
     [
         "@thing",
         "@thing.post('/a')",
-        "@make('/a').post('/b')",
-        "@make('/a').group('/b').post('/c')",
-        "@other",
     ],
 )
 def test_other_decorators_are_none_of_ours(tmp_path: Path, decorator: str) -> None:

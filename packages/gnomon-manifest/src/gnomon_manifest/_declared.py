@@ -25,12 +25,14 @@ from ._policy import parse_roles
 from ._routes import _GROUP_OPTIONS, _ROUTE_OPTIONS, METHODS, _check_methods, _known, _merge, _policies
 from ._services import RESOURCES, check_module
 
-__all__ = ["Declared", "DeclaredHook", "HookReference", "Reader", "TypeExpression"]
+__all__ = ["DECLARATIONS", "HOMES", "Declared", "DeclaredHook", "HookReference", "Reader", "TypeExpression"]
 
-_HOMES: Final = ("gnomon_manifest.declare", "gnomon")
+HOMES: Final = ("gnomon_manifest.declare", "gnomon")
 _VERBS: Final = frozenset({method.lower() for method in METHODS} | {"handler", "websocket"})
 _POINTS: Final = frozenset({"before", "after", "catch"})
 _SERVICES: Final = frozenset({"module", "authenticator"})
+# every name that leads to a declaration
+DECLARATIONS: Final = _VERBS | _POINTS | _SERVICES | {"group"}
 _HOOK_DEFAULTS: Final[dict[str, Any]] = {
     "name": None,
     "level": "global",
@@ -173,7 +175,7 @@ class Reader:
         found = self.names.resolve(module, path)
         if isinstance(found, Outside):
             home, _, name = found.name.rpartition(".")
-            known = home in _HOMES and name in _VERBS | _POINTS | _SERVICES | {"group"}
+            known = home in HOMES and name in DECLARATIONS
             return Verb(name) if known else None
         if not isinstance(found, Inside) or found.definition.key in seen:
             return None

@@ -20,6 +20,7 @@ from ._docstring import parse_docstring
 from ._errors import DeclarationError
 from ._findings import CODES, Finding, Position
 from ._lints import swapped
+from ._mentions import Mentions
 from ._model import Handler, Hook, HookLevel, ModuleDependency, ModuleEntry, OpenEdge, Policies, Problem
 from ._names import Definition, FunctionNode, Module, Names, dotted
 from ._normal import Facts, RegisteredHook, StatusUse
@@ -39,6 +40,16 @@ def _shapes(arguments: ast.arguments) -> list[Shape]:
     shapes += [Shape(arguments.vararg.arg, "*")] if arguments.vararg else []
     shapes += [Shape(item.arg, "keyword-only") for item in arguments.kwonlyargs]
     return shapes + ([Shape(arguments.kwarg.arg, "**")] if arguments.kwarg else [])
+
+
+def _faults(node: FunctionNode, form: Any, *, method: bool) -> tuple[tuple[str, ...], str | None]:
+    """What keeps the parameters of a function from being bound, and the name of its instance."""
+    shapes = _shapes(node.args)
+    owner = None
+    static = any(dotted(decorator) == ("staticmethod",) for decorator in node.decorator_list)
+    if method and not static and shapes and shapes[0].name not in form.names:
+        owner = shapes.pop(0).name
+    return faults(shapes, form), owner
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +105,7 @@ class Analysis:
         self.reader = Reader(names)
         self.types = Types(names, self.reader)
         self.reach = Reach(names, self.is_declaration)
+        self.mentions = Mentions(names, self.reader, self.reach)
 
     def is_declaration(self, decorator: ast.expr, module: Module) -> bool:
         call = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -146,8 +158,8 @@ class Analysis:
         call = decorator if isinstance(decorator, ast.Call) else None
         verb = self.reader.verb(call.func if call else decorator, module)
         if verb is None:
-            return
-        if verb.name in ("module", "authenticator"):
+            self.computed(decorator, made.name, module, fits=False)
+        elif verb.name in ("module", "authenticator"):
             self.service(verb.name, decorator, made, unit, module)
         else:
             message = f"@{verb.name} stands above the class {made.name}; it declares functions"
@@ -175,10 +187,12 @@ class Analysis:
         self, node: FunctionNode, unit: Unit, module: Module, qualified: str, *, method: bool
     ) -> bool:
         declared = False
+        others: list[ast.expr] = []
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
             verb = self.reader.verb(call.func if call else decorator, module)
             if verb is None:
+                others.append(decorator)
                 continue
             if verb.name in ("module", "authenticator"):
                 self.service(verb.name, decorator, node, unit, module)
@@ -203,17 +217,38 @@ class Analysis:
             ):
                 found = self.reader.handler(decorator, verb, node, module, qualified)
                 unit.declared += [found] if found else []
+        for decorator in others:
+            fits = not declared and self.fits(node, method=method)
+            self.computed(decorator, qualified, module, fits=fits)
         if not declared and self.undecorated and not method and not faults(_shapes(node.args), HANDLER):
             unit.declared.append(Declared(node, module, qualified, "", None, (), dict(_NO_OPTIONS)))
         return declared
 
+    def computed(self, decorator: ast.expr, name: str, module: Module, *, fits: bool) -> None:
+        """Tell that a decorator may declare something, where it can not be known.
+
+        Args:
+            decorator: one that is none of ours.
+            name: what it stands above.
+            module: where it stands.
+            fits: whether that is what a handler looks like.
+        """
+        owner = name.partition(".")[0] if "." in name else None
+        verdict = self.mentions.decorator(decorator, module, owner)
+        if verdict == "declares":
+            message = f"{ast.unparse(decorator)[:80]!r} may declare {name}, and what it declares is computed"
+        elif verdict == "computed" or (verdict == "foreign" and fits):
+            message = f"{ast.unparse(decorator)[:80]!r} may declare {name}, and nothing is known of it"
+        else:
+            return
+        self.reader.report("dynamic_declaration", message, decorator, module)
+
+    def fits(self, node: FunctionNode, *, method: bool) -> bool:
+        """Whether a function has the parameters of a handler."""
+        return any(not _faults(node, form, method=method)[0] for form in (HANDLER, WEBSOCKET))
+
     def check_signature(self, node: FunctionNode, module: Module, form: Any, *, method: bool) -> bool:
-        shapes = _shapes(node.args)
-        owner = None
-        static = any(dotted(decorator) == ("staticmethod",) for decorator in node.decorator_list)
-        if method and not static and shapes and shapes[0].name not in form.names:
-            owner = shapes.pop(0).name
-        found = faults(shapes, form)
+        found, owner = _faults(node, form, method=method)
         if found:
             asynchronous = isinstance(node, ast.AsyncFunctionDef)
             message = describe(form, found, name=node.name, asynchronous=asynchronous, owner=owner)
@@ -228,22 +263,21 @@ class Analysis:
         return not found
 
     def stray(self, module: Module) -> None:
-        """Declarations that are made by a call, in a loop, or inside of a function."""
+        """Declarations that are made by a call, in a loop, or inside of a function, or by what is handed on."""
         top = {id(node) for node, _ in module.functions}
-        for statement in _statements(module.source.tree.body if module.source.tree else ()):
-            kind = statement.__class__
-            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
-                for decorator in () if id(statement) in top else statement.decorator_list:  # type: ignore[attr-defined]
-                    if self.is_declaration(decorator, module):
-                        message = f"{statement.name} is declared inside of a function, each time that it runs"  # type: ignore[attr-defined]
-                        self.reader.report("dynamic_declaration", message, decorator, module)
-                continue
-            value = statement.value  # type: ignore[attr-defined]
-            if value.__class__ is ast.Call and value.func.__class__ is ast.Call:
-                verb = self.reader.verb(value.func.func, module)
-                if verb is not None and verb.name != "group":
-                    message = f"{ast.unparse(value)[:80]!r} declares a route by a call"
-                    self.reader.report("dynamic_declaration", message, value, module)
+        for function in _functions(module.source.tree.body if module.source.tree else ()):
+            for decorator in () if id(function) in top else function.decorator_list:
+                if (
+                    self.is_declaration(decorator, module)
+                    or self.mentions.decorator(decorator, module) == "declares"
+                ):
+                    message = f"{function.name} is declared inside of a function, each time that it runs"
+                    self.reader.report("dynamic_declaration", message, decorator, module)
+        for node in self.mentions.strays(module):
+            message = (
+                f"{ast.unparse(node)[:80]!r} stands where it is no decorator, so what it declares is computed"
+            )
+            self.reader.report("dynamic_declaration", message, node, module)
 
     # what one handler is
 
@@ -406,15 +440,15 @@ def _roots(found: Iterable[Declared | DeclaredHook]) -> Iterator[Definition]:
         yield item.module.definitions[item.qualified.partition(".")[0]]
 
 
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every function and every statement with a value, at every depth."""
+def _functions(body: Sequence[ast.stmt]) -> Iterator[FunctionNode]:
+    """Every function, at every depth."""
     waiting = list(body)
     while waiting:
         statement = waiting.pop()
         blocks = _BLOCKS.get(statement.__class__)
         if blocks is None:
             continue
-        if blocks and not isinstance(statement, _FUNCTIONS):
+        if not isinstance(statement, _FUNCTIONS):
             for name in blocks:
                 inner = getattr(statement, name)
                 if name == "handlers" or name == "cases":
@@ -424,8 +458,7 @@ def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                     waiting.extend(inner)
             continue
         yield statement
-        if blocks:
-            waiting.extend(statement.body)  # type: ignore[attr-defined]
+        waiting.extend(statement.body)
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -434,7 +467,6 @@ _BLOCKS: dict[type[ast.stmt], tuple[str, ...]] = {
     **dict.fromkeys((ast.If, ast.For, ast.AsyncFor, ast.While), ("body", "orelse")),
     **dict.fromkeys((ast.Try, ast.TryStar), ("body", "handlers", "orelse", "finalbody")),
     ast.Match: ("cases",),
-    **dict.fromkeys((ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return), ()),
 }
 
 

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -43,7 +44,39 @@ BROWSER = (
 PATHS = [
     BROWSER.replace(b"GET / ", b"GET /orders/%d?page=%d " % (number, number % 7)) for number in range(20_000)
 ]
-TRAFFIC: dict[str, list[bytes]] = {"plain": [PLAIN], "browser": [BROWSER], "paths": PATHS}
+# And what one client of such a service sends: a session that is renewed, and a trace of each request.
+CHANGING = [
+    request.replace(b"0123456789abcdef0123456789abcdef", b"%032x" % (number * 7919)).replace(
+        b"Cache-Control: max-age=0", b"traceparent: 00-%032x-%016x-01" % (number * 31, number * 17)
+    )
+    for number, request in enumerate(PATHS)
+]
+# Orders of different lengths.
+ORDERS = [
+    b"POST /orders HTTP/1.1\r\nHost: localhost:8000\r\nConnection: keep-alive\r\nUser-Agent: httpx/0.28\r\nAccept: */*\r\n"
+    b"Accept-Encoding: gzip, deflate\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(order), order)
+    for order in (
+        b'{"id":%d,"customer":"someone@example.org","items":["a-%d","b","c"],"total":%d.5}' % (n, n, n * 3)
+        for n in range(1, 2000, 7)
+    )
+]
+TRAFFIC: dict[str, list[bytes]] = {
+    "plain": [PLAIN],
+    "browser": [BROWSER],
+    "paths": PATHS,
+    "changing": CHANGING,
+    "orders": ORDERS,
+}
+
+
+class Order(TypedDict):
+    """What is ordered."""
+
+    id: int
+    customer: str
+    items: list[str]
+    total: float
 
 
 def serve_floor(port: int) -> None:
@@ -51,6 +84,9 @@ def serve_floor(port: int) -> None:
     import httptools
     import trio
 
+    from gnomon_gtype import GType
+
+    validate = GType(Order).validate_json
     answer = (
         b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{"hello":"world"}'
     )
@@ -58,9 +94,16 @@ def serve_floor(port: int) -> None:
     class Protocol:
         def __init__(self) -> None:
             self.complete = 0
+            self.body = b""
+
+        def on_body(self, body: bytes) -> None:
+            self.body += body
 
         def on_message_complete(self) -> None:
             self.complete += 1
+            if self.body:
+                body, self.body = self.body, b""
+                validate(body)
 
     async def connection(sock: socket.socket) -> None:
         protocol = Protocol()
@@ -96,6 +139,9 @@ def serve_ours(port: int) -> None:
     import trio
 
     import gnomon_ingress
+    from gnomon_gtype import GType
+
+    validator = gnomon_ingress.RequestValidator(GType(Order))
 
     async def big() -> AsyncIterator[bytes]:
         for _ in range(200):
@@ -107,6 +153,10 @@ def serve_ours(port: int) -> None:
                 await req.websocket.send(message)
         elif req.path == "/big":
             res.stream(big())
+        elif req.method == "POST":
+            await req.read()
+            validator.validate(req)
+            res.json({"hello": "world"})
         else:
             res.json({"hello": "world"})
 
@@ -367,6 +417,21 @@ def cases() -> list[Case]:
             rate("floor", "paths"),
             "bare loop",
             at_least=0.80,
+            rounds=5,
+        ),
+        Case(
+            "requests per second, ten headers of which two change, 20,000 paths",
+            rate("ours", "changing"),
+            rate("floor", "changing"),
+            "bare loop",
+            at_least=0.80,
+            rounds=5,
+        ),
+        Case(
+            "requests per second, JSON bodies, validated",
+            rate("ours", "orders"),
+            rate("floor", "orders"),
+            "bare loop, validated",
             rounds=5,
         ),
         Case("99th percentile, hello", tail("ours"), tail("floor"), "bare loop", at_most=2.0, rounds=5),

@@ -448,6 +448,19 @@ def test_live_modules_are_asked():
     assert replay(recording, app_of(waits, modules=modules), allow_live={"cache"}).empty
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_live_module_that_is_none_of_the_application_is_refused(cancelled):
+    def handler(req, res, lctx, gctx):
+        if cancelled:
+            lctx.cancel("disconnect")
+
+    recording = recorded(handler)
+    with pytest.raises(ReplayError, match="no module 'stroe' that could be live; it has: store"):
+        replay(recording, app_of(handler), allow_live=["store", "stroe"])
+    with pytest.raises(ReplayError, match="it has: none"):
+        replay(recording, app_of(handler, modules={}), allow_live="store")
+
+
 class Refused(ValueError):
     problems = (SimpleNamespace(pointer="/age", code="missing", message="It is missing."),)
 

@@ -158,6 +158,39 @@ def test_processes_of_a_pool_are_given_batches():
     assert trio.run(main).equal == 2
 
 
+def test_what_is_no_application_is_refused():
+    async def main(app):
+        store = MemoryStore()
+        await store.put((await Application(print).serve(Asked())).snapshot)
+        return await replay_all(store, app=app)
+
+    with pytest.raises(TypeError, match="is needed, not 7"):
+        trio.run(main, 7)
+    with pytest.raises(TypeError, match="returned no application, but 7"):
+        trio.run(main, lambda: 7)
+
+
+def test_a_replay_that_breaks_its_application_stops_no_other():
+    class Breaking(Application):
+        async def _run(self, request, *args):
+            if request.target == "/breaks":
+                raise LookupError("broken")
+            await super()._run(request, *args)
+
+    async def main():
+        store = MemoryStore()
+        for target in ("/fine", "/breaks"):
+            await store.put((await Application(lambda *_: None).serve(Asked(target=target))).snapshot)
+        return await replay_all(store, app=Breaking(lambda *_: None))
+
+    summary = trio.run(main)
+    assert (summary.replayed, summary.equal) == (2, 1)
+    assert (summary.causes[0].cause, summary.causes[0].example) == (
+        "cannot be replayed: LookupError",
+        "LookupError: broken",
+    )
+
+
 def test_several_processes_share_the_work(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     subprocess.run([sys.executable, str(tmp_path / "program.py")], check=True, timeout=60)

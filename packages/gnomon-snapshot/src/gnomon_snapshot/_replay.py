@@ -11,6 +11,7 @@ import trio
 
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import ReplayError
+from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot._recorder import Recorder
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._replay_run import ReplayRun
@@ -83,7 +84,8 @@ def replay(
         edit: What to change before.
 
     Raises:
-        ReplayError: The recording has no request, or no such step; or this is called where an event loop runs.
+        ReplayError: The recording has no request, or no such step; a module of `allow_live` is none of the application; or
+            this is called where an event loop runs.
     """
     if trio.lowlevel.in_trio_run():
         raise ReplayError(
@@ -115,7 +117,7 @@ async def replay_async(
     A cancellation waits for the end of the replay.
 
     Raises:
-        ReplayError: The recording has no request, or no such step.
+        ReplayError: The recording has no request, or no such step, or a module is none of the application.
 
     >>> import trio
     >>> from gnomon_snapshot.testing import Application
@@ -146,8 +148,9 @@ async def run_on(
         if recording.node["cancelled"] is None:
             await stage.run(run)
         else:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(run.cancel_as_recorded)
-                await stage.run(run)
-                nursery.cancel_scope.cancel()
+            with lone_error():
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(run.cancel_as_recorded)
+                    await stage.run(run)
+                    nursery.cancel_scope.cancel()
     return run.report()

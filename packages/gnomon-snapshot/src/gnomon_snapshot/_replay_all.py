@@ -13,6 +13,7 @@ import trio
 
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import NotRecorded, SnapshotError
+from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._replay import Replayable, run_on
 from gnomon_snapshot._store import EVERYTHING, Query, SnapshotStore
@@ -128,6 +129,7 @@ async def replay_all(
     Raises:
         ValueError: There is no application, or `processes` is less than 1.
         StoreError: The store could not look.
+        TypeError: `app` is no application, and makes none.
 
     >>> import trio
     >>> from gnomon_snapshot import MemoryStore
@@ -136,6 +138,8 @@ async def replay_all(
     """
     if app is None or processes < 1:
         raise ValueError("replay_all needs an application, and at least one process")
+    if not (callable(app) or hasattr(app, "open_replay")):
+        raise TypeError(f"an application, or a function that makes one, is needed, not {app!r:.100}")
     live = frozenset(allow_live)
     tally = _Tally(progress)
     send, receive = trio.open_memory_channel[list[bytes]](0)
@@ -167,11 +171,12 @@ async def _run_all(
     send: trio.MemorySendChannel[list[bytes]],
     runners: list[tuple[trio.MemoryReceiveChannel[list[bytes]], Runner]],
 ) -> None:
-    async with trio.open_nursery() as nursery:
-        for receive, runner in runners:
-            nursery.start_soon(_consume, receive, runner, tally)
-        async with send:
-            await _fetch(store, query, send, tally)
+    with lone_error():
+        async with trio.open_nursery() as nursery:
+            for receive, runner in runners:
+                nursery.start_soon(_consume, receive, runner, tally)
+            async with send:
+                await _fetch(store, query, send, tally)
 
 
 async def _consume(receive: trio.MemoryReceiveChannel[list[bytes]], runner: Runner, tally: _Tally) -> None:
@@ -253,8 +258,15 @@ class _Here:
     def __call__(self, batch: list[bytes]) -> list[Outcome]:
         if self._app is None:
             given: Any = self._given
-            self._app = given if hasattr(given, "open_replay") else given()
+            self._app = given if hasattr(given, "open_replay") else _made(given)
         return run_batch(batch, self._app, self._live)
+
+
+def _made(make: Make) -> Replayable:
+    made = make()
+    if not hasattr(made, "open_replay"):
+        raise TypeError(f"{make!r:.100} returned no application, but {made!r:.100}")
+    return made
 
 
 _worker: _Here | None = None
@@ -283,7 +295,9 @@ def run_batch(batch: list[bytes], app: Replayable, live: frozenset[str]) -> list
                 try:
                     recording = Recording.from_bytes(data, types=stage.recorder.types)
                     report = await run_on(stage, recording, live=live)
-                except SnapshotError as error:
+                except (
+                    Exception
+                ) as error:  # what one does to the application is no reason to give up the others
                     found.append(_failure("" if recording is None else recording.request_id, error))
                 else:
                     text = "" if report.empty else str(report)
@@ -295,7 +309,8 @@ def run_batch(batch: list[bytes], app: Replayable, live: frozenset[str]) -> list
         return trio.run(main, clock=clock)
 
 
-def _failure(request_id: str, error: SnapshotError) -> Outcome:
+def _failure(request_id: str, error: Exception) -> Outcome:
     if isinstance(error, NotRecorded):
         return Outcome(request_id, NotRecorded.code, "", None)
-    return Outcome(request_id, f"cannot be replayed: {error.code}", str(error), None)
+    reason = error.code if isinstance(error, SnapshotError) else type(error).__qualname__
+    return Outcome(request_id, f"cannot be replayed: {reason}", f"{type(error).__qualname__}: {error}", None)

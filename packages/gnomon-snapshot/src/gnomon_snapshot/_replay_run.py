@@ -71,7 +71,16 @@ class ReplayRun:
         Args:
             gctx: The application's, in which the live modules run.
             classes: The modules of the application by name, with the class of each if it is known.
+
+        Raises:
+            ReplayError: A module that is to be live is none of the application.
         """
+        unknown = self._live - classes.keys()
+        if unknown:
+            raise ReplayError(
+                f"the application has no module {min(unknown)!r} that could be live; "
+                f"it has: {', '.join(sorted(classes)) or 'none'}"
+            )
         # What is live is recorded as always; the rest of the modules is not looked at.
         live = LiveRecording(self._recorder, gctx.view(only=self._live), AnsweredNothing())
         answers = Answers(

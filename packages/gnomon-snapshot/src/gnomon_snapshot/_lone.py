@@ -1,0 +1,18 @@
+"""Exceptions that nurseries of ours have wrapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def lone_error() -> Iterator[None]:
+    """Raise a lone exception out of its groups: that there are nurseries here is nobody's concern."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from gnomon_context.testing import Trial, cancel_at_every_checkpoint
-from gnomon_ingress import Config, Request, Response, Server, WebSocketClosed
+from gnomon_ingress import Config, Request, Response, Server, WebSocketClosed, mount
 from gnomon_ingress._transport import StreamTransport
 from gnomon_ingress.testing import ClientSocket, MemoryStream, memory_pair
 
@@ -38,9 +38,29 @@ class Chunks:
         self.open = False
 
 
+async def foreign(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application that streams, and echoes."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({**message, "type": "websocket.send"})
+    else:
+        await send({"type": "http.response.start", "status": 200})
+        while (message := await receive()).get("more_body", False):
+            await send({"type": "http.response.body", "body": message["body"], "more_body": True})
+        await send({"type": "http.response.body"})
+
+
 def application(opened: list[Chunks]) -> Any:
+    mounted = mount("/mounted", foreign)
+
     async def dispatch(req: Request, res: Response) -> None:
-        if req.websocket is not None:
+        if req.path == "/mounted":
+            await mounted(req, res)
+        elif req.path == "/upload":
+            res.json([len(await part.read()) async for part in req.parts()])
+        elif req.websocket is not None:
             async for message in req.websocket:
                 await req.websocket.send(message)
         elif req.path == "/stream":
@@ -59,16 +79,25 @@ REQUESTS = {
     "requests": b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789",
     "chunks": b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     "stream": b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n",
+    "upload": (
+        b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 134\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n0123456789\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="b"\r\n\r\n0\r\n--x--\r\n'
+    ),
+    "mounted": b"POST /mounted HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123456789",
     "refusal": b"GET / HTTP/1.1\r\n\r\n",
 }
+
+
+SOCKETS: dict[str, tuple[str, dict[str, str]]] = {"websocket": ("/", {}), "mounted socket": ("/mounted", {})}
 
 
 async def speak(kind: str, near: MemoryStream, done: trio.Event) -> None:
     """Be a client, as far as the server lets us."""
     try:
-        if kind == "websocket":
+        if kind in SOCKETS:
             socket = ClientSocket(near)
-            await socket.open("/", {})
+            await socket.open(*SOCKETS[kind])
             for message in ("one", b"2" * 3000):
                 await socket.send(message)
                 assert await socket.receive() == message
@@ -88,7 +117,7 @@ async def speak(kind: str, near: MemoryStream, done: trio.Event) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancelled", "disconnected"])
-@pytest.mark.parametrize("kind", [*REQUESTS, "websocket"])
+@pytest.mark.parametrize("kind", [*REQUESTS, *SOCKETS])
 def test_at_every_checkpoint(kind: str, how: str) -> None:
     async def scenario(trial: Trial) -> None:
         opened: list[Chunks] = []

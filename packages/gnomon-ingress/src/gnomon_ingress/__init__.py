@@ -28,8 +28,9 @@ from ._mount import mount
 from ._parts import Part
 from ._problem import problem_document
 from ._request import Client, Request
-from ._response import Response, Sink
+from ._response import Response
 from ._server import Server, ServerStatistics, serve
+from ._sink import Sink
 from ._static import static
 from ._target import decode_segment
 from ._validators import FieldProblem, RequestType, RequestValidator, ResponseType, ResponseValidator

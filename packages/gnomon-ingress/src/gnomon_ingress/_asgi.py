@@ -16,7 +16,8 @@ from ._head import Refusal
 from ._headers import Headers
 from ._limits import Limits
 from ._request import Client, Request, body_too_large
-from ._response import Commit, Response
+from ._response import Response
+from ._sink import Commit
 from ._target import BadTarget, Line, split_target
 from ._websocket import WebSocket, failure_code
 

@@ -15,7 +15,8 @@ from ._head import HeadParser
 from ._headers import add_vary
 from ._preconditions import matches, precondition
 from ._request import Request
-from ._response import Commit, Response
+from ._response import Response
+from ._sink import Commit
 from ._transport import Interrupted, Transport
 from ._wire import fields, length_field
 

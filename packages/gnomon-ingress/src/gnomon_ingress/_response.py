@@ -1,69 +1,34 @@
-"""What a handler answers with: buffered until it is sent, so that hooks and validation see it whole."""
+"""What a handler answers with: buffered until it is sent, so that hooks and validation see it whole.
+
+Longer than its neighbours because it is one class: what a handler can say of its answer stands together, and half of it is
+documentation.
+"""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import trio
+from typing import Any
 
 from ._cookies import SameSite, format_cookie
-from ._errors import HttpError, ResponseState
+from ._errors import ResponseState
 from ._events import MEDIA_TYPE as EVENTS_TYPE
 from ._events import Encoded, encode_event, encode_line
-from ._files import SMALL, FileBody, FileChunks, disposition, find_inside
+from ._file_answer import answer_with_file
 from ._generic import Body, OneParameter
 from ._headers import MutableHeaders, check_value
 from ._json import dump_json
-from ._preconditions import byte_range, precondition
 from ._problem import MEDIA_TYPE as PROBLEM_TYPE
 from ._problem import problem_document
-
-if TYPE_CHECKING:
-    from ._request import Request
+from ._sink import Commit, Sink
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
 _CHECKED = frozenset({JSON_TYPE, TEXT_TYPE, BYTES_TYPE, PROBLEM_TYPE})
-
-Commit = Callable[[], object]
-
-
-class Sink(Protocol):
-    """Where a response goes: an HTTP/1.1 connection, an ASGI server, a test."""
-
-    def deliver_nowait(self, response: Response[Any], payload: bytes) -> int:
-        """Write a buffered response without waiting: 0 not begun, 1 done, 2 begun, ``flush`` has to follow."""
-        ...
-
-    async def flush(self) -> None:
-        """Write what ``deliver_nowait`` could not."""
-        ...
-
-    async def deliver(self, response: Response[Any], payload: bytes) -> None:
-        """Write the head and a complete body."""
-        ...
-
-    @property
-    def request(self) -> Request[Any, Any, Any] | None:
-        """The request that is being answered."""
-        ...
-
-    async def deliver_stream(
-        self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
-    ) -> None:
-        """Write the head, then each chunk as it comes; call ``before_last_byte`` when the iterator is exhausted.
-
-        ``response.note_start()`` is called just before the head, and the head waits for the first chunk (of events: for a
-        moment), so that a failure before it can still be answered.
-        """
-        ...
 
 
 def encode_text(value: str) -> bytes:
@@ -371,45 +336,7 @@ class Response(OneParameter[Body]):
             HttpError: 404 for everything that is not a regular file below the root; 412 and 416.
         """
         self._check_open()
-        body = await trio.to_thread.run_sync(find_inside, root, path)
-        self.headers["etag"] = body.etag
-        self.headers["last-modified"] = format_datetime(body.modified, usegmt=True)
-        self.headers["accept-ranges"] = "bytes"
-        if download_name is not None:
-            self.headers["content-disposition"] = disposition(download_name)
-        start, end = self._choose_range(body)
-        if self._status == 304:
-            self._finish(b"", encode_bytes, None)
-            return
-        if end - start <= SMALL:
-            data = await trio.to_thread.run_sync(body.read, start, end)
-            self.bytes(data, media_type=media_type or body.media_type)
-        else:
-            chunks = FileChunks(body.path, start, end)
-            self.stream(chunks, media_type=media_type or body.media_type, length=end - start)
-
-    def _choose_range(self, body: FileBody) -> tuple[int, int]:
-        request = None if self._sink is None else self._sink.request
-        if request is None or request.method not in ("GET", "HEAD"):
-            return 0, body.size
-        verdict = precondition(request.method, request.headers, etag=body.etag, modified=body.modified)
-        if verdict == 412:
-            raise HttpError(412, "precondition_failed", "The file is not the one the request is about.")
-        if verdict == 304:
-            self._status = 304
-            return 0, 0
-        try:
-            chosen = byte_range(request.headers, body.size, etag=body.etag, modified=body.modified)
-        except ValueError:
-            unsatisfied = {"content-range": f"bytes */{body.size}"}
-            raise HttpError(
-                416, "range_not_satisfiable", "The range lies outside the file.", headers=unsatisfied
-            ) from None
-        if chosen is None:
-            return 0, body.size
-        self._status = 206
-        self.headers["content-range"] = f"bytes {chosen[0]}-{chosen[1] - 1}/{body.size}"
-        return chosen
+        await answer_with_file(self, path, root=root, media_type=media_type, download_name=download_name)
 
     def reset(self) -> None:
         """Drop body and status, keep the headers: for the default answer after a failure.

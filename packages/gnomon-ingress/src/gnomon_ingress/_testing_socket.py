@@ -22,7 +22,7 @@ from ._handshake import accept_token
 from ._headers import Headers
 
 if TYPE_CHECKING:
-    from .testing import MemoryStream
+    from ._testing_memory import MemoryStream
 
 _NORMAL = (1000, 1001, 1005)
 

@@ -176,6 +176,20 @@ def test_access_is_read_only_and_typed() -> None:
         global_context(modules={"made": Module(factory=dict)}).modules.made
 
 
+def yielding() -> Any:
+    yield 1
+
+
+async def yielding_later() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize("factory", [yielding, yielding_later])
+def test_a_factory_that_is_a_bare_generator_is_refused(factory: Callable[..., Any]) -> None:
+    with pytest.raises(ModuleError, match=f"{factory.__name__} is a generator.*asynccontextmanager"):
+        Module(factory=factory)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

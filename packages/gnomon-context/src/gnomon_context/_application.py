@@ -275,7 +275,7 @@ class Application:
         """Tell every listener; with none, or when one fails, the log hears of it."""
         alert = Alert(kind, error, detail)
         if not self.alert_listeners:
-            _log.error("%s: %s %s", kind, type(error).__name__ if error else "", detail)
+            _log.error("%s: %s %s", kind, type(error).__name__ if error else "", detail, exc_info=error)
         for listener in tuple(self.alert_listeners):
             try:
                 listener(alert)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, final
 
 from ._capabilities import Capabilities
 from ._errors import ModuleError
+from ._extras import name_of
 from ._keys import ModuleKey
 from ._lifecycle import takes_argument
 from ._resources import Resources, acting_module
@@ -61,6 +62,11 @@ class Module:
             )
         if self.factory is not None and not callable(self.factory):
             raise ModuleError(f"the factory of a module is a function, not {self.factory!r}")
+        if inspect.isasyncgenfunction(self.factory) or inspect.isgeneratorfunction(self.factory):
+            raise ModuleError(
+                f"{name_of(self.factory)} is a generator, and would be shared as one: decorate it with "
+                "contextlib.asynccontextmanager, so that what it yields is the module"
+            )
         if isinstance(self.depends_on, str):
             raise ModuleError(f"depends_on is a sequence of modules: write ({self.depends_on!r},)")
         if not (self.start_timeout > 0 and self.stop_timeout > 0 and self.health_timeout > 0):

@@ -137,7 +137,7 @@ class Mentions:
 
     def inside(self, definition: Definition) -> Verdict | None:
         """A function, class or value of the project: whether it leads to one of ours, or is made by somebody else."""
-        if any(not _OURS.isdisjoint(inner.facts.outside) for inner in self.reach.closure([definition])):
+        if any(not _OURS.isdisjoint(inner.facts.outside) for inner in self.reach.closure(definition)):
             return "declares"
         value = binding_value(definition)
         path = dotted(value.func) if isinstance(value, ast.Call) else None

@@ -111,9 +111,14 @@ class StatusUse:
 
 @dataclass(slots=True)
 class Facts:
-    """What one definition is and does."""
+    """What one definition is and does.
+
+    `line` is its key and digest as JSON, and `closure` what it reaches, once somebody has asked.
+    """
 
     digest: str = ""
+    line: str = ""
+    closure: frozenset[Definition] | None = None
     references: set[Definition] = field(default_factory=set)
     outside: set[str] = field(default_factory=set)
     dynamic: list[tuple[str, ast.AST]] = field(default_factory=list)

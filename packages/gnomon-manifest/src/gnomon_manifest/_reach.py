@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
@@ -51,25 +52,21 @@ class Reach:
             nodes = [*definition.guards, *definition.nodes]
             known = definition.facts = read_facts(nodes, module, self.names, skipped=skipped)
             known.edges = frozenset(_edges(known))
+            known.line = f'["{json.dumps(definition.key)[1:-1]}","{known.digest}"]'
         return known
 
-    def closure(
-        self, roots: Iterable[Definition], *, known: frozenset[Definition] = frozenset()
-    ) -> frozenset[Definition]:
-        """Everything that is reached from some definitions, themselves included.
-
-        Args:
-            roots: where to begin.
-            known: a closure to add to.
-        """
-        found = set(known)
-        waiting = [root for root in roots if root not in found]
-        found.update(waiting)
-        while waiting:
-            new = self.facts(waiting.pop()).references - found
-            found |= new
-            waiting.extend(new)
-        return frozenset(found)
+    def closure(self, root: Definition) -> frozenset[Definition]:
+        """Everything that is reached from a definition, itself included; found once."""
+        facts = self.facts(root)
+        if facts.closure is None:
+            found = {root}
+            waiting = [root]
+            while waiting:
+                new = self.facts(waiting.pop()).references - found
+                found |= new
+                waiting.extend(new)
+            facts.closure = frozenset(found)
+        return facts.closure
 
 
 def open_edges(reached: Iterable[Definition]) -> tuple[OpenEdge, ...]:

@@ -113,7 +113,15 @@ class Analysis:
 
     def everywhere(self, hooks: Sequence[DeclaredHook]) -> Everywhere:
         """What the global hooks add to every handler."""
-        return Everywhere(hooks, self.reach.closure(_roots(hooks)))
+        return Everywhere(hooks, self.closure(hooks))
+
+    def closure(self, found: Iterable[Declared | DeclaredHook]) -> frozenset[Definition]:
+        """Everything that some handlers and hooks reach."""
+        return frozenset().union(*[self.reach.closure(root) for root in _roots(found)])
+
+    def look(self, unit: Unit) -> None:
+        """Read everything that the handlers of a module reach."""
+        self.closure(unit.declared)
 
     def complete(self, unit: Unit, everywhere: Everywhere) -> None:
         """Say what the handlers of a module are, for these global hooks."""
@@ -285,18 +293,26 @@ class Analysis:
         node, module, options = declared.node, declared.module, declared.options
         documentation = parse_docstring(docstring(node))
         own = list(self.route_hooks(declared))
-        closure = self.reach.closure(_roots([declared, *own]), known=everywhere.closure)
-        reached = sorted(closure, key=attrgetter("key"))
+        reached = sorted(everywhere.closure | self.closure([declared, *own]), key=attrgetter("key"))
         # the hooks that are registered are reached as well: the code that registers them names them
-        local = list(self.local_hooks(reached))
-        facts: list[Facts] = [definition.facts for definition in reached]
-        self.too_deep(reached)
-        uses = [use for fact in facts for use in fact.statuses]
+        local: list[DeclaredHook] = []
+        uses: list[StatusUse] = []
+        sends: set[tuple[str, str]] = set()
+        lines: list[str] = []
+        for definition in reached:
+            facts: Facts = definition.facts
+            lines.append(facts.line)
+            uses += facts.statuses
+            sends |= facts.sends
+            if facts.hooks:
+                local += self.local_hooks(definition)
+            if facts.too_deep:
+                self.too_deep(definition)
         sent: dict[int, bool] = {}
         for use in uses:
             if use.status is not None:
                 sent[use.status] = sent.get(use.status, True) and use.raised
-        types = self.types.of_handler(declared, sent, {use for fact in facts for use in fact.sends})
+        types = self.types.of_handler(declared, sent, sends)
         policies = Policies(**{name: options[name] for name in _POLICIES if name in options})
         hooks = _ordered(everywhere.hooks, own, local)
         deprecated = documentation.deprecated
@@ -327,26 +343,21 @@ class Analysis:
             fingerprint="",
         )
         contract = _sha256(_contract(handler))
-        fingerprint = _sha256(
-            [
-                contract,
-                handler.asynchronous,
-                [[definition.key, definition.facts.digest] for definition in reached],
-                [_shape(hook) for hook in hooks],
-            ]
-        )
+        what_it_does = [
+            f'"{contract}"',
+            _CANONICAL(handler.asynchronous),
+            f"[{','.join(lines)}]",
+            _CANONICAL([_shape(hook) for hook in hooks]) if hooks else "[]",
+        ]
+        fingerprint = hashlib.sha256(f"[{','.join(what_it_does)}]".encode("ascii")).hexdigest()
         # the one writing to a frozen object: nobody has seen it yet, and copying it costs as much as making it
         object.__setattr__(handler, "contract", contract)
         object.__setattr__(handler, "fingerprint", fingerprint)
         return handler
 
-    def too_deep(self, reached: Iterable[Definition]) -> None:
-        for definition in reached:
-            if definition.facts.too_deep:
-                message = (
-                    f"{definition.name} is nested too deeply for its normal form; its text counts instead"
-                )
-                self.reader.report("too_deep", message, definition.nodes[0], definition.module)
+    def too_deep(self, definition: Definition) -> None:
+        message = f"{definition.name} is nested too deeply for its normal form; its text counts instead"
+        self.reader.report("too_deep", message, definition.nodes[0], definition.module)
 
     def never_sent(self, declared: Declared, uses: Sequence[StatusUse], edges: Iterable[OpenEdge]) -> None:
         """Doubt a declared status that nothing sends, where every status that is sent is known."""
@@ -385,11 +396,10 @@ class Analysis:
                 else:
                     yield known
 
-    def local_hooks(self, reached: Iterable[Definition]) -> Iterator[DeclaredHook]:
-        """Hooks that the reachable code registers on the local context."""
-        for definition in reached:
-            for registered in definition.facts.hooks:
-                yield from self.local_hook(registered, definition.module, definition.name)
+    def local_hooks(self, definition: Definition) -> Iterator[DeclaredHook]:
+        """Hooks that reachable code registers on the local context."""
+        for registered in definition.facts.hooks:
+            yield from self.local_hook(registered, definition.module, definition.name)
 
     def local_hook(self, registered: RegisteredHook, module: Module, owner: str) -> Iterator[DeclaredHook]:
         call = registered.call if isinstance(registered.call, ast.Call) else None
@@ -495,6 +505,8 @@ def _ordered(
 ) -> tuple[Hook, ...]:
     """In: what runs at `received`, then global, route, local. Out: local, route, global, each reversed."""
     found: list[Hook] = []
+    if not (always or own or local):
+        return ()
     levels: list[tuple[HookLevel, Sequence[DeclaredHook]]] = [
         ("global", always),
         ("route", own),

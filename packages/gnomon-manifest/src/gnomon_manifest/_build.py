@@ -14,7 +14,7 @@ from ._errors import ManifestError
 from ._findings import Finding
 from ._lints import lint
 from ._manifest import Manifest
-from ._model import HandlerTypes, OpenEdge, TypeEntry
+from ._model import OpenEdge, TypeEntry
 from ._names import Module, Names, index, packages_of
 from ._source import SourceFile, Stamp, content, find_files, parse, stamps
 from ._units import Analysis, Everywhere, Unit
@@ -305,7 +305,7 @@ class SourceTree:
         edges: dict[tuple[str, str], OpenEdge] = {}
         used: set[str] = set()
         for handler in handlers:
-            used.update(_digests(handler.types))
+            used.update(handler.types.digests())
             for edge in handler.open_edges:
                 edges[edge.kind, edge.name] = edge
         types = self._types(units, sorted(used))
@@ -343,13 +343,6 @@ class SourceTree:
             entries[digest] = (name, entry)
         self._entries = entries
         return {digest: entry for digest, (_, entry) in entries.items()}
-
-
-def _digests(types: HandlerTypes) -> Iterator[str]:
-    whole = (types.query, types.headers, types.body, types.items)
-    for digest in (*types.params.values(), *whole, *types.responses.values()):
-        if digest is not None:
-            yield digest
 
 
 def watch(

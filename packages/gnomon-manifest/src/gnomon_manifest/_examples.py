@@ -61,6 +61,11 @@ _FORMATS: Final = {
 }
 
 
+def _is_name(kind: Any) -> bool:
+    """Whether something can be the type in a schema, which may be any JSON."""
+    return kind is None or isinstance(kind, str)
+
+
 class Examples:
     """Examples for the types of a manifest, each made once.
 
@@ -161,7 +166,7 @@ class _Maker:
             return _text(schema)
         if kind in ("integer", "number"):
             return _number(schema, whole=kind == "integer")
-        return {"boolean": True, "null": None, None: {}}.get(kind, NOTHING)
+        return {"boolean": True, "null": None, None: {}}.get(kind, NOTHING) if _is_name(kind) else NOTHING
 
     def record(self, schema: Mapping[str, Any], depth: int) -> Any:
         found: dict[str, Any] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+from ._plain import one_line, shown
 
 __all__ = ["CODES", "Code", "Finding", "Position", "render"]
 
@@ -27,6 +30,7 @@ Code: TypeAlias = Literal[
     "unresolvable_type",
 ]
 
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 CODES: Final[dict[Code, str]] = {
     "ambiguous_definition": "keep one definition of the name, or one per branch of `if TYPE_CHECKING`",
     "dynamic_declaration": "decorate a module-level function or a method directly, with the decorator or a group",
@@ -89,14 +93,16 @@ def render(finding: Finding, source: str | None) -> str:
         source: text of the file, or None when it can not be shown.
     """
     kind = "warning" if finding.is_lint else "error"
-    shown = [f"{finding.position}: {kind}[{finding.code}]: {finding.message}"]
-    lines = source.splitlines() if source is not None else []
+    text = [f"{one_line(str(finding.position))}: {kind}[{finding.code}]: {one_line(finding.message)}"]
+    # what ends a line for Python, which is less than what does for str.splitlines
+    lines = _LINE_END.split(source) if source is not None else []
     if 0 < finding.position.line <= len(lines):
         number = str(finding.position.line)
         line = lines[finding.position.line - 1]
         lead = "".join(
             "\t" if character == "\t" else " " for character in line[: finding.position.column - 1]
         )
-        shown += [f"  {number} | {line}", f"  {' ' * len(number)} | {lead}^"]
-    shown.append(f"  = mend: {finding.mend}")
-    return "\n".join(shown)
+        text += [f"  {number} | {line}", f"  {' ' * len(number)} | {lead}^"]
+    text.append(f"  = mend: {one_line(finding.mend)}")
+    # the source and the messages may hold what acts on a terminal
+    return "\n".join(map(shown, text))

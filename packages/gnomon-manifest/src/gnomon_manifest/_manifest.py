@@ -68,7 +68,14 @@ class Manifest:
             raise ManifestRefused(
                 f"the format of the manifest is {shown[:80]}; this version understands {FORMAT}: {mend}"
             )
-        return decode(Manifest, value)  # type: ignore[no-any-return]
+        made: Manifest = decode(Manifest, value)
+        for place, handler in enumerate(made.handlers):
+            for digest in handler.types.digests():
+                if digest not in made.types:
+                    raise ManifestRefused(
+                        f"at /handlers/{place}/types: the type {digest[:80]!r} is not among /types"
+                    )
+        return made
 
     @staticmethod
     def json_schema() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -92,6 +92,13 @@ class HandlerTypes:
     media: Mapping[int, tuple[str, ...]]
     stream: bool
     items: str | None
+
+    def digests(self) -> Iterator[str]:
+        """Every type that is referred to."""
+        whole = (self.query, self.headers, self.body, self.items)
+        for digest in (*self.params.values(), *whole, *self.responses.values()):
+            if digest is not None:
+                yield digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

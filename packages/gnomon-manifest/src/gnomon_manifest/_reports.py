@@ -13,6 +13,7 @@ from ._manifest import Manifest
 from ._model import Handler, HandlerTypes
 from ._openapi import phrase
 from ._operations import errors_of
+from ._plain import one_line
 from ._typescript import expression
 
 __all__ = ["markdown", "mermaid", "sarif", "table"]
@@ -36,19 +37,20 @@ def table(manifest: Manifest) -> str:
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        "  ".join(one_line(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
     )
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", one_line(text))
 
 
 def _code(text: str) -> str:
     """A code span that no text can close (CommonMark, section 6.1)."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
-    flat = " ".join(text.split())
+    flat = one_line(text)
     return f"{fence} {flat} {fence}" if longest else f"`{flat}`"
 
 
@@ -87,11 +89,11 @@ def _section(handler: Handler, manifest: Manifest) -> list[str]:
     lines += [
         "| part | value |",
         "| --- | --- |",
-        f"| handler | {_code(handler.id)} at {_code(str(handler.source))} |",
+        f"| handler | {_cell(handler.id)} at {_cell(str(handler.source))} |",
     ]
     policies = handler.policies
     if policies.roles:
-        lines.append(f"| roles | {', '.join(map(_code, policies.roles))} |")
+        lines.append(f"| roles | {', '.join(map(_cell, policies.roles))} |")
     if policies.rate_limit:
         rate = policies.rate_limit
         lines.append(f"| rate limit | {rate.limit} in {rate.window:g} s, {rate.burst} at once |")
@@ -108,11 +110,11 @@ def _section(handler: Handler, manifest: Manifest) -> list[str]:
         shown = _body(handler.types, status, digest, manifest)
         lines.append(f"| answer | {status} {phrase(status)}{shown} |")
     for status, codes in errors_of(handler).items():
-        shown = f": {', '.join(map(_code, codes))}" if codes else ""
+        shown = f": {', '.join(map(_cell, codes))}" if codes else ""
         lines.append(f"| error | {status} {phrase(status)}{shown} |")
     for hook in handler.hooks:
-        lines.append(f"| {hook.point} | {_code(hook.name)} ({hook.level}) |")
-    lines += [f"| module | {_code(module.name)} |" for module in handler.modules]
+        lines.append(f"| {hook.point} | {_cell(hook.name)} ({hook.level}) |")
+    lines += [f"| module | {_cell(module.name)} |" for module in handler.modules]
     return [*lines, ""]
 
 

@@ -16,6 +16,7 @@ from ._components import Components, mapping, sequence
 from ._manifest import Manifest
 from ._model import HandlerTypes
 from ._operations import Operation, accepted, call_names, operations
+from ._plain import one_line
 from ._typescript_runtime import RUNTIME
 
 __all__ = ["expression", "typescript_client"]
@@ -134,7 +135,7 @@ def _quoted(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.replace("*/", "* /").replace("<", "&lt;").split())
+    return one_line(text.replace("*/", "* /").replace("<", "&lt;"))
 
 
 def _identifier(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from ingress_support import answers, echo
 
-from gnomon_ingress import Limits
+from gnomon_ingress import Limits, Server
 from gnomon_ingress._head import METHODS, HeadParser, Refusal
 
 BLOCKS = [
@@ -71,7 +73,10 @@ FIELDS: list[tuple[bytes, list[bytes]]] = [
         [b" 1", b" 2", b" 2\r\n 3", b" 3\r\nHost: b", b" 4\r\nX: y", b" 5\nX: y", b":", b" :", b" 6\r\n"],
     ),
     (b"Connection", [b" keep-alive", b" keep-alive", b" keep-alive", b" Keep-Alive", b" close", b" upgrade"]),
-    (b"Content-Length", [b" 0", b" 0", b" 3", b" x", b"", b" 00"]),
+    (
+        b"Content-Length",
+        [b" 3", b" 44", b" 5 ", b"6", b" 0", b" 00", b" 07", b" x", b"", b" +8", b" 9" * 9, b" " + b"9" * 20],
+    ),
     (b"Expect", [b" 100-continue", b" 100-continue", b" x"]),
     (b"Upgrade", [b" websocket", b" h2c", b" websocket"]),
     (b"Transfer-Encoding", [b" chunked", b" gzip", b" chunked, chunked"]),
@@ -155,6 +160,25 @@ def test_a_form_is_learned() -> None:
     kept = parser.headers
     parser.complete(head % (1, 1, 1))
     assert kept["cookie"] == "n=19"
+
+
+def test_bodies_of_different_lengths() -> None:
+    bodies = [b"", b"a", b"bb", b"c" * 11, b"", b"dd", b"e" * 7, b"ff", b"g" * 30]
+    posts = [
+        b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(b), len(b), b) for b in bodies
+    ]
+    data = b"".join(posts)
+
+    async def main() -> None:
+        server = Server(echo)
+        whole = await answers(server, [data])
+        for body in bodies:
+            assert b"POST /%d? %r" % (len(body), body) in whole
+        assert await answers(server, posts) == whole
+        for cut in range(1, len(data)):
+            assert await answers(server, [data[:cut], data[cut:]]) == whole
+
+    trio.run(main)
 
 
 def test_a_form_has_few_changing_fields() -> None:

@@ -148,6 +148,7 @@ class HeadParser:
             return 0
         self.line = line
         self.headers = form.headers
+        self.content_length = form.length
         return length
 
     def _read_line(self, start: bytes) -> PlainLine | None:
@@ -217,9 +218,9 @@ class HeadParser:
             # Line and fields are not independent.
             self._form = None
         elif self._form is None:
-            self._form = Form(head[cut:], self.headers)
+            self._form = Form(head[cut:], self.headers, self.content_length)
         else:
-            self._form = self._form.following(head[cut:], self.headers)
+            self._form = self._form.following(head[cut:], self.headers, self.content_length)
 
     def _check_syntax(self, head: bytes) -> None:
         fed = self._fed

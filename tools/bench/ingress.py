@@ -57,8 +57,9 @@ ORDERS = [
     b"Accept-Encoding: gzip, deflate\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
     % (len(order), order)
     for order in (
-        b'{"id":%d,"customer":"someone@example.org","items":["a-%d","b","c"],"total":%d.5}' % (n, n, n * 3)
-        for n in range(1, 2000, 7)
+        b'{"id":%d,"customer":"%b@example.org","items":["a-%d","b","c"],"total":%d.5}'
+        % (n, b"x" * (n % 13), n, n)
+        for n in range(2000)
     )
 ]
 TRAFFIC: dict[str, list[bytes]] = {

@@ -23,6 +23,7 @@ from gnomon_snapshot._secrets import stand_for_secrets
 from gnomon_snapshot._session import Session
 from gnomon_snapshot._standin import SPECIAL, Owner, make_standin, named
 from gnomon_snapshot._types import Kind
+from gnomon_snapshot._within import class_named, is_handle, replaced
 
 _PLAIN: Final = Limits()
 _CONTAINERS: Final = frozenset(SPECIAL)
@@ -89,6 +90,7 @@ class Answers:
         self._count: dict[str, int] = defaultdict(int)
         self._draws: dict[tuple[str, str], deque[tuple[int, Any]]] = defaultdict(deque)
         self._last: dict[str, Any] = {}
+        self._handles: dict[str, Any] = {}
         for number, node in enumerate(self._nodes):
             key, task = key_of(node), node["task"]
             self._first.setdefault(task, key)
@@ -209,8 +211,7 @@ class Answers:
         value = self._values["calls"][number]["value"]
         self.session.end(entry, how, node["value"])
         if how == "handle":
-            protocols = frozenset(value["protocols"]) & _CONTAINERS
-            return make_standin(self, Owner(value["path"], _named_class(value["type"])), protocols)
+            return self._handle(value)
         if how == "class":
             for kind in get_args(Kind):
                 cls = self._types.find(value, kind)
@@ -226,9 +227,20 @@ class Answers:
                 else ReplayDiverged(f"an exception was lost: {value}")
             )
         if how == "returned":
-            return stand_for_secrets(value)
+            given = replaced(value, self._held) if type(value) in (dict, list, tuple) else value
+            return stand_for_secrets(given)
         # Cancelled while it ran without a suspension, or never ended: nothing can come back.
         raise ReplayDiverged(f"{shown_node(node)} did not end when it was recorded")
+
+    def _handle(self, described: dict[str, Any]) -> Any:
+        path = described["path"]
+        if path not in self._handles:
+            protocols = frozenset(described["protocols"]) & _CONTAINERS
+            self._handles[path] = make_standin(self, Owner(path, class_named(described["type"])), protocols)
+        return self._handles[path]
+
+    def _held(self, value: Any) -> Any:
+        return self._handle(value.fields) if is_handle(value) else value
 
     async def _later(self, entry: dict[str, Any], number: int) -> Any:
         """The same for an awaited call: it ends when it ended then."""
@@ -383,8 +395,3 @@ class _AnsweredConfig(Mapping[str, Any]):
 
 async def _nothing() -> None:
     await trio.lowlevel.checkpoint()
-
-
-def _named_class(name: str) -> type:
-    """An empty class under the name of one that is not here."""
-    return type(name.rpartition(".")[2] or "Handle", (), {})

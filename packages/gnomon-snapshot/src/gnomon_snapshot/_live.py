@@ -10,6 +10,7 @@ from types import GeneratorType
 from typing import Any, Final
 
 from gnomon_snapshot._graph import ATOMS
+from gnomon_snapshot._readers import is_sensitive
 from gnomon_snapshot._records import Lost
 from gnomon_snapshot._types import BASES, Types, kind_of, name_of, native_base
 
@@ -38,8 +39,8 @@ def is_live(value: Any, types: Types) -> bool:
 
 @functools.lru_cache(maxsize=2048)
 def _is_live_class(cls: type) -> bool:
-    if cls is Lost or issubclass(cls, BaseException):
-        return False
+    if cls is Lost or issubclass(cls, BaseException) or is_sensitive(cls):
+        return False  # what a secret answers to its own calls is not written down
     if issubclass(cls, GeneratorType) or any(getattr(cls, name, None) is not None for name in _LIVE):
         return True
     if _is_data(cls):

@@ -36,12 +36,17 @@ from gnomon_snapshot._standin import (
     real_method,
 )
 from gnomon_snapshot._types import Types, name_of
+from gnomon_snapshot._within import described, real, replaced, written
 
 # Far from the numbers that the snapshot itself gives to what is shared in it.
 _FIRST_NUMBER: Final = 1 << 24
 _BIG: Final = 2**63
 _SHORT: Final = 256
 _NO_HANDLES: Final = PLAIN | {dict, list}
+_HELD: Final = (
+    "an object in its answer holds a live handle, whose own calls are not seen: return it by itself, in a list, tuple or "
+    "dictionary, or give its class to Types"
+)
 # The types of what `inspect.isroutine` finds, and of what stands for a function.
 _ROUTINES: Final = (
     FunctionType,
@@ -93,6 +98,7 @@ class Session:
         self._short: int = min(_SHORT, limits.text, limits.size)
         self._numbers = _FIRST_NUMBER
         self._handles: dict[int, Any] = {}
+        self._copied: list[object] = []
         self._handle_count: dict[str, int] = {}
         self._main = self.task()
         self._labels: dict[object, str] = {}
@@ -161,6 +167,7 @@ class Session:
                 return CBORTag(tag.LOST, [type(error).__name__, "", "failed"])
         root = {"value": graph.copy(value)}
         self.finish(graph, root)
+        self._copied = graph.kept
         return root["value"]
 
     # Calls.
@@ -304,7 +311,7 @@ class Session:
             if plain:
                 result = function(*args, **kwargs)
             else:
-                result = function(*map(_real, args), **{key: _real(value) for key, value in kwargs.items()})
+                result = function(*map(real, args), **{key: real(value) for key, value in kwargs.items()})
         except BaseException as error:
             self.failed(entry, error)
             raise
@@ -366,23 +373,34 @@ class Session:
         known = self._handles.get(id(value))
         if known is None and (secret or not is_live(value, self.types)):
             place = f"modules.{owner.module}.{entry['name']}.result"
-            node = self.write(value, place=place, secret=secret)
+            given = value if secret else replaced(value, lambda item: self._held(owner, item))
+            told = value if given is value else written(given, whole=True)
+            node = self.write(told, place=place, secret=secret)
             if secret or not _is_unencodable(node):
+                if not secret and any(is_live(each, self.types) for each in self._copied):
+                    entry["refused"] = _HELD
+                self._copied = []
                 self.end(entry, "returned", node)
-                return value
+                return given
         return self.handle(entry, owner, value)
 
     def handle(self, entry: dict[str, Any], owner: Owner, value: Any) -> Any:
         """Give a stand-in for a live handle, the same one for the same handle."""
+        standin = self._standin(owner, value)
+        self.end(entry, "handle", described(standin))
+        return standin
+
+    def _standin(self, owner: Owner, value: Any) -> Any:
         standin = self._handles.get(id(value))
         if standin is None:
             count = self._handle_count[owner.module] = self._handle_count.get(owner.module, 0) + 1
             standin = self.adopt(f"{owner.module}#{count}", value)
-        held = owner_of(standin)
-        assert held is not None
-        protocols = sorted(protocols_of(class_of(value)))
-        self.end(entry, "handle", {"path": held.path, "type": name_of(type(value)), "protocols": protocols})
         return standin
+
+    def _held(self, owner: Owner, value: Any) -> Any:
+        """What a handler gets of something that stands in a container."""
+        live = id(value) in self._handles or is_live(value, self.types)
+        return self._standin(owner, value) if live else value
 
     def adopt(self, path: str, value: Any) -> Any:
         """A stand-in for a module or a handle."""
@@ -407,12 +425,7 @@ def _argument(graph: Graph, value: Any) -> Any:
     owner = owner_of(value)
     if owner is not None:
         return CBORTag(tag.OBJECT, [HANDLE, {"path": owner.path}])
-    return graph.copy(value, 1)
-
-
-def _real(value: Any) -> Any:
-    owner = owner_of(value)
-    return value if owner is None else owner.target
+    return graph.copy(written(value), 1)
 
 
 def _is_unencodable(node: Any) -> bool:

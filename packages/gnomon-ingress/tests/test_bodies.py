@@ -33,6 +33,7 @@ from gnomon_ingress import (
     Response,
     ResponseState,
     TextCodec,
+    make_request,
     static,
 )
 from gnomon_ingress import _compression as compression
@@ -40,7 +41,7 @@ from gnomon_ingress._compression import choose, parse_weights
 from gnomon_ingress._files import FileChunks
 from gnomon_ingress._forms import parse_form, parse_multipart
 from gnomon_ingress._preconditions import byte_range, precondition
-from gnomon_ingress.testing import Client, make_request
+from gnomon_ingress.testing import Client
 
 
 @pytest.fixture

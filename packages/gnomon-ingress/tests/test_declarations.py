@@ -21,8 +21,9 @@ from gnomon_ingress import (
     ResponseInvalid,
     ResponseValidator,
     Server,
+    make_request,
 )
-from gnomon_ingress.testing import Client, make_request
+from gnomon_ingress.testing import Client
 
 
 @pytest.mark.parametrize("cut", range(1, 48, 7))

@@ -67,7 +67,7 @@ async def test_half_close_is_no_disconnect_where_it_is_allowed(autojump_clock: M
 
 
 def test_abort_before_it_is_bound() -> None:
-    from gnomon_ingress.testing import make_request
+    from gnomon_ingress import make_request
 
     request = make_request(scope=trio.CancelScope())
     request.abort("disconnect")

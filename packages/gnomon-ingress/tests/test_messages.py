@@ -30,13 +30,14 @@ from gnomon_ingress import (
     ResponseInvalid,
     ResponseState,
     ResponseValidator,
+    make_request,
     problem_document,
 )
 from gnomon_ingress._cookies import format_cookie, parse_cookies
 from gnomon_ingress._json import dump_json
 from gnomon_ingress._problem import reason
 from gnomon_ingress._target import decode_path, decode_segment, split_target
-from gnomon_ingress.testing import Client, make_request
+from gnomon_ingress.testing import Client
 
 
 def test_errors_know_their_codes() -> None:

@@ -108,8 +108,6 @@ class Connection(Input):
             try:
                 if self._buffer:
                     request = await self._next_pipelined()
-                elif server.draining and self.sequence:
-                    return False
                 else:
                     if sock is None:
                         data = await receive(size)

@@ -66,7 +66,8 @@ def parse_multipart(data: bytes, boundary: str) -> Form:
                 head, pieces = event, []
             elif event is not None:
                 pieces.append(event)
-            elif head is not None:
+            else:
+                assert head is not None
                 _take_part(head, b"".join(pieces), pairs, files)
     feed.close()
     return Form(collect(pairs), tuple(files))

@@ -20,7 +20,6 @@ import trio
 from ._connection import Dispatch
 from ._headers import Headers
 from ._limits import Config
-from ._made import make_request
 from ._request import Client as _Address
 from ._server import Server
 from ._testing_memory import MemoryStream, memory_pair
@@ -34,7 +33,6 @@ __all__ = [
     "MemoryStream",
     "SocketRefused",
     "StreamedAnswer",
-    "make_request",
     "memory_pair",
 ]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from cbor2 import CBORTag
 
 from gnomon_snapshot import _tags as tag
-from gnomon_snapshot._records import Loss
+from gnomon_snapshot._records import WITHHELD, Loss
 from gnomon_snapshot._types import Types
 
 _KINDS: Final = {
@@ -36,6 +36,8 @@ def _walk(node: Any, path: str, types: Types) -> Iterator[Loss]:
             yield from _walk(item, f"{path}/{index}", types)
     elif cls is CBORTag:
         yield from _walk_tag(node.tag, node.value, path, types)
+    elif cls is str and WITHHELD in node:
+        yield Loss(path, "builtins.str", "sensitive", "")
 
 
 def _walk_tag(number: int, content: Any, path: str, types: Types) -> Iterator[Loss]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, final
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, final
 
 from gnomon_snapshot._errors import SnapshotError
 
@@ -11,6 +11,9 @@ RecordKind: TypeAlias = Literal["object", "namedtuple", "enum", "subclass"]
 LossReason: TypeAlias = Literal[
     "unencodable", "sensitive", "depth", "count", "size", "failed", "time zone", "unregistered"
 ]
+
+#: The text that stands for a secret, alone or within other text.
+WITHHELD: Final = "<withheld>"
 
 
 class Loss(NamedTuple):

@@ -7,14 +7,20 @@ from typing import Any, Final, final
 from cbor2 import CBORTag
 
 from gnomon_snapshot import _tags as tag
-from gnomon_snapshot._graph import ATOMS
+from gnomon_snapshot._blank import Blanking, atom_key
+from gnomon_snapshot._graph import ATOMS, Graph
+from gnomon_snapshot._hidden import forms_of
+from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._readers import is_sensitive, reader_of
-from gnomon_snapshot._records import Lost
+from gnomon_snapshot._records import WITHHELD, Lost
 from gnomon_snapshot._types import name_of
 
-WITHHELD: Final = "<withheld>"
 _SHORTEST: Final = 4  # what is shorter stands in half of all texts by accident
+_SHORTEST_ALONE: Final = 2  # what is a single character or digit is no secret
 _DEEPEST: Final = 8
+_LIMITS: Final = Limits()
+# What stands for a hidden number in a replay.
+_NUMBERS: Final = {"builtins.int": 7_777_777, "builtins.float": 7_777_777.5}
 _CREDENTIALS: Final = ("authorization", "proxy-authorization")
 _COOKIES: Final = ("cookie", "set-cookie")
 
@@ -25,6 +31,43 @@ class Secrets:
 
     def __init__(self) -> None:
         self.texts: set[str] = set()
+        self.whole: set[Any] = set()  # what is taken out only where it stands alone
+        self._forms: set[str] = set()
+        self._known = 0  # how many texts the forms are of
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.whole)
+
+    def hide(self, value: Any) -> None:
+        """Remember a value of a place that its type calls sensitive: texts, numbers, times, and all that it holds."""
+        if value is None or type(value) is bool:
+            return
+        if isinstance(value, str):
+            self.add(str.__str__(value))
+            if len(value) >= _SHORTEST_ALONE:
+                self.whole.add(str.__str__(value))
+        elif isinstance(value, (bytes, bytearray)):
+            if len(value) >= _SHORTEST_ALONE:
+                self.whole.add(bytes(value))
+            self.add(bytes(value).decode("utf-8", "replace"))
+        else:
+            self._hide_other(value, 0)
+
+    def _hide_other(self, value: Any, depth: int) -> None:
+        try:
+            node = Graph(_LIMITS).copy(value)
+        except Exception:  # code of a class; what cannot be copied is not written either
+            return
+        key = atom_key(node)
+        if key is not None:
+            shown = str(value)
+            if len(shown) >= _SHORTEST_ALONE:
+                self.whole.add(key)
+                self.add(shown)
+                self.add(value.isoformat() if hasattr(value, "isoformat") else shown)
+        elif depth < _DEEPEST:
+            for item in _held_by(value):
+                self._hide_other(item, depth + 1) if not isinstance(item, (str, bytes)) else self.hide(item)
 
     def learn(self, value: Any, *, everything: bool = False, depth: int = 0) -> None:
         """Remember what is secret in a value: all that hangs on a sensitive object, or everything."""
@@ -49,19 +92,7 @@ class Secrets:
         elif isinstance(value, (bytes, bytearray)):
             self.add(bytes(value).decode("utf-8", "replace"))
         elif depth < _DEEPEST:
-            held: Any = ()
-            if isinstance(value, dict):
-                held = tuple(value.values())
-            elif isinstance(value, (list, tuple, set, frozenset)):
-                held = tuple(value)
-            elif (read := reader_of(cls)) is not None:
-                try:
-                    held = tuple(read(value, cls)[3].values())
-                except (
-                    Exception
-                ):  # a class that does not let itself be read; its object is not written either
-                    held = ()
-            for item in held:
+            for item in _held_by(value):
                 self._learn_all(item, depth + 1)
 
     def add(self, text: str) -> None:
@@ -83,36 +114,41 @@ class Secrets:
         self.add(value)
         return WITHHELD
 
+    def _all_forms(self) -> set[str]:
+        if len(self.texts) != self._known:
+            self._forms = {form for text in self.texts for form in forms_of(text)}
+            self._known = len(self.texts)
+        return self._forms
+
     def found_in(self, data: bytes) -> bool:
-        """Whether one of them stands in what was encoded."""
-        return any(text.encode(errors="surrogatepass") in data for text in self.texts)
+        """Whether one of them stands in what was encoded; what has to stand alone is not looked for in bytes."""
+        if self.whole:
+            return True
+        return any(text.encode(errors="surrogatepass") in data for text in self._all_forms())
 
-    def blank(self, node: Any) -> Any:
-        """A tree without them."""
-        # the longest first, so that one which holds another is blanked whole
-        return _blanked(node, sorted(self.texts, key=len, reverse=True))
+    def blanking(self) -> Blanking:
+        """What takes them out of an encoded request."""
+        return Blanking(self._all_forms(), self.whole)
+
+    def blank(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """An encoded request without them."""
+        return self.blanking().tree(tree)
 
 
-def _blanked(node: Any, texts: list[str]) -> Any:
-    cls = type(node)
-    if cls is str:
-        for text in texts:
-            if text in node:
-                node = node.replace(text, WITHHELD)
-        return node
-    if cls is bytes:
-        for text in texts:
-            encoded = text.encode(errors="surrogatepass")
-            if encoded in node:
-                node = node.replace(encoded, WITHHELD.encode())
-        return node
-    if cls is list:
-        return [_blanked(item, texts) for item in node]
-    if cls is dict:
-        return {_blanked(key, texts): _blanked(item, texts) for key, item in node.items()}
-    if cls is CBORTag and node.tag != tag.UUID:
-        return CBORTag(node.tag, _blanked(node.value, texts))
-    return node
+def _held_by(value: Any) -> tuple[Any, ...]:
+    """What a value is made of."""
+    if isinstance(value, dict):
+        return tuple(value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(value)
+    cls = type(value)
+    read = reader_of(cls)
+    if read is None:
+        return ()
+    try:
+        return tuple(read(value, cls)[3].values())
+    except Exception:  # a class that does not let itself be read; its object is not written either
+        return ()
 
 
 def withheld_node(value: Any) -> CBORTag:
@@ -152,6 +188,8 @@ def stand_for_secrets(value: Any, depth: int = 0) -> Any:
     if cls is Lost and value.reason == "sensitive":
         if value.type in ("builtins.str", "builtins.bytes"):
             return WITHHELD if value.type == "builtins.str" else WITHHELD.encode()
+        if value.type in _NUMBERS:
+            return _NUMBERS[value.type]
         return Withheld(value.type)
     if cls is dict:
         for key, item in value.items():

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import cbor2
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnomon_context import Execution
 from gnomon_snapshot import Limits, MemoryStore, Recorder, Recording, Snapshot, SnapshotCorrupt
 from gnomon_snapshot import _recorded as recorder_module
 from gnomon_snapshot._compact import Frames
@@ -252,38 +253,105 @@ def test_redactors_are_asked() -> None:
     assert version(recording) == PLAIN and b"sesame" not in recording.to_bytes()
 
 
-class Event:
-    def __init__(self, kind: str, *, error: Any = None, detail: Any = None) -> None:
-        self.kind, self.name, self.id, self.attempt = kind, kind, None, 1
-        self.error, self.detail = error, detail
+class Event(NamedTuple):
+    kind: str
+    error: Any = None
+    detail: Any = None
+    name: str = "step"
+    id: str | None = None
+    attempt: int = 1
 
 
-def encode(frames: Frames, *events: Event) -> bytes:
-    from gnomon_context.testing import local_context
-
-    lctx = local_context(request_id="r")
-    lctx.settle("ok")
-    assert lctx.outcome is not None
-    return frames.encoded(lctx, lctx.meta, lctx.outcome, "", events)
+COMMON = ("GET", "/", "", (), "", "completed", "ok", False, False)
 
 
 def test_frames_are_remembered_within_a_bound() -> None:
     frames = Frames()
-    first = encode(frames, Event("hook.start"))
-    assert encode(frames, Event("hook.start")) is first
+    first = frames.encoded(COMMON, None, (Event("hook.start"),))
+    assert frames.encoded(COMMON, None, (Event("hook.start"),)) is first
     with mock.patch("gnomon_snapshot._compact._MOST_FRAMES", 3):
         for number in range(5):
-            encode(frames, Event(f"hook.{number}"))
+            frames.encoded(COMMON, None, (Event(f"hook.{number}"),))
             assert len(frames._known) <= 3
-    assert encode(frames, Event("hook.start")) == first
+    assert frames.encoded(COMMON, Execution("h"), (Event("hook.start"),)) != first
+    assert frames.encoded(COMMON, None, (Event("hook.start"),)) == first
 
 
 @pytest.mark.parametrize("event", [Event("a", error=Odd()), Event("a", detail=0.5), Event("a", detail=[])])
-def test_what_differs_from_request_to_request_is_in_no_frame(event: Event) -> None:
+def test_what_differs_from_request_to_request_is_not_remembered(event: Event) -> None:
     frames = Frames()
-    with pytest.raises(NotPlain):
-        encode(frames, event)
+    assert b"trace" in frames.encoded(COMMON, None, (event,))
     assert not frames._known
+
+
+def test_text_that_utf8_cannot_hold_is_written_in_a_frame_too() -> None:
+    assert "\ud800".encode("utf-8", "surrogatepass") in Frames().encoded(COMMON, None, (Event("\ud800"),))
+
+
+def test_a_retried_hook_is_written_in_the_first_format() -> None:
+    finish = recorder_module.LiveRecording.finish
+
+    def with_retry(live: Any, *args: Any, **options: Any) -> Recording:
+        options["events"] = [*options["events"], Event("hook.retry", error=Odd("once"), detail=0.5)]
+        return finish(live, *args, **options)
+
+    with mock.patch.object(recorder_module.LiveRecording, "finish", with_retry):
+        recording = record(hold(1))
+    assert version(recording) == PLAIN and recording.trace[-1].error == "Odd: once"
+
+
+def test_what_was_given_is_not_looked_at_later() -> None:
+    held = {"a": [1]}
+    request = Asked("POST", "/", {"host": "a"}, b"")
+
+    def handler(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+        lctx.set("held", held)
+        req.body, res.body = held["a"], {"b": [2]}
+        res.headers["x"] = "1"
+        request.response = res  # type: ignore[attr-defined]
+
+    app = Application(handler, recorder=Recorder(MemoryStore()))
+    recording = app.record(request)
+    held["a"].append(2)
+    request.headers["host"] = "b"
+    response = request.response  # type: ignore[attr-defined]
+    response.body["b"].append(3)
+    response.headers["x"] = "2"
+    snapshot = recording.snapshot
+    assert snapshot.state == {"held": {"a": [1]}}
+    assert snapshot.request is not None and snapshot.request.headers == (("host", "a"),)
+    assert snapshot.response is not None and snapshot.response.headers == (("x", "1"),)
+    assert snapshot.response.body == {"b": [2]}
+
+
+def test_bounds_hold_for_every_part_of_what_is_too_long() -> None:
+    long = "z" * 300
+
+    async def handler(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+        lctx.set("held", long)
+        lctx.set("fits", {"a": 1})
+        req.body, res.body = [long], {"b": long}
+        res.headers = {"x": long}
+        await gctx.modules.store.find()
+        gctx.modules.store.answer = (1, datetime.timedelta(1))
+        await gctx.modules.store.find()
+
+    request = Asked("POST", f"/{long}", {"host": long, "cookie": f"a={long}"}, long.encode())
+    recording = record(handler, request=request, store=Store({"c": long}), limits=Limits(text=200))
+    assert version(recording) == PLAIN and recording.snapshot.state["fits"] == {"a": 1}
+    assert {loss.path for loss in recording.losses if loss.reason == "size"} >= {
+        "/state/held",
+        "/request/target",
+        "/request/headers/0/1",
+        "/request/body/0",
+        "/response/headers/0/1",
+        "/response/body/b",
+        "/recording/calls/0/value/c",
+        "/recording/request/target",
+        "/recording/request/headers/0/1",
+    }
+    assert recording.calls[-1].value == (1, datetime.timedelta(1))
+    assert recording.request is not None and "more than the limit" in recording.request.missing
 
 
 # Reading.

@@ -10,7 +10,9 @@ from cbor2 import CBORTag
 from gnomon_context import LocalContext
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._graph import Graph
+from gnomon_snapshot._hidden import hidden_fields, parsed_body, redacted, withheld_copy, without_hidden_query
 from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._types import NO_TYPES, Types
 
@@ -53,7 +55,7 @@ class RequestLike(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The header fields."""
+        """The header fields; where they have `raw`, those are the pairs of bytes as they came."""
         ...
 
     @property
@@ -105,8 +107,9 @@ def capture(
         response: The response, as far as it has been made.
         events: The lifecycle events so far.
         manifest: The fingerprint of the manifest in force.
-        redactors: By place, `request.body`, `request.target`, `response.body` or `state.<key>`: what blanks the sensitive
-            parts of that value before it is written. Where one fails, nothing of the value is written.
+        redactors: By place, `request.body`, `request.query`, `request.headers`, `request.target`, `response.body` or
+            `state.<key>`: what blanks the sensitive parts of that value before it is written. Where one fails, nothing of
+            the value is written. What they blank is blanked wherever else it stands in the snapshot, too.
         credential_headers: Names of header fields, in small letters, whose values are not written.
         limits: Bounds.
         types: The classes that come back as themselves from this object; any reader can bring its own.
@@ -120,7 +123,39 @@ def capture(
     >>> [loss.path for loss in capture(lctx).losses]
     ['/state/handle']
     """
-    pass_ = _Pass(Graph(limits), redactors or {}, credential_headers)
+    secrets = Secrets()
+    tree = capture_tree(
+        lctx,
+        secrets,
+        request=request,
+        response=response,
+        events=events,
+        manifest=manifest,
+        redactors=redactors or {},
+        credential_headers=credential_headers,
+        limits=limits,
+    )
+    return Snapshot._of(secrets.blank(tree) if secrets else tree, None, types)
+
+
+def capture_tree(
+    lctx: LocalContext,
+    secrets: Secrets,
+    *,
+    request: RequestLike | None,
+    response: ResponseLike | None,
+    events: Iterable[object],
+    manifest: str,
+    redactors: Mapping[str, Redactor],
+    credential_headers: frozenset[str],
+    limits: Limits,
+) -> dict[str, Any]:
+    """The tree of a snapshot in which the values that were found hidden are still to be blanked.
+
+    Args:
+        secrets: What remembers them.
+    """
+    pass_ = _Pass(Graph(limits), redactors, credential_headers, secrets)
     copy = pass_.graph.copy
     # names and ids are no part of what the bounds are for, and a snapshot without its request id is lost
     plain = _Plain().copy
@@ -152,7 +187,7 @@ def capture(
         "events": [copy(event) for event in tuple(events)],
     }
     pass_.graph.finish(tree)
-    return Snapshot._of(tree, None, types)
+    return tree
 
 
 _EXECUTION: Final = ("handler_id", "version", "step", "hook_id", "level", "attempt")
@@ -198,8 +233,8 @@ def pairs_of(headers: Any) -> list[tuple[Any, Any]]:
     if several is None:
         return [(name, headers[name]) for name in headers]
     raw = getattr(headers, "raw", None)
-    if raw is not None and len(raw) == len(headers):  # every name once: no need to search for more
-        return list(headers.items())
+    if type(raw) is tuple and len(raw) == len(headers):  # every name once: no need to search for more
+        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in raw]
     return [(name, value) for name in headers for value in several(name)]
 
 
@@ -216,10 +251,13 @@ class _Plain:
 class _Pass:
     """One capture: the graph and the places that are blanked."""
 
-    def __init__(self, graph: Graph, redactors: Mapping[str, Redactor], headers: frozenset[str]) -> None:
+    def __init__(
+        self, graph: Graph, redactors: Mapping[str, Redactor], headers: frozenset[str], secrets: Secrets
+    ) -> None:
         self.graph = graph
         self.redactors = redactors
         self.headers = headers
+        self.secrets = secrets
 
     def state(self, lctx: LocalContext) -> dict[str, Any]:
         # first all of it, for a `repr` or a redactor may change it meanwhile; a key may be a ContextKey, which is its name
@@ -231,16 +269,28 @@ class _Pass:
     def request(self, request: RequestLike) -> dict[str, Any]:
         return {
             "method": self.place("request.method", lambda: request.method),
-            "target": self.place("request.target", lambda: request.target),
-            "headers": self.fields(request),
+            "target": self.place("request.target", lambda: self._target(request)),
+            "headers": self.fields(request, self._hidden_fields(request)),
             "body": self.place("request.body", lambda: self._body(request)),
         }
 
+    def _target(self, request: RequestLike) -> Any:
+        redactor = self.redactors.get("request.query")
+        return request.target if redactor is None else without_hidden_query(request.target, redactor, self.secrets)
+
+    def _hidden_fields(self, request: RequestLike) -> frozenset[str]:
+        redactor = self.redactors.get("request.headers")
+        return frozenset() if redactor is None else hidden_fields(request.headers, redactor, self.secrets)
+
     def _body(self, request: RequestLike) -> Any:
+        raw = getattr(request, "raw_body", None)
+        redactor = self.redactors.get("request.body")
+        if redactor is not None and isinstance(raw, bytes):
+            learn_body(request, raw, redactor, self.secrets)
         try:
             return request.body
         except Exception:  # not parsed yet, or refused
-            return None if "request.body" in self.redactors else getattr(request, "raw_body", None)
+            return None if redactor is not None else raw
 
     def response(self, response: ResponseLike) -> dict[str, Any]:
         return {
@@ -251,8 +301,11 @@ class _Pass:
             "started": bool(getattr(response, "started", False)),
         }
 
-    def fields(self, owner: RequestLike | ResponseLike) -> list[Any]:
-        """Header fields without their credentials."""
+    def fields(
+        self, owner: RequestLike | ResponseLike, hidden: frozenset[str] = frozenset()
+    ) -> list[Any]:
+        """Header fields without their credentials, and without those that are hidden."""
+        withheld = self.headers | hidden if hidden else self.headers
         try:
             headers = owner.headers
             pairs = pairs_of(headers)
@@ -262,7 +315,7 @@ class _Pass:
             [
                 self.graph.copy(name, 2),
                 CBORTag(tag.LOST, ["str", "", "sensitive"])
-                if str(name).lower() in self.headers
+                if str(name).lower() in withheld
                 else self.graph.copy(value, 2),
             ]
             for name, value in pairs
@@ -274,7 +327,20 @@ class _Pass:
             value = read()
             redactor = self.redactors.get(name)
             if redactor is not None:
-                value = redactor.redact(value)
+                value = redacted(redactor, value, self.secrets)
         except Exception as error:
             return CBORTag(tag.LOST, [type(error).__name__, "", "failed"])
         return self.graph.copy(value, 1)
+
+
+def learn_body(request: RequestLike, raw: bytes, redactor: Redactor, secrets: Secrets) -> Any:
+    """Remember what is hidden in a body as it came, also if it was refused; its value without that, if it has one."""
+    headers = request.headers
+    value = parsed_body(raw, str(headers.get("content-type", "") if hasattr(headers, "get") else ""))
+    if value is None:
+        secrets.hide(raw)
+        return None
+    try:
+        return withheld_copy(value, redacted(redactor, value, secrets))
+    except Exception:  # all of it is hidden then
+        return None

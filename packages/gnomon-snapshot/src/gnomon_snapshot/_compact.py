@@ -9,22 +9,23 @@ knows that there are two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cbor2
+from cbor2 import CBORTag
 
-from gnomon_context import LocalContext, RequestMeta, RequestOutcome
+from gnomon_context import Execution, LocalContext, RequestMeta, RequestOutcome
 from gnomon_snapshot._capture import pairs_of
-from gnomon_snapshot._expand import EPOCH, EXECUTION, KINDS, MICROSECOND, TRACED
-from gnomon_snapshot._graph import PLAIN, NotPlain, copy_plain
+from gnomon_snapshot._expand import EPOCH, EXECUTION, KINDS, MICROSECOND, TRACED, VALUES, tree_of
+from gnomon_snapshot._format import COMPACT, digest_of, pack, seal, without_surrogates
+from gnomon_snapshot._graph import PLAIN, Graph, NotPlain, copy_plain
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._readers import TEXT
 from gnomon_snapshot._recording import trace_node
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
+from gnomon_snapshot._store import Summary
 
 _traced: Final = attrgetter(*TRACED)
 _executed: Final = attrgetter(*EXECUTION)
@@ -32,6 +33,9 @@ _executed: Final = attrgetter(*EXECUTION)
 _HUGE: Final = (b"\xc2\x59", b"\xc3\x59", b"\xc2\x5a", b"\xc3\x5a")
 # Bounded: names of hooks and handlers stand in a frame, which somebody may make anew for every request.
 _MOST_FRAMES: Final = 1024
+_LEAST_HUGE: Final = 4096
+_CAPTURED: Final = VALUES.index("captured")
+_RECEIVED: Final = VALUES.index("received")
 
 
 class Frames:
@@ -40,40 +44,36 @@ class Frames:
     def __init__(self) -> None:
         self._known: dict[Any, bytes] = {}
 
-    def encoded(
-        self, lctx: LocalContext, meta: RequestMeta, outcome: RequestOutcome, manifest: str, events: Any
-    ) -> bytes:
-        """The frame of a request.
-
-        Raises:
-            NotPlain: The trace tells of an exception, or of something else that differs from request to request.
-        """
-        execution = lctx.execution
-        trace = tuple(map(_traced, events))
-        key = (
-            *(meta.method, meta.route, meta.version, meta.flags, manifest, lctx.phase.value),
-            *(outcome.kind, outcome.truncated, outcome.recovered),
-            execution,
-            trace,
-        )
+    def encoded(self, common: tuple[Any, ...], execution: Execution | None, events: tuple[Any, ...]) -> bytes:
+        """The frame of a request: method to `recovered` in the order of `FRAME`, what ran last, and the trace."""
+        key = (common, execution, tuple(map(_traced, events)))
         try:
             known = self._known.get(key)
         except TypeError:  # what is told with an event need not have a hash
-            raise NotPlain from None
+            return _encoded_frame(common, execution, events)
         if known is None:
-            if any(row[4] is not None or not _is_steady(row[5]) for row in trace):
-                raise NotPlain
-            parts = [*key[:9], None if execution is None else list(_executed(execution))]
-            rows = [value for event in events for value in trace_node(event)[:6]]
-            known = cbor2.dumps({"frame": parts, "trace": rows})
-            if len(self._known) >= _MOST_FRAMES:
-                self._known.clear()
-            self._known[key] = known
+            known = _encoded_frame(common, execution, events)
+            if all(map(_is_steady, key[2])):
+                if len(self._known) >= _MOST_FRAMES:
+                    self._known.clear()
+                self._known[key] = known
         return known
 
 
-def _is_steady(detail: Any) -> bool:
-    return detail is None or type(detail) is str or type(detail) is RequestOutcome
+def _encoded_frame(common: tuple[Any, ...], execution: Execution | None, events: tuple[Any, ...]) -> bytes:
+    parts = [*common, None if execution is None else list(_executed(execution))]
+    rows = [value for event in events for value in trace_node(event)[:6]]
+    frame = {"frame": parts, "trace": rows}
+    try:
+        return cbor2.dumps(frame)
+    except UnicodeEncodeError:
+        return cbor2.dumps(without_surrogates(frame))
+
+
+def _is_steady(row: tuple[Any, ...]) -> bool:
+    """Whether what an event tells is the same in the next request."""
+    detail = row[5]
+    return row[4] is None and (detail is None or type(detail) in (str, RequestOutcome))
 
 
 def compact(
@@ -82,15 +82,12 @@ def compact(
     *,
     request: Any,
     response: Any,
-    events: Iterable[Any],
+    events: tuple[Any, ...],
     timeout: float | None,
-    frames: Frames,
-    manifest: str,
-    limits: Limits,
-    credentials: frozenset[str],
+    settings: Settings,
     client: str | None,
-) -> tuple[bytes, datetime]:
-    """The body of an ordinary recording in the second format, and when it was made.
+) -> Draft:
+    """An ordinary recording, to be written in the second format; nothing done later changes it.
 
     Raises:
         NotPlain: It is none.
@@ -100,47 +97,138 @@ def compact(
         raise NotPlain
     if extras is not None and (extras.tasks or extras.compensations):
         raise NotPlain
+    for event in events:
+        if event.error is not None:
+            raise NotPlain
     meta = lctx.meta
     captured = lctx.now()
+    if captured.tzinfo is not UTC or meta.received_at.tzinfo is not UTC:
+        raise NotPlain
     seen: set[int] = set()
     state = {}
     for key in lctx:
         value = lctx.get(key)
         state[str.__str__(key)] = value if type(value) in PLAIN else copy_plain(value, seen)
+    credentials = settings.credentials
     values = [
         *(meta.request_id, meta.trace_id, meta.parent_id, meta.client_id, meta.path),
-        *(_stamp(meta.received_at), meta.received_ns, _stamp(captured), lctx.remaining()),
+        *(meta.received_at, meta.received_ns, captured, lctx.remaining()),
         *(timeout, session.at()),
         state,
         *_request(request, session.secrets, credentials, seen),
         client,
         *_response(response, credentials, seen),
         [value for entry in session.calls for value in entry.values()],
-        session.names,
+        session.names.copy(),
         _draws(session.draws),
-        session.config or None,
+        session.config.copy() or None,
     ]
-    frame = frames.encoded(lctx, meta, outcome, manifest, events)
-    try:
-        body = cbor2.dumps({"frame": frame, "values": values})
-    except UnicodeEncodeError:  # text that has to be written as bytes
-        raise NotPlain from None
-    size = len(body)
-    if size > limits.count or size > limits.size or size > limits.text:
-        raise NotPlain
-    if size > _LEAST_HUGE and any(mark in body for mark in _HUGE):
-        raise NotPlain
-    return body, captured
+    return Draft(settings, session.secrets, values, meta, lctx.phase.value, outcome, lctx.execution, events)
 
 
-_LEAST_HUGE: Final = 4096
+def _has_tags(node: Any) -> bool:
+    if type(node) is dict:
+        return any(map(_has_tags, node.values()))
+    if type(node) is list:
+        return any(map(_has_tags, node))
+    return type(node) is CBORTag
 
 
-def _stamp(moment: datetime) -> int:
-    """Microseconds since the epoch of a time that says so in UTC."""
-    if moment.tzinfo is not UTC:
-        raise NotPlain
-    return (moment - EPOCH) // MICROSECOND
+class Settings(NamedTuple):
+    """What a recorder writes all its recordings with."""
+
+    frames: Frames
+    manifest: str
+    limits: Limits
+    credentials: frozenset[str]
+
+
+class Draft:
+    """A recording that is not encoded yet: many that are encoded together cost half of what each costs alone."""
+
+    __slots__ = ("_events", "_execution", "_meta", "_outcome", "_phase", "_secrets", "_settings", "_values")
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        values: list[Any],
+        meta: RequestMeta,
+        phase: str,
+        outcome: RequestOutcome,
+        execution: Execution | None,
+        events: tuple[Any, ...],
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._values = values
+        self._meta = meta
+        self._phase = phase
+        self._outcome = outcome
+        self._execution = execution
+        self._events = events
+
+    def build(self) -> tuple[bytes, Summary | None]:
+        """The bytes, and what a listing tells of them if they are of the second format; the same each time."""
+        meta, outcome, settings = self._meta, self._outcome, self._settings
+        common = (
+            *(meta.method, meta.route, meta.version, meta.flags, settings.manifest, self._phase),
+            *(outcome.kind, outcome.truncated, outcome.recovered),
+        )
+        values = self._values.copy()
+        captured: datetime = values[_CAPTURED]
+        values[_CAPTURED] = (captured - EPOCH) // MICROSECOND
+        values[_RECEIVED] = (values[_RECEIVED] - EPOCH) // MICROSECOND
+        frame = settings.frames.encoded(common, self._execution, self._events)
+        body = {"frame": frame, "values": values}
+        try:
+            encoded = cbor2.dumps(body)
+        except UnicodeEncodeError:  # text that has to be written as bytes
+            return self._build_plain(body), None
+        if self._is_beyond(encoded) or (self._secrets.texts and self._secrets.found_in(encoded)):
+            return self._build_plain(body), None
+        data = seal(encoded, COMPACT)
+        execution = self._execution
+        summary = Summary(
+            *(meta.request_id, captured, meta.method, meta.path, meta.route, meta.version),
+            "" if execution is None else execution.handler_id,
+            *(outcome.kind, "", digest_of(data), len(data)),
+        )
+        return data, summary
+
+    def _is_beyond(self, encoded: bytes) -> bool:
+        """Whether it is so long that something in it may be beyond its bounds."""
+        limits, size = self._settings.limits, len(encoded)
+        if size > limits.count or size > limits.size or size > limits.text:
+            return True
+        return size > _LEAST_HUGE and any(mark in encoded for mark in _HUGE)
+
+    def _build_plain(self, body: dict[str, Any]) -> bytes:
+        """In the first format, within the bounds, and without the secrets that the request has met."""
+        limits = self._settings.limits
+        tree = tree_of(body)
+        graph = Graph(limits)
+        for part, names in (("request", ("target", "body")), ("response", ("body",))):
+            tree[part].update({name: graph.copy(tree[part][name], 1) for name in names})
+            tree[part]["headers"] = [
+                [name, value if type(value) is CBORTag else graph.copy(value, 2)]
+                for name, value in tree[part]["headers"]
+            ]
+        tree["state"] = {key: graph.copy(value, 1) for key, value in tree["state"].items()}
+        recording = tree["recording"]
+        asked = recording["request"]
+        again = Graph(limits)
+        asked["target"] = again.copy(asked["target"])
+        asked["headers"] = [[name, again.copy(value)] for name, value in asked["headers"]]
+        if type(again.copy(asked["body"])) is not bytes:
+            asked.update(body=None, missing=f"its {len(asked['body'])} bytes are more than the limit")
+        for entry in recording["calls"]:
+            if not _has_tags(entry["value"]):  # what has was made by a graph, within the bounds
+                entry["value"] = Graph(limits).copy(entry["value"])
+        data = pack(tree)
+        if self._secrets.texts and self._secrets.found_in(data):
+            data = pack(self._secrets.blank(tree))
+        return data
 
 
 def _text(value: Any) -> str:
@@ -161,14 +249,14 @@ def _request(
     except Exception:  # not parsed, or refused
         body = data
     fields: list[Any] = []
+    withheld = []
     for name, value in pairs_of(request.headers):
-        lowered = name.lower()
-        secret = lowered in credentials
-        fields += (name, secrets.header(lowered, value) if secret else value)
-    if not TEXT.issuperset(map(type, fields)):
-        raise NotPlain
-    if any(name.lower() in credentials for name in fields[::2]):
-        withheld = [at for at, name in enumerate(fields[::2]) if name.lower() in credentials]
+        lowered = _text(name).lower()
+        if lowered in credentials:
+            withheld.append(len(fields) // 2)
+            value = secrets.header(lowered, _text(value))
+        fields += (name, _text(value))
+    if withheld:
         fields.append(withheld)
     return _text(request.target), fields, body if type(body) in PLAIN else copy_plain(body, seen), data
 

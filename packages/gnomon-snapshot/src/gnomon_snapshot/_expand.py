@@ -43,17 +43,18 @@ def expanded(encoded: bytes) -> bytes:
     """
     body = raw(encoded)
     try:
-        return cbor2.dumps(_tree(body))
+        return cbor2.dumps(tree_of(body))
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise SnapshotCorrupt(f"a part of the recording has another shape: {error}") from error
 
 
-def _tree(body: dict[str, Any]) -> dict[str, Any]:
+def tree_of(body: dict[str, Any]) -> dict[str, Any]:
+    """The tree of the first format."""
     frame = raw(body["frame"])
     common = dict(zip(FRAME, frame["frame"], strict=True))
     own = dict(zip(VALUES, body["values"], strict=True))
     fields = own["fields"]
-    withheld = fields.pop() if len(fields) % 2 else []
+    fields, withheld = (fields[:-1], fields[-1]) if len(fields) % 2 else (fields, [])
     headers = _rows(fields, 2)
     execution = common["execution"]
     lost = CBORTag(tag.LOST, [*_WITHHELD])

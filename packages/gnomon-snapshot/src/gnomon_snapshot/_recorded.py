@@ -10,17 +10,16 @@ import trio
 
 from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Sources
 from gnomon_context.runtime import read_through, rebase
-from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike, capture
-from gnomon_snapshot._compact import compact
-from gnomon_snapshot._format import COMPACT, seal
+from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike, capture_tree, learn_body
+from gnomon_snapshot._compact import Settings, compact
 from gnomon_snapshot._graph import Graph, NotPlain
+from gnomon_snapshot._hidden import hidden_fields, redacted, without_hidden_query
 from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
 from gnomon_snapshot._recording import Recording, trace_node
 from gnomon_snapshot._registered import registered
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
 from gnomon_snapshot._snapshot import Snapshot
-from gnomon_snapshot._store import summary_of
 from gnomon_snapshot._streamed import Streamed, Taken
 from gnomon_snapshot._timeline import Timeline
 
@@ -138,22 +137,26 @@ class LiveRecording:
         if self.recorder.steps:
             if self.timeline is None:
                 self.timeline = Timeline(types=self.recorder.types)
-            self.timeline.add(name, self._capture(lctx, request, response, redactors or {}))
+            tree = self._capture(lctx, request, response, redactors or {})
+            if self.secrets:
+                tree = self.secrets.blank(tree)
+            self.timeline.add(name, Snapshot._of(tree, None, self.recorder.types))
             self.places.append([name, len(self.session.calls), registered(lctx, self.session)])
 
     def _capture(
         self, lctx: LocalContext, request: Any, response: Any, redactors: Mapping[str, Redactor]
-    ) -> Snapshot:
+    ) -> dict[str, Any]:
         with self._aside():
-            return capture(
+            return capture_tree(
                 lctx,
+                self.secrets,
                 request=request,
                 response=response,
+                events=(),
                 manifest=self.recorder.manifest,
                 redactors={**self.recorder.redactors, **redactors},
                 credential_headers=self.recorder.credential_headers,
                 limits=self.recorder.limits,
-                types=self.recorder.types,
             )
 
     def finish(
@@ -194,7 +197,7 @@ class LiveRecording:
                 return Recording._made(made)
         own = dict(redactors or {})
         answer: Any = response if response is None or sent is None else _Streaming(response)
-        snapshot = self._capture(lctx, request, answer, own)
+        captured = self._capture(lctx, request, answer, own)
         session = self.session
         session.bound()
         outcome = lctx.outcome
@@ -213,7 +216,7 @@ class LiveRecording:
             "places": self.places,
             "timeline": None if self.timeline is None else self.timeline.to_bytes(),
         }
-        tree = {**snapshot.tree, "recording": part}
+        tree = {**captured, "recording": part}
         if sent is not None and tree["response"] is not None:
             tree["response"] = {**tree["response"], "body": sent.node()}
         session.close()
@@ -229,27 +232,24 @@ class LiveRecording:
         session = self.session
         session.paused = True
         try:
-            body, captured = compact(
+            draft = compact(
                 lctx,
                 session,
                 request=request,
                 response=response,
                 events=events,
                 timeout=timeout,
-                frames=recorder._frames,
-                manifest=recorder.manifest,
-                limits=recorder.limits,
-                credentials=recorder.credential_headers,
+                settings=Settings(
+                    recorder._frames, recorder.manifest, recorder.limits, recorder.credential_headers
+                ),
                 client=_host(request),
             )
         except (NotPlain, AttributeError):
             return None
         finally:
             session.paused = False
-        if self.secrets.texts and self.secrets.found_in(body):
-            return None
-        made = Snapshot._of(None, seal(body, COMPACT), recorder.types)
-        made._summary = summary_of(made, lctx, captured)
+        made = Snapshot._of(None, None, recorder.types)
+        made._draft = draft
         return made
 
     def _request(self, request: Any, redactors: Mapping[str, Redactor]) -> dict[str, Any]:
@@ -257,18 +257,30 @@ class LiveRecording:
         copy = Graph(self.recorder.limits, first=1 << 23).copy
         return {
             "method": str(request.method),
-            "target": copy(_redacted(redactors.get("request.target"), request.target)),
-            "headers": [[name, copy(value)] for name, value in self._headers(request)],
+            "target": copy(self._target(request, redactors)),
+            "headers": [[name, copy(value)] for name, value in self._headers(request, redactors)],
             "client": _host(request),
             **self._body(request, redactors.get("request.body"), copy),
         }
 
-    def _headers(self, request: Any) -> Iterable[tuple[str, str]]:
-        headers = request.headers
+    def _target(self, request: Any, redactors: Mapping[str, Redactor]) -> Any:
+        target = _redacted(redactors.get("request.target"), request.target)
+        query = redactors.get("request.query")
+        if query is None:
+            return target
+        try:
+            return without_hidden_query(target, query, self.secrets)
+        except Exception:  # all of it is hidden then
+            return target.partition("?")[0]
+
+    def _headers(self, request: Any, redactors: Mapping[str, Redactor]) -> Iterable[tuple[str, str]]:
+        headers, withheld = request.headers, self.recorder.credential_headers
+        if "request.headers" in redactors:
+            withheld |= hidden_fields(headers, redactors["request.headers"], self.secrets)
         several = getattr(headers, "getall", None) or (lambda name: (headers[name],))
         for name in headers:
             for value in several(name):
-                secret = str(name).lower() in self.recorder.credential_headers
+                secret = str(name).lower() in withheld
                 yield str(name), self.secrets.header(str(name).lower(), str(value)) if secret else str(value)
 
     def _body(self, request: Any, redactor: Redactor | None, copy: Callable[[Any], Any]) -> dict[str, Any]:
@@ -276,9 +288,13 @@ class LiveRecording:
         raw = getattr(request, "raw_body", None)
         found: dict[str, Any] = {"body": None, "value": None, "missing": "", "pieces": None}
         if redactor is not None:
+            if isinstance(raw, bytes):
+                value = learn_body(request, raw, redactor, self.secrets)
+                if value is not None:
+                    return {**found, "value": copy(value)}
             try:
                 value = request.body
-                blanked = redactor.redact(value)
+                blanked = redacted(redactor, value, self.secrets)
             except Exception as error:
                 reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
                 return {**found, "missing": "" if raw == b"" else reason}
@@ -299,13 +315,15 @@ class LiveRecording:
         """A snapshot in which no secret stands that the request has met."""
         types = self.recorder.types
         made = Snapshot._of(tree, None, types)
-        if self.secrets.texts:
-            packed = made.to_bytes()
-            timeline = tree["recording"]["timeline"]
-            if self.secrets.found_in(packed) or (timeline is not None and self.secrets.found_in(timeline)):
-                # The snapshots of the steps have digests of their own, so that they cannot be blanked in place.
-                tree["recording"]["timeline"], tree["recording"]["places"] = None, []
-                made = Snapshot._of(self.secrets.blank(tree), None, types)
+        if not self.secrets:
+            return made
+        timeline = tree["recording"]["timeline"]
+        if self.secrets.found_in(made.to_bytes()) or (timeline and self.secrets.found_in(timeline)):
+            blanked = self.secrets.blank(tree)
+            if self.timeline is not None:
+                again = self.timeline.rewritten(self.secrets.blank)
+                blanked["recording"]["timeline"] = again.to_bytes()
+            made = Snapshot._of(blanked, None, types)
         return made
 
 

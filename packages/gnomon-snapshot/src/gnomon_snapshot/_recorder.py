@@ -15,12 +15,16 @@ from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._recorded import LiveRecording
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._sampling import Sampling
+from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._store import SnapshotStore
 from gnomon_snapshot._types import NO_TYPES, Types
 
 _ALL: Final = Sampling(rate=1.0, failures=False)
 _LIMITS: Final = Limits()
 _SYSTEM: Final = SystemSources()
+_AT_ONCE: Final = (
+    16  # recordings that are encoded one after the other: less than a millisecond, and warm caches
+)
 _BATCH: Final = 512  # recordings that go into one transaction
 _LINGER: Final = (
     0.1  # seconds that a recording waits for others to be written with: each writing has a price of its own
@@ -91,6 +95,7 @@ class Recorder:
         self.limits: Limits = limits
         self._capacity = capacity
         self._frames = Frames()
+        self._unwritten: list[Snapshot] = []
         self._writer: BackgroundWriter | None = None
 
     def wants(self, lctx: LocalContext, request: Any = None) -> bool:
@@ -122,7 +127,14 @@ class Recorder:
         """
         if self._writer is None or not self.sampling.wants(lctx, request=request):
             return False
-        return self._writer.offer(recording.snapshot)
+        if not self._writer.offer(recording.snapshot):
+            return False
+        self._unwritten.append(recording.snapshot)
+        if len(self._unwritten) >= _AT_ONCE:
+            for snapshot in self._unwritten:
+                snapshot.to_bytes()
+            self._unwritten.clear()
+        return True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards."""

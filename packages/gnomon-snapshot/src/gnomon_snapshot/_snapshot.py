@@ -35,7 +35,7 @@ class Snapshot:
     True
     """
 
-    __slots__ = ("_body", "_data", "_losses", "_summary", "_tree", "_types", "_values")
+    __slots__ = ("_body", "_data", "_draft", "_losses", "_summary", "_tree", "_types", "_values")
 
     _tree: dict[str, Any] | None
     _data: bytes | None
@@ -46,6 +46,8 @@ class Snapshot:
     _body: bytes | None
     # what a listing tells of it, where that was known already when it was made
     _summary: Any
+    # what makes the bytes of it, where they were not made at once
+    _draft: Any
 
     def __init__(self) -> None:
         raise TypeError("a snapshot is made by capture(), Snapshot.from_bytes() or a store")
@@ -60,6 +62,7 @@ class Snapshot:
         made._losses = None
         made._body = None
         made._summary = None
+        made._draft = None
         return made
 
     @classmethod
@@ -108,9 +111,14 @@ class Snapshot:
 
     def to_bytes(self) -> bytes:
         """Encode: an envelope with format version and SHA-256 digest around CBOR (RFC 8949)."""
+        draft = self._draft  # asked first: another thread may be at it, which leaves it last
         if self._data is None:
-            assert self._tree is not None
-            self._data = pack(self._tree)
+            if draft is not None:
+                self._data, self._summary = draft.build()
+                self._draft = None
+            else:
+                assert self._tree is not None
+                self._data = pack(self._tree)
         return self._data
 
     def _encoded(self) -> bytes:
@@ -124,7 +132,8 @@ class Snapshot:
 
     def using(self, types: Types) -> Snapshot:
         """The same snapshot, read with other classes."""
-        return Snapshot._of(self._tree, self._data, types)
+        data = self._data if self._draft is None else self.to_bytes()
+        return Snapshot._of(self._tree, data, types)
 
     @property
     def digest(self) -> str:

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple, Protocol, final
 import trio
 from cbor2 import CBORTag
 
-from gnomon_context import LocalContext
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._build import Builder
 from gnomon_snapshot._errors import SnapshotNotFound
@@ -179,30 +178,12 @@ class SnapshotStore(Protocol):
         ...
 
 
-def summary_of(snapshot: Snapshot, lctx: LocalContext, captured_at: datetime) -> Summary:
-    """That of a request that ended well and is encoded already, of its context."""
-    meta, execution = lctx.meta, lctx.execution
-    return Summary(
-        meta.request_id,
-        captured_at,
-        meta.method,
-        meta.path,
-        meta.route,
-        meta.version,
-        "" if execution is None else execution.handler_id,
-        str(lctx.outcome),
-        "",
-        snapshot.digest,
-        len(snapshot.to_bytes()),
-    )
-
-
 def summarise(snapshot: Snapshot) -> Summary:
     """Made of the encoded form, so that nothing has to be built for it."""
+    data = snapshot.to_bytes()
     known: Summary | None = snapshot._summary
     if known is not None:
         return known
-    data = snapshot.to_bytes()
     tree = snapshot.tree
     meta, execution, outcome = tree["meta"], tree["execution"], tree["outcome"]
     moment: datetime = _BUILDER.make(tag.DATETIME, tree["captured_at"].value)

@@ -42,6 +42,8 @@ _COMPUTES: Final = frozenset(
         "importlib.import_module",
     }
 )
+# what the name of every package of ours has in it
+_PACKAGE: Final = "gnomon"
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _INDENTED_IMPORT: Final = re.compile(r"^[ \t]+(?:from|import)[ \t]", re.MULTILINE)
 # in a sentence the word is followed by another one, in an expression by few words only
@@ -97,6 +99,16 @@ class Mentions:
         self.names = names
         self.reader = reader
         self.reach = reach
+        self._asked: tuple[dict[str, Module], bool] | None = None
+
+    def concerns(self) -> bool:
+        """Whether any module of the project can have one of ours: most of the work is spared where none does."""
+        modules = self.names.modules
+        if self._asked is None or self._asked[0] is not modules:
+            # the text of a module that comes from a cache is not there
+            found = any(module.source.cached or _PACKAGE in module.source.text for module in modules.values())
+            self._asked = (modules, found)
+        return self._asked[1]
 
     def decorator(self, node: ast.expr, module: Module, owner: str | None = None) -> Verdict | None:
         """What a decorator that is none of ours may be; None when it can not declare anything.
@@ -137,7 +149,9 @@ class Mentions:
 
     def inside(self, definition: Definition) -> Verdict | None:
         """A function, class or value of the project: whether it leads to one of ours, or is made by somebody else."""
-        if any(not _OURS.isdisjoint(inner.facts.outside) for inner in self.reach.closure(definition)):
+        if self.concerns() and any(
+            not _OURS.isdisjoint(inner.facts.outside) for inner in self.reach.closure(definition)
+        ):
             return "declares"
         value = binding_value(definition)
         path = dotted(value.func) if isinstance(value, ast.Call) else None
@@ -174,7 +188,7 @@ class Mentions:
     def strays(self, module: Module) -> Iterator[ast.AST]:
         """Every place of a module that names one of ours, and is no decorator, alias or group that was read."""
         tree = module.source.tree
-        if tree is None or not self.suspects(module):
+        if tree is None or not self.concerns() or not self.suspects(module):
             return
         # what follows, with the names that are local there, and whether it stands at the top level
         waiting: list[tuple[ast.AST, frozenset[str], bool]] = [

@@ -6,7 +6,7 @@ import ast
 import importlib.metadata
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Literal
@@ -28,9 +28,15 @@ def installed_version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except (importlib.metadata.PackageNotFoundError, ValueError):
         pass
-    for name in importlib.metadata.packages_distributions().get(package, ())[:1]:
+    for name in _distributions().get(package, ())[:1]:
         return importlib.metadata.version(name)
     return None
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The distributions by the packages that they offer; finding them takes long where many are installed."""
+    return importlib.metadata.packages_distributions()
 
 
 class Reach:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -28,6 +29,12 @@ SERVER = textwrap.dedent(
         if req.websocket is not None:
             async for message in req.websocket:
                 await req.websocket.send(message)
+        elif req.path == "/upload":
+            req.body_limit = 2**32
+            sizes = []
+            async for part in req.parts():
+                sizes.append(sum([len(piece) async for piece in part.stream()]))
+            res.json(sizes)
         elif req.method == "POST":
             res.json(len(await req.read()))
         elif req.path == "/stream":
@@ -132,3 +139,55 @@ def test_memory_after_every_kind_of_connection(server: tuple[int, int]) -> None:
     print(f"{number} rounds: {before / 2**20:.2f} MiB, then {after / 2**20:.2f} MiB")
     # The caches of request lines and header names are bounded and still fill.
     assert after <= before + 2 * 2**20
+
+
+def test_an_upload_of_two_gigabytes(server: tuple[int, int]) -> None:
+    port, process = server
+    begin = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
+    chunk = bytes(range(256)) * 4096
+
+    def upload(chunks: int) -> tuple[int, float]:
+        started = time.monotonic()
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            length = len(begin) + chunks * len(chunk) + len(b"\r\n--x--")
+            connection.sendall(
+                b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+                b"Content-Length: %d\r\n\r\n" % length
+            )
+            connection.sendall(begin)
+            for _ in range(chunks):
+                connection.sendall(chunk)
+            connection.sendall(b"\r\n--x--")
+            assert connection.recv(65536).endswith(b"[%d]" % (chunks * len(chunk)))
+        return resident(process), time.monotonic() - started
+
+    small, _ = upload(2)
+    large, seconds = upload(2048)
+    print(
+        f"resident after 2 MiB {small / 2**20:.2f} MiB, after 2 GiB {large / 2**20:.2f} MiB, in {seconds:.1f} s"
+    )
+    assert large - small < 2**20
+
+
+def test_an_idle_connection_costs_what_is_said(server: tuple[int, int]) -> None:
+    port, process = server
+    page = (Path(__file__).parents[3] / "docs/reference/ingress.md").read_text()
+    said = re.search(r"An idle keep-alive connection holds about\s+(\d+) KiB", page)
+    assert said is not None
+    open_now: list[socket.socket] = []
+
+    def more(count: int) -> int:
+        for _ in range(count):
+            connection = socket.create_connection(("127.0.0.1", port))
+            connection.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\nUser-Agent: soak\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            open_now.append(connection)
+        return resident(process)
+
+    try:
+        each = (-more(100) + more(700)) / 700
+    finally:
+        for connection in open_now:
+            connection.close()
+    print(f"an idle connection holds {each / 1024:.1f} KiB")
+    assert each <= (int(said[1]) + 1) * 1024

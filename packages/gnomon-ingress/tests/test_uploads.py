@@ -15,7 +15,7 @@ from gnomon_ingress import (
     Request,
     Response,
 )
-from gnomon_ingress.testing import Client
+from gnomon_ingress.testing import Client, MemoryStream
 
 
 @trio_test
@@ -127,3 +127,60 @@ async def test_limits_of_a_body(autojump_clock: MockClock) -> None:
         await stream.send_all(b"9\r\n123456789\r\n")
         assert b" 413 " in await stream.receive_some()
         assert pieces == [b"abcd"]
+
+
+@trio_test
+async def test_a_stream_that_is_not_taken_holds_its_client_back(autojump_clock: MockClock) -> None:
+    taken = 0
+    go_on = trio.Event()
+
+    async def dispatch(req: Request, res: Response) -> None:
+        nonlocal taken
+        req.body_limit = 10_000_000
+        async for piece in req.stream():
+            taken += len(piece)
+            await go_on.wait()
+        res.json(taken)
+
+    async with Client(dispatch) as client:
+        for lines in ((b"Content-Length: 5000000",), (b"Transfer-Encoding: chunked",)):
+            chunked = b"chunked" in lines[0]
+            taken, go_on = 0, trio.Event()
+            stream = client.connect(capacity=2**16)
+            sent = 0
+
+            async def send(stream: MemoryStream, chunked: bool) -> None:
+                nonlocal sent
+                for _ in range(500):
+                    await stream.send_all(b"2710\r\n" + b"x" * 10_000 + b"\r\n" if chunked else b"x" * 10_000)
+                    sent += 10_000
+                await stream.send_all(b"0\r\n\r\n" if chunked else b"")
+
+            async with trio.open_nursery() as nursery:
+                await stream.send_all(head(b"/", *lines, method=b"POST"))
+                nursery.start_soon(send, stream, chunked)
+                await wait_all_tasks_blocked()
+                # What was taken, one buffer on the way, and one that is half filled.
+                assert sent <= taken + 2 * 2**16
+                assert taken <= 2**16
+                go_on.set()
+            assert (await stream.receive_some()).endswith(b"5000000")
+
+
+@trio_test
+async def test_trailers_are_read_and_dropped(autojump_clock: MockClock) -> None:
+    async def dispatch(req: Request, res: Response) -> None:
+        before = req.headers.raw
+        body = await req.read()
+        assert req.headers.raw == before
+        res.json([body.decode(), "x-trailer" in req.headers, req.headers.get("content-length")])
+
+    async with Client(dispatch) as client:
+        stream = client.connect()
+        post = head(b"/", b"Transfer-Encoding: chunked", b"Trailer: X-Trailer", method=b"POST")
+        await stream.send_all(post + b"3\r\nabc\r\n0\r\nX-Trailer: y\r\nContent-Length: 7\r\n\r\n")
+        await stream.send_all(head(b"/", b"Connection: close"))
+        data = await everything(stream)
+        assert data.count(b"200 OK") == 2
+        assert b'["abc",false,null]' in data
+        assert b'["",false,null]' in data

@@ -80,6 +80,48 @@ def test_concurrent_tasks_get_the_answers_of_their_own():
     assert time.perf_counter() - started < 30  # not one of the recorded waits is waited for
 
 
+def test_a_timeout_around_a_call_passes_if_it_passed_then():
+    """However long the code before it took: that takes no time in a replay, and the call what it took."""
+
+    async def handler(req, res, lctx, gctx):
+        found = []
+        time.sleep(0.02)
+
+        async def ask(seconds):
+            found.append(await gctx.modules.store.slow(seconds))
+
+        with trio.move_on_after(0.2):
+            async with trio.open_nursery() as nursery:
+                for seconds in (0.19, 0.01, 5.0):
+                    nursery.start_soon(ask, seconds)
+        res.body = found
+
+    recording = recorded(handler)
+    calls = {entry["args"][0]: entry for entry in recording.node["calls"]}
+    calls[0.19]["ended"] = calls[0.19]["started"] + 198_000_000  # as on a machine that had other things to do
+    assert recording.snapshot.response.body == [0.01, 0.19]
+    assert replay(recording, untouched(handler)).empty
+
+
+def test_what_ended_first_ends_first_whenever_it_began():
+    async def handler(req, res, lctx, gctx):
+        found = []
+
+        async def ask(seconds):
+            found.append(await gctx.modules.store.slow(seconds))
+
+        async with trio.open_nursery() as nursery:
+            for seconds in (0.03, 0.01, 0.02):
+                nursery.start_soon(ask, seconds)
+        res.body = found
+
+    recording = recorded(handler)
+    calls = {entry["args"][0]: entry for entry in recording.node["calls"]}
+    # as if the last one had begun late: it took less time than the second, and ended behind it
+    calls[0.02]["started"] = calls[0.02]["ended"] - 1_000_000
+    assert replay(recording, untouched(handler)).replayed.snapshot.response.body == [0.01, 0.02, 0.03]
+
+
 def test_tasks_of_one_name_that_nobody_had_then_diverge_alone():
     async def handler(req, res, lctx, gctx):
         lctx.start_soon(gctx.modules.store.load, 1, name="load")

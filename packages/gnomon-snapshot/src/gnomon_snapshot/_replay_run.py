@@ -11,7 +11,8 @@ import trio
 
 from gnomon_context import GlobalContext, LocalContext, SharedState
 from gnomon_context.runtime import rebuild
-from gnomon_snapshot._answers import AnsweredSources, Answers, Divergence, answered_config
+from gnomon_snapshot._answered import AnsweredSources, answered_config
+from gnomon_snapshot._answers import Answers, Divergence
 from gnomon_snapshot._body import RecordedBody
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
 from gnomon_snapshot._errors import ReplayDiverged, ReplayError

@@ -29,8 +29,8 @@ _ERRORS: Final = tuple(
     for each in vars(package).values()
     if isinstance(each, type) and issubclass(each, Exception)
 )
-# What a type writes where something is sensitive.
-_HIDDEN: Final = "(hidden)"
+# What a type writes where something is sensitive, and what a recording does.
+_HIDDEN: Final = ("(hidden)", "<withheld>")
 # Asked of the application: route a request, and say which plan, timeout, version and limit it has.
 Find = Callable[[Request[Any, Any, Any]], tuple[Spec, str, str, float, int | None]]
 
@@ -189,7 +189,7 @@ class Lenient:
 
 
 def _is_blanked(problem: Any, value: Any) -> bool:
-    return bool(problem.source == "body" and _at(value, problem.pointer) == _HIDDEN)
+    return bool(problem.source == "body" and _at(value, problem.pointer) in _HIDDEN)
 
 
 def _at(value: Any, pointer: str) -> Any:

@@ -150,11 +150,7 @@ def capture_tree(
     credential_headers: frozenset[str],
     limits: Limits,
 ) -> dict[str, Any]:
-    """The tree of a snapshot in which the values that were found hidden are still to be blanked.
-
-    Args:
-        secrets: What remembers them.
-    """
+    """The tree of a snapshot, for `capture`; what is found hidden is remembered in `secrets`, and not blanked yet."""
     pass_ = _Pass(Graph(limits), redactors, credential_headers, secrets)
     copy = pass_.graph.copy
     # names and ids are no part of what the bounds are for, and a snapshot without its request id is lost
@@ -276,7 +272,11 @@ class _Pass:
 
     def _target(self, request: RequestLike) -> Any:
         redactor = self.redactors.get("request.query")
-        return request.target if redactor is None else without_hidden_query(request.target, redactor, self.secrets)
+        return (
+            request.target
+            if redactor is None
+            else without_hidden_query(request.target, redactor, self.secrets)
+        )
 
     def _hidden_fields(self, request: RequestLike) -> frozenset[str]:
         redactor = self.redactors.get("request.headers")
@@ -301,9 +301,7 @@ class _Pass:
             "started": bool(getattr(response, "started", False)),
         }
 
-    def fields(
-        self, owner: RequestLike | ResponseLike, hidden: frozenset[str] = frozenset()
-    ) -> list[Any]:
+    def fields(self, owner: RequestLike | ResponseLike, hidden: frozenset[str] = frozenset()) -> list[Any]:
         """Header fields without their credentials, and without those that are hidden."""
         withheld = self.headers | hidden if hidden else self.headers
         try:
@@ -333,14 +331,19 @@ class _Pass:
         return self.graph.copy(value, 1)
 
 
-def learn_body(request: RequestLike, raw: bytes, redactor: Redactor, secrets: Secrets) -> Any:
-    """Remember what is hidden in a body as it came, also if it was refused; its value without that, if it has one."""
+def learn_body(request: RequestLike, raw: bytes, redactor: Redactor, secrets: Secrets) -> tuple[bool, Any]:
+    """Remember what is hidden in a body as it came, also if it was refused.
+
+    Returns:
+        Whether it could be read, and its value with `<withheld>` in those places, `None` if nothing is hidden.
+    """
     headers = request.headers
     value = parsed_body(raw, str(headers.get("content-type", "") if hasattr(headers, "get") else ""))
     if value is None:
         secrets.hide(raw)
-        return None
+        return False, None
     try:
-        return withheld_copy(value, redacted(redactor, value, secrets))
+        shown = withheld_copy(value, redacted(redactor, value, secrets))
     except Exception:  # all of it is hidden then
-        return None
+        return False, None
+    return True, None if shown == value else shown

@@ -42,11 +42,11 @@ def hidden_in(value: Any, shown: Any, depth: int = 0) -> Iterator[Any]:
         if fields is None:
             yield value
             return
-        hidden_keys = [key for key in fields if key not in shown]
-        yield from hidden_keys
         for key, item in fields.items():
-            # a key that is hidden has its value under another
-            yield from hidden_in(item, shown[key], depth + 1) if key in shown else (item,)
+            if key in shown:
+                yield from hidden_in(item, shown[key], depth + 1)
+            elif isinstance(value, Mapping):  # its key is hidden, and what it has stands under another
+                yield from (key, item)
     elif isinstance(shown, (list, tuple)) and isinstance(value, (list, tuple)) and len(value) == len(shown):
         for item, other in zip(value, shown, strict=True):
             yield from hidden_in(item, other, depth + 1)

@@ -288,18 +288,19 @@ class LiveRecording:
         raw = getattr(request, "raw_body", None)
         found: dict[str, Any] = {"body": None, "value": None, "missing": "", "pieces": None}
         if redactor is not None:
+            readable, value = False, None
             if isinstance(raw, bytes):
-                value = learn_body(request, raw, redactor, self.secrets)
-                if value is not None:
-                    return {**found, "value": copy(value)}
-            try:
-                value = request.body
-                blanked = redacted(redactor, value, self.secrets)
-            except Exception as error:
-                reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
-                return {**found, "missing": "" if raw == b"" else reason}
-            if blanked != value:
-                return {**found, "value": copy(blanked)}
+                readable, value = learn_body(request, raw, redactor, self.secrets)
+            if not readable:
+                try:
+                    value = request.body
+                    blanked = redacted(redactor, value, self.secrets)
+                except Exception as error:
+                    reason = f"it could not be read to take out what is sensitive ({type(error).__name__})"
+                    return {**found, "missing": "" if raw == b"" else reason}
+                value = None if blanked == value else blanked
+            if value is not None:
+                return {**found, "value": copy(value)}
         taken = self._taken
         if raw is None and taken is None:
             return {**found, "missing": "the handler took it as a stream, or never read it"}

@@ -86,7 +86,6 @@ class Secrets:
                 self.learn(item, depth=depth + 1)
 
     def _learn_all(self, value: Any, depth: int) -> None:
-        cls = type(value)
         if isinstance(value, str):
             self.add(str.__str__(value))
         elif isinstance(value, (bytes, bytearray)):

@@ -7,6 +7,7 @@ from typing import Any, final
 from cbor2 import CBORTag
 
 from gnomon_snapshot import _tags as tag
+from gnomon_snapshot._hidden import hidden_in
 from gnomon_snapshot._session import Session
 
 
@@ -25,8 +26,16 @@ class Streamed:
         self._count = session.limits.count
         self._beyond = 0
 
-    def add(self, item: Any) -> None:
-        """Keep one item."""
+    def add(self, item: Any, *, of: Any = None) -> None:
+        """Keep one item.
+
+        Args:
+            item: What is written down.
+            of: What it was made of, where something sensitive was taken out.
+        """
+        if of is not None and of is not item:
+            for hidden in hidden_in(of, item):
+                self._session.secrets.hide(hidden)
         if self._count < 1:
             self._beyond += 1
             return

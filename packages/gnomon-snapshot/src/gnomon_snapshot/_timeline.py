@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, final
 
 from gnomon_snapshot._decode import raw
@@ -97,6 +98,18 @@ class Timeline:
         except (PatchError, ValueError, TypeError) as error:
             raise SnapshotCorrupt(f"step {number} of the timeline cannot be rebuilt: {error}") from error
         return snapshot
+
+    def rewritten(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Timeline:
+        """The same steps with other snapshots; for what may not be written.
+
+        Args:
+            change: Makes the tree of a snapshot of that which it has.
+        """
+        made = Timeline(types=self._types)
+        for step, name in enumerate(self._names):
+            made.add(name, Snapshot._of(change(self.at(step).tree), None, self._types))
+        made.missed = self.missed
+        return made
 
     def to_bytes(self) -> bytes:
         """Encode: as a snapshot is, but for the magic `GNTL`."""

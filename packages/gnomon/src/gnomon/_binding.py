@@ -61,12 +61,17 @@ def response_validator(
 
 def types_of(
     handler: Callable[..., Any], declaration: HandlerDeclaration
-) -> tuple[GType[Any] | None, dict[int, GType[Any]]]:
-    """The type of a handler's request body, and those of its answers by status."""
+) -> tuple[dict[str, GType[Any]], dict[int, GType[Any]]]:
+    """The types of a handler's request by part (`body`, `query`, `headers`), and those of its answers by status."""
     arguments = _arguments(handler, "req", Request)
     answers = _response_types(handler, declaration)
+    kinds = {
+        part: _gtype(argument)
+        for part, argument in zip(("body", "query", "headers"), arguments, strict=False)
+        if argument is not bytes
+    }
     return (
-        _gtype(arguments[0]) if arguments else None,
+        {part: kind for part, kind in kinds.items() if kind is not None},
         {status: kind for status, kind in answers.items() if kind is not None},
     )
 

@@ -23,26 +23,25 @@ class Redactors:
     """The types of each route, which blank what they call sensitive; one that has nothing of the kind is not asked."""
 
     def __init__(self) -> None:
-        self._known: dict[Spec, tuple[GType[Any] | None, Mapping[int, GType[Any]]]] = {}
+        self._known: dict[Spec, tuple[Mapping[str, GType[Any]], Mapping[int, GType[Any]]]] = {}
         self._items: dict[Spec, Callable[[Any], Any]] = {}
         self._streams: dict[Spec, bool] = {}
 
     def of(self, spec: Spec, status: int) -> dict[str, GType[Any]]:
-        """By place: the type of the request's body, and that of the answer with this status."""
+        """By place: the types of the parts of the request, and that of the answer with this status."""
         if spec.handler is None or spec.declaration is None:
             return {}
         known = self._known.get(spec)
         if known is None:
-            body, answers = types_of(spec.handler, spec.declaration)
+            parts, answers = types_of(spec.handler, spec.declaration)
             known = self._known[spec] = (
-                body if body is not None and _blanks(body) else None,
+                {f"request.{part}": kind for part, kind in parts.items() if _blanks(kind)},
                 {status: kind for status, kind in answers.items() if _blanks(kind)},
             )
-        body, blanking = known
-        if body is None and not blanking:
-            return {}
-        found = {"request.body": body, "response.body": blanking.get(status)}
-        return {place: kind for place, kind in found.items() if kind is not None}
+        asked, answered = known
+        if status in answered:
+            return {**asked, "response.body": answered[status]}
+        return dict(asked)
 
     def streams(self, spec: Spec) -> bool:
         """Whether the body of a request may be taken as a stream: not where its type reads it whole before."""
@@ -111,7 +110,7 @@ class Watched:
 
     def _keep(self, item: Any) -> None:
         assert self._sent is not None
-        self._sent.add(self._shown(item))
+        self._sent.add(self._shown(item), of=item)
 
     @property
     def sent(self) -> Streamed | None:

@@ -553,6 +553,71 @@ def test_detached_work_and_the_end_of_everything() -> None:
     assert alerts == ["detached_failed"]
 
 
+def test_detached_work_has_its_time_when_the_application_is_cancelled() -> None:
+    done: list[float] = []
+
+    async def mail() -> None:
+        await trio.sleep(2)
+        done.append(trio.current_time())
+
+    async def main() -> float:
+        with trio.move_on_after(1):
+            async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+                lctx.detach(mail)
+                await trio.sleep_forever()
+        return trio.current_time()
+
+    clock = virtual_clock()
+    started = clock.current_time()
+    done_at = trio.run(main, clock=clock)
+    assert done == [done_at] and done_at == pytest.approx(started + 2)
+
+
+async def exit_when_cancelled() -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        raise SystemExit
+
+
+async def fails_beside_a_cancelled_one() -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        nursery.start_soon(fail_when_cancelled)
+
+
+def test_an_exit_in_detached_work_cancels_what_runs_beside_it() -> None:
+    tasks: list[TrackedTask] = []
+    alerts: list[str] = []
+
+    async def main() -> None:
+        async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+            gctx.on_alert(lambda alert: alerts.append(alert.kind))
+            for forever in (trio.sleep_forever, fails_beside_a_cancelled_one):
+                tasks.append(lctx.start_soon(forever))
+                lctx.detach(forever)
+            lctx.detach(exit_when_cancelled)
+            lctx.detach(work, 1, SystemExit())
+            await trio.sleep_forever()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main, clock=virtual_clock())
+    assert caught.group_contains(SystemExit) and caught.value.subgroup(trio.Cancelled) is None
+    assert [task.status for task in tasks] == ["cancelled", "failed"]
+    assert alerts.count("detached_failed") == 3
+
+
+def test_a_failure_and_an_exit_in_detached_work_come_out_together() -> None:
+    async def main() -> None:
+        async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+            lctx.detach(exit_when_cancelled)
+            raise ValueError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main, clock=virtual_clock())
+    assert {type(error) for error in caught.value.exceptions} == {ValueError, SystemExit}
+
+
 def test_tasks_cancelled_at_every_checkpoint() -> None:
     async def scenario(trial: Trial) -> None:
         log: list[str] = []

@@ -65,7 +65,10 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
             raise ContextClosed("a global context is opened once: make another for another run")
         application.opened = True
         self._manager = trio.open_nursery()
-        application.start(await self._manager.__aenter__())
+        outside: trio.Nursery = await self._manager.__aenter__()
+        inside = _ShieldedNursery()
+        outside.start_soon(inside.run, name="gnomon application")
+        application.start(await inside.opened())
         try:
             await gctx._registry.start_all(application)
             await run_startup(application.callbacks["startup"], gctx)
@@ -122,3 +125,39 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
     async def _stop_modules(self, application: Application, deadline: float) -> None:
         application.topics.close()
         await self._gctx._registry.stop_all(application, deadline)
+
+
+@final
+class _ShieldedNursery:
+    """A nursery inside of another, which a cancellation from outside does not reach.
+
+    What the application runs, detached work above all, ends with the shutdown, which is bounded, and not
+    before it: a cancellation of the `async with` block only begins the shutdown.
+    """
+
+    __slots__ = ("_nursery", "_open")
+
+    def __init__(self) -> None:
+        self._open = trio.Event()
+        self._nursery: trio.Nursery
+
+    async def run(self) -> None:
+        """Hold it open until it is cancelled itself."""
+        failure: BaseException | None = None
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as self._nursery:
+                    self._open.set()
+                    await trio.sleep_forever()
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) != 1:
+                raise
+            failure = group.exceptions[0]
+        if failure is not None:
+            raise failure
+
+    async def opened(self) -> trio.Nursery:
+        """Wait until it is open, which takes one step of the scheduler."""
+        with trio.CancelScope(shield=True):
+            await self._open.wait()
+        return self._nursery

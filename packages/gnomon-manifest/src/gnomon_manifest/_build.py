@@ -304,9 +304,11 @@ class SourceTree:
         handlers.sort(key=attrgetter("id", "source"))
         edges: dict[tuple[str, str], OpenEdge] = {}
         used: set[str] = set()
-        for handler in handlers:
-            used.update(handler.types.digests())
-            for edge in handler.open_edges:
+        # handlers of one module share what is equal, so that few of either are left
+        for found in {id(handler.types): handler.types for handler in handlers}.values():
+            used.update(found.digests())
+        for reached in {id(handler.open_edges): handler.open_edges for handler in handlers}.values():
+            for edge in reached:
                 edges[edge.kind, edge.name] = edge
         types = self._types(units, sorted(used))
         findings = {finding for source in self._sources.values() for finding in source.findings}

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from ._findings import Finding, Position
 from ._model import Handler, HandlerTypes, Hook, ModuleEntry, OpenEdge, Policies, Problem, TypeEntry
@@ -33,7 +33,7 @@ from ._wire import _fields, encode
 __all__ = ["Cache", "Cached"]
 
 _FORMAT: Final = 3
-_Shared: TypeAlias = dict[str, list[Any]]
+_Shared: TypeAlias = dict[Any, Any]
 _Convert: TypeAlias = Callable[[Any, _Shared], Any]
 # in the order in which one refers to another
 _SHARED: Final[dict[str, Any]] = {
@@ -103,12 +103,14 @@ class Cache:
             for digest, (owner, entry) in json.loads(lines[1]).items()
         }
         units = []
+        edges: set[tuple[str, str, str | None]] = set()
         for line in lines[2:]:
-            units.append(unit := _unit(json.loads(line)))
+            value = json.loads(line)
+            edges.update(map(tuple, value["shared"]["OpenEdge"]))
+            units.append(unit := _unit(value))
             self._lines[unit.name] = (unit.handlers, len(unit.looked_into), line)
-        edges = {edge for unit in units for handler in unit.handlers for edge in handler.open_edges}
         if any(
-            edge.kind == "distribution" and installed_version(edge.name) != edge.version for edge in edges
+            kind == "distribution" and installed_version(name) != version for kind, name, version in edges
         ):
             return None
         return Cached(sources, tuple(units), entries)
@@ -184,7 +186,7 @@ class _Packer:
 
 
 def _packed(source: SourceFile) -> list[Any]:
-    findings = [_Packer().pack(finding) for finding in source.findings]
+    findings = _Packer().pack(source.findings) if source.findings else []
     return [source.file, source.module, source.is_package, source.digest, findings]
 
 
@@ -238,29 +240,48 @@ def _findings(value: list[Any]) -> tuple[Finding, ...]:
 
 @cache
 def _converter(kind: Any) -> _Convert:
-    """What makes a part of the model from its JSON, for JSON that this program wrote: nothing is checked."""
+    """What makes a part of the model from its JSON, for JSON that this program wrote: nothing is checked.
+
+    It is written out as a dataclass writes its own methods: a thousand handlers have twenty thousand fields, and a loop
+    over them takes twice as long.
+    """
     names = _fields(kind)
-    parts = [
-        (place, made) for place, inner in enumerate(names.values()) if (made := _part(inner)) is not None
-    ]
+    known: dict[str, Any] = {"new": object.__new__, "kind": kind}
+    values = []
+    for place, (name, inner) in enumerate(names.items()):
+        made = _part(inner)
+        if made is None:
+            values.append(f"v{place}")
+        elif made is _plain_tuple:
+            values.append(f"tuple(v{place})")
+        else:
+            known[f"made{place}"] = made
+            values.append(f"made{place}(v{place}, shared)")
+        known[f"set{place}"] = getattr(vars(kind)[name], "__set__", None)
+    head = f"def make(value, shared):\n {', '.join(f'v{place}' for place in range(len(names)))}, = value\n"
     if issubclass(kind, tuple):
+        body = f" return tuple.__new__(kind, ({', '.join(values)},))"
+    else:
+        steps = [f" set{place}(item, {value})\n" for place, value in enumerate(values)]
+        body = f" item = new(kind)\n{''.join(steps)} return item"
+    exec(head + body, known)  # noqa: S102 - made of numbers alone
+    return cast(_Convert, known["make"])
 
-        def convert_tuple(value: list[Any], shared: _Shared) -> Any:
-            for place, made in parts:
-                value[place] = made(value[place], shared)
-            return tuple.__new__(kind, value)
 
-        return convert_tuple
-    # a frozen class sets its fields one by one through a check; a thousand handlers have twenty thousand
-    setters = [vars(kind)[name].__set__ for name in names]
+def _plain_tuple(value: Any, _: _Shared) -> Any:
+    return tuple(value)
 
-    def convert(value: list[Any], shared: _Shared) -> Any:
-        for place, made in parts:
-            value[place] = made(value[place], shared)
-        item = object.__new__(kind)
-        for setter, part in zip(setters, value, strict=True):
-            setter(item, part)
-        return item
+
+def _tuple_of(name: str) -> _Convert:
+    """What makes a tuple of shared parts, which is shared as well: most handlers of a module have the same."""
+
+    def convert(value: Any, shared: _Shared) -> Any:
+        key = (name, *value)
+        known = shared.get(key)
+        if known is None:
+            table = shared[name]
+            known = shared[key] = tuple([table[place] for place in value])
+        return known
 
     return convert
 
@@ -276,7 +297,9 @@ def _part(kind: Any) -> _Convert | None:
     if origin is tuple:
         made = _part(arguments[0])
         if made is None:
-            return lambda value, _: tuple(value)
+            return _plain_tuple
+        if arguments[0] in _SHARED.values():
+            return _tuple_of(arguments[0].__name__)
         return lambda value, shared: tuple([made(item, shared) for item in value])
     if origin is not None and arguments[0] is int and issubclass(origin, Mapping):
         inside = _part(arguments[1])

@@ -62,7 +62,9 @@ def _conflicts(handlers: Sequence[Handler]) -> Iterator[Finding]:
     for handler in handlers:
         if handler.path is None:
             continue
-        shape = _PARAMETER.sub(lambda match: "{" + (match[1] or ":str") + "}", handler.path)
+        shape = handler.path
+        if "{" in shape:
+            shape = _PARAMETER.sub(lambda match: "{" + (match[1] or ":str") + "}", shape)
         for method in handler.methods:
             known = first.setdefault((method, shape), handler)
             if known is not handler:
@@ -93,8 +95,10 @@ def _twice(handler: Handler) -> Iterator[Finding]:
 
 
 def _body_on_get(handler: Handler) -> Iterator[Finding]:
+    if handler.types.body is None or handler.websocket:
+        return
     silent = {"GET", "HEAD"} & set(handler.methods)
-    if handler.types.body is not None and silent and not handler.websocket:
+    if silent:
         message = f"{handler.id} reads a body, which a {' or '.join(sorted(silent))} request does not have"
         yield _finding("lint_body_on_get", message, handler.source)
 

@@ -55,8 +55,9 @@ FIRST = "permessage-deflate; server_no_context_takeover; client_no_context_takeo
     ],
 )  # fmt: skip
 def test_negotiation(field: str, settings: dict[str, Any], chosen: str | None) -> None:
-    found = negotiate(field, Deflate(**settings), lambda: 100)
-    assert (found and found[0]) == chosen
+    answer, extension = negotiate(field, Deflate(**settings), lambda: 100)
+    assert (answer, extension is None) == (chosen or "", chosen is None)
+    assert negotiate(field, None, lambda: 100) == ("", None)
 
 
 @pytest.mark.parametrize("wrong", [{"compress_from": -1}, {"window_bits": 8}, {"window_bits": 16}])
@@ -68,7 +69,7 @@ def test_settings_out_of_their_range(wrong: dict[str, int]) -> None:
 def pair(settings: Deflate, limit: int = 2**20) -> tuple[Connection, Connection, str]:
     """A client by wsproto and a server with our extension."""
     theirs = TheirDeflate()
-    field, ours = negotiate(f"permessage-deflate; {theirs.offer()}", settings, lambda: limit) or ("", None)
+    field, ours = negotiate(f"permessage-deflate; {theirs.offer()}", settings, lambda: limit)
     assert ours is not None
     assert not ours.offer()
     theirs.finalize(field)

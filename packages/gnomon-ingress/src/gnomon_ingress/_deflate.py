@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable
 
+import trio
 from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
@@ -17,28 +18,34 @@ _BITS = re.compile(r'"?([89]|1[0-5])"?')
 _TAIL = b"\x00\x00\xff\xff"
 # zlib's scale of 1 to 9: 16 KiB of hash tables, as much as a window of 12 bits takes.
 _MEMORY_LEVEL = 5
+# As of HTTP bodies: what takes longer than a hop into a thread.
+_THREAD_FROM = 64 * 1024
 # Compressed bytes a message may have beyond twice its limit: empty blocks and the seams of fragments.
 _SLACK = 1024
 
 
-def negotiate(field: str, settings: Deflate, room: Callable[[], int]) -> tuple[str, Extension] | None:
-    """Choose the first offer that can be taken; ``None`` if there is none.
+def negotiate(
+    field: str, settings: Deflate | None, room: Callable[[], int]
+) -> tuple[str, PerMessageDeflate | None]:
+    """Choose the first offer that can be taken, and say what is answered: an empty field and ``None`` if there is none.
 
     Args:
         field: ``Sec-WebSocket-Extensions`` of the opening request.
-        settings: What the server wants.
+        settings: What the server wants, ``None`` for no compression.
         room: How many more bytes the message that is arriving may have.
 
     >>> field, _ = negotiate("permessage-deflate; client_max_window_bits", Deflate(), lambda: 100)
     >>> field
     'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=12'
     """
+    if settings is None:
+        return "", None
     for offer in field.split(","):
         name, *parts = [part.strip(" \t") for part in offer.split(";")]
         parameters = _parameters(parts)
         if name == _NAME and parameters is not None:
             return _accept(parameters, settings, room)
-    return None
+    return "", None
 
 
 def _parameters(parts: list[str]) -> dict[str, int] | None:
@@ -61,7 +68,9 @@ def _parameters(parts: list[str]) -> dict[str, int] | None:
     return None if found.get("server_max_window_bits") == 8 else found
 
 
-def _accept(parameters: dict[str, int], settings: Deflate, room: Callable[[], int]) -> tuple[str, Extension]:
+def _accept(
+    parameters: dict[str, int], settings: Deflate, room: Callable[[], int]
+) -> tuple[str, PerMessageDeflate]:
     field = _NAME
     keep_ours = settings.context_takeover and "server_no_context_takeover" not in parameters
     keep_theirs = settings.context_takeover and "client_no_context_takeover" not in parameters
@@ -114,6 +123,8 @@ class PerMessageDeflate(Extension):
         self._keep_ours, self._keep_theirs = keep_ours, keep_theirs
         self._deflater: zlib._Compress | None = None
         self._inflater: zlib._Decompress | None = None
+        # What the next message becomes, if that is known.
+        self._prepared: tuple[bool, bytes] | None = None
         # Whether a control frame is arriving; of the message: whether it is compressed, and its bytes before and after.
         self._control = False
         self._compressed = False
@@ -196,8 +207,22 @@ class PerMessageDeflate(Extension):
         fin: bool,  # noqa: ARG002 — every message leaves in one frame
     ) -> tuple[RsvBits, bytes]:
         """Deflate a message that is worth it."""
-        if opcode.iscontrol() or len(data) < self._compress_from:
+        if opcode.iscontrol():
             return rsv, data
+        prepared, self._prepared = self._prepared, None
+        compressed, payload = prepared or self._deflate(data)
+        return RsvBits(compressed, rsv.rsv2, rsv.rsv3), payload
+
+    async def prepare(self, message: str | bytes) -> None:
+        """Deflate the next message in a thread if it is large enough to hold up others."""
+        if len(message) >= _THREAD_FROM:
+            data = message.encode() if isinstance(message, str) else message
+            self._prepared = await trio.to_thread.run_sync(self._deflate, data)
+
+    def _deflate(self, data: bytes) -> tuple[bool, bytes]:
+        """Return whether it is compressed, and what goes on the wire."""
+        if len(data) < self._compress_from:
+            return False, data
         deflater = self._deflater
         if deflater is None:
             deflater = zlib.compressobj(wbits=-self._ours, memLevel=_MEMORY_LEVEL)
@@ -205,6 +230,5 @@ class PerMessageDeflate(Extension):
         if self._keep_ours:
             # What went into the window has to reach the client, be it no smaller.
             self._deflater = deflater
-        elif len(small) >= len(data):
-            return rsv, data
-        return RsvBits(True, rsv.rsv2, rsv.rsv3), small
+            return True, small
+        return (True, small) if len(small) < len(data) else (False, data)

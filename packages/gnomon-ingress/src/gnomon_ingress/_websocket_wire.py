@@ -68,10 +68,12 @@ class WireLink:
         #: Whether a task reads for this WebSocket.
         self.reading: bool = False
         self._limits = limits
-        deflate = carrier.server.config.websocket_deflate
-        chosen = deflate and negotiate(extensions, deflate, lambda: self.message_limit - self._size)
-        self._extension_field, found = chosen or ("", None)
-        self._frames = FrameConnection(ConnectionType.SERVER, extensions=[found] if found else [])
+        self._extensions, self._deflate = negotiate(
+            extensions, carrier.server.config.websocket_deflate, lambda: self.message_limit - self._size
+        )
+        self._frames = FrameConnection(
+            ConnectionType.SERVER, extensions=[] if self._deflate is None else [self._deflate]
+        )
         self._draining = False
         # Whether the handler has learned of the drain, or will when it next receives.
         self._told = False
@@ -107,8 +109,8 @@ class WireLink:
         lines = [f"{name}: {value}\r\n" for name, value in headers.lines()]
         if subprotocol is not None:
             lines.append(f"sec-websocket-protocol: {subprotocol}\r\n")
-        if self._extension_field:
-            lines.append(f"sec-websocket-extensions: {self._extension_field}\r\n")
+        if self._extensions:
+            lines.append(f"sec-websocket-extensions: {self._extensions}\r\n")
         head = (
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             f"sec-websocket-accept: {accept_token(self._key)}\r\n{''.join(lines)}"
@@ -159,6 +161,8 @@ class WireLink:
         if self._draining and not self._told:
             await self.close(_GOING_AWAY, _SHUTTING_DOWN)
         async with self._lock:
+            if self._deflate is not None:
+                await self._deflate.prepare(message)
             if self.closed:
                 raise self._closed_error()
             await self._write(event)
@@ -258,7 +262,7 @@ class WireLink:
         else:
             self._size += len(data)
         if self._size > self.message_limit:
-            await self._fail_too_large()
+            await self._fail(_TOO_BIG)
             return False
         self._fragments += event.frame_finished
         if self._fragments > self._limits.message_fragments:
@@ -299,16 +303,12 @@ class WireLink:
             await self._say_goodbye(event.response())
         elif state is not ConnectionState.CLOSED:
             # wsproto reports bytes that are no frames in the same way, and so what our extension refuses.
-            if event.code == _TOO_BIG:
-                await self._fail_too_large()
-            else:
-                await self._fail(int(event.code), "malformed_frame", event.reason or "")
+            await self._fail(int(event.code), "malformed_frame", event.reason or "")
 
-    async def _fail_too_large(self) -> None:
-        await self._fail(_TOO_BIG, "message_too_large", f"a message has more than {self.message_limit} bytes")
-
-    async def _fail(self, code: int, name: str, reason: str) -> None:
+    async def _fail(self, code: int, name: str = "", reason: str = "") -> None:
         """Close because of what the client sent."""
+        if code == _TOO_BIG:
+            name, reason = "message_too_large", f"a message has more than {self.message_limit} bytes"
         self._carrier.server.report(ConnectionEvent("refused", code, name, reason))
         await self._shut(code, reason)
 

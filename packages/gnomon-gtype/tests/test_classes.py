@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 import pytest
 
 from gnomon_gtype import Closed, GType, Min, UnsupportedAnnotation
+from gnomon_gtype import schema as n
 
 no = pytest.Refused
 T = TypeVar("T")
@@ -172,3 +173,11 @@ def test_two_classes_of_one_name_are_two_types():
 def test_words_that_dataclass_writes_itself_are_no_description():
     assert GType(Point).schema.meta.description == "A place."
     assert GType(Tagged).schema.meta.description is None
+
+
+def test_a_field_that_a_tree_does_not_require_is_left_to_the_class():
+    fields = (n.Field(name="x", schema=n.Integer()), n.Field(name="y", schema=n.Float(), required=False))
+    gtype = GType.from_schema(n.Record(fields, cls=Point))
+    assert gtype.validate_json('{"x": 1}') == Point(1)
+    assert gtype.validate(Point(1, 2)) == Point(1, 2.0)
+    assert [problem.path for problem in gtype.problems(Point("1"))] == [("x",)]

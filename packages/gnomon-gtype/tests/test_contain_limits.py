@@ -361,7 +361,7 @@ def test_the_surprises_of_the_page_are_true():
 
 def test_the_examples_of_docstrings_run():
     tests = doctest.DocTestFinder().find(contains, globs={"contains": contains})
-    assert sum(len(test.examples) for test in tests) == 4
+    assert sum(len(test.examples) for test in tests) == 6
     assert all(doctest.DocTestRunner().run(test).failed == 0 for test in tests)
 
 

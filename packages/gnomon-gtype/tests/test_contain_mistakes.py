@@ -99,4 +99,9 @@ def test_what_requires_a_key_that_is_missing_is_refused():
 
 
 def test_one_and_true_are_one_key():
-    assert asked(n.Nothing(), n.Map(n.Literal((1, True)), min_length=2)).answer == "yes"
+    found = asked(n.Map(n.Boolean(), n.Null()), n.Map(n.Literal((1, True, "a")), n.Null(), min_length=2))
+    assert found.witness == {1: None, "a": None}
+
+
+def test_text_that_is_no_json_and_none_of_the_samples():
+    assert asked(n.String(format="json"), n.String(patterns=("^[a-z]{3}$",))).witness == "aaa"

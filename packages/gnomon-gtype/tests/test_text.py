@@ -76,6 +76,8 @@ TABLE = [
     (bytes, "python", bytearray(b"ab"), no("wrong_type")),
     (bytes, "json", '"YWI="', b"ab"),
     (bytes, "json", '"YWI"', no("format")),
+    (bytes, "json", '"YWJj="', no("format")),
+    (bytes, "json", '"YWJj=="', no("format")),
     (bytes, "json", '"_-8="', no("format")),
     (bytes, "json", '"YW\\n=="', no("format")),
     (bytes, "json", '"é"', no("format")),

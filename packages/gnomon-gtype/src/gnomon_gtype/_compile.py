@@ -405,8 +405,8 @@ def _dataclass(node: c.Record, known: Known) -> CoreSchema:
     cls = node.cls
     assert cls is not None
     names = [item.name for item in node.fields]
-    simple = is_dataclass(cls) and all(item.init for item in node.fields) and _generated_init(cls)
-    if not simple:
+    plain = all(item.init and (item.required or item.has_default) for item in node.fields)
+    if not (plain and is_dataclass(cls) and _generated_init(cls)):
         return _read_by(node, known)
     fields = [
         core.dataclass_field(item.name, _field(item, known), kw_only=item.keyword_only)

@@ -386,6 +386,13 @@ class Sensitive(_Wrapper):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Spelled(_Wrapper):
+    """JSON text that stands for a value of `base`, which is a scalar. No type has it: it is what containment asks about in JSON."""
+
+    tag: ClassVar[str] = "spelled"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Refined(_Wrapper):
     """The values of `base` for which a function of the user's is true.
 

@@ -81,7 +81,7 @@ def describe(node: Schema, *, channel: str = "python", depth: int = 0) -> str:
             else ["…"]
         )
         return cut(word.join(dict.fromkeys(parts)))
-    if isinstance(node, (c.Sensitive, c.Refined)):
+    if isinstance(node, (c.Sensitive, c.Spelled, c.Refined)):
         return describe(node.base, channel=channel, depth=depth)
     if isinstance(node, c.Not):
         return cut(f"anything but {describe(node.base, channel=channel, depth=depth + 1)}")

@@ -459,6 +459,11 @@ def _sensitive(reading: Reading, node: c.Sensitive, value: Any, path: Path) -> A
         reading.hidden_from = before
 
 
+@reader(c.Spelled)
+def _spelled(reading: Reading, node: c.Spelled, value: Any, path: Path) -> Any:
+    return reading.read(node.base, value, path)
+
+
 @reader(c.Refined)
 def _refined(reading: Reading, node: c.Refined, value: Any, path: Path) -> Any:
     result = reading.read(node.base, value, path)

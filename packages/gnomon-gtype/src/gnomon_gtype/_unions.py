@@ -43,7 +43,7 @@ _RANKS: tuple[type[Schema], ...] = (
 def resolved(node: Schema, known: Mapping[str, Schema]) -> Schema:
     """The node behind references and wrappers, which decides where a member ranks."""
     while True:
-        if isinstance(node, (c.Sensitive, c.Refined)):
+        if isinstance(node, (c.Sensitive, c.Spelled, c.Refined)):
             node = node.base
         elif isinstance(node, c.Ref):
             node = known[node.name]

@@ -69,6 +69,7 @@ _FIXED: dict[type[Schema], tuple[Kind, ...]] = {
     s.Uuid: ("uuid",),
     s.Regex: ("regex",),
     c.Map: ("dict",),
+    c.Spelled: ("str",),
 }
 
 
@@ -203,4 +204,5 @@ def _kinds(search: Search, wanted: list[Schema]) -> list[Kind]:
     if not wanted:
         return list(_JSON if search.channel == "json" else _PYTHON)
     found = dict.fromkeys(kind for node in wanted for kind in stated(node))
-    return [kind for kind in _JSON if kind in found] + [kind for kind in found if kind not in _JSON]
+    others = [] if search.channel == "json" else [kind for kind in found if kind not in _JSON]
+    return [kind for kind in _JSON if kind in found] + others

@@ -6,12 +6,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from gnomon_gtype import _checks as checks
+from gnomon_gtype._composites import Spelled
 from gnomon_gtype._containment._automaton import TextQuestion
+from gnomon_gtype._containment._nodes import any_of
 from gnomon_gtype._containment._numbers import Range, first_of, literals, solve
-from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Found, Outcome, Unclear
-from gnomon_gtype._containment._search import Search
+from gnomon_gtype._containment._outcome import EMPTY, MOST_PARTS, TOO_LARGE, Empty, Found, Outcome, Unclear
+from gnomon_gtype._containment._search import Goal, Search
 from gnomon_gtype._formats import FORMATS
-from gnomon_gtype._scalars import Literal, String
+from gnomon_gtype._scalars import (
+    Date,
+    DateTime,
+    DecimalNumber,
+    Duration,
+    IpAddress,
+    Literal,
+    String,
+    Time,
+)
+from gnomon_gtype._schema import Schema
+from gnomon_gtype._serialize import jsonable
 
 _TRIES = 8
 # every JSON text has this form, and some others do: a check tells them apart
@@ -19,7 +33,7 @@ _JSON_FORM = (
     r"^[ \t\n\r]*(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
     r'|"(?s:.*)"|\[(?s:.*)\]|\{(?s:.*)\})[ \t\n\r]*$'
 )
-_SAMPLES = ("null", "0", "[]", "{}", '""', "true", "[0]", '"a"', "[[]]", "10", "[0,0]")
+_SAMPLES = ("(", "null", "0", "[]", "{}", '""', "true", "[0]", '"a"', "[[]]", "10", "[0,0]")
 
 
 def texts(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> Outcome:
@@ -29,16 +43,60 @@ def texts(search: Search, _: Any, wanted: list[Any], unwanted: list[Any]) -> Out
         return first_of(search, given, wanted, unwanted)
     checked = any(
         node.format is not None and FORMATS[node.format].check for node in _strings([*wanted, *unwanted])
-    )
+    ) or any(isinstance(node, Spelled) for node in unwanted)
     if checked:
         sample = first_of(search, _SAMPLES, wanted, unwanted)
         if isinstance(sample, Found):
             return sample
-    excluded = (value for node in unwanted if isinstance(node, Literal) for value in node.values)
-    question = TextQuestion(excluded=frozenset(value for value in excluded if type(value) is str))
-    for node in _strings(wanted):
+    excluded = {
+        value for node in unwanted if isinstance(node, Literal) for value in node.values if type(value) is str
+    }
+    spelled = [node for node in wanted if isinstance(node, Spelled)]
+    outcome = _written_out(search, wanted, unwanted, _TRIES + len(excluded)) if spelled else None
+    if outcome is not None:
+        return outcome
+    question = TextQuestion(excluded=frozenset(excluded))
+    forms = (FORMS.get(type(node.base), "") for node in spelled)
+    for node in (*_strings(wanted), *(String(patterns=(form,)) for form in forms if form)):
         question = _also(question, node)
     return _any(search, question, [*_strings(unwanted)], wanted, unwanted)
+
+
+FORMS: dict[type[Schema], str] = {
+    Date: checks.DATE,
+    Time: checks.TIME,
+    DateTime: checks.DATETIME,
+    Duration: checks.DURATION,
+    DecimalNumber: checks.DECIMAL,
+}
+"""What the text of values has to look like, beside standing for one."""
+
+
+def _written_out(search: Search, wanted: list[Any], unwanted: list[Any], tries: int) -> Outcome | None:
+    """A text that stands for a value, found as that value; `None` when the value alone does not settle it."""
+    spelled = [node.base for node in wanted if isinstance(node, Spelled)]
+    family = _family(spelled[0])
+    own = frozenset(node for node in spelled if _family(node) == family)
+    others = (node.base for node in unwanted if isinstance(node, Spelled))
+    goal = Goal(own, frozenset(node for node in others if _family(node) == family))
+    values = Search({}, "python", search.budget)
+    tried: list[Any] = []
+    for _ in range(tries):
+        outcome = values.settle(goal.plus((), any_of(tried, like="itself")))
+        if not isinstance(outcome, Found):
+            # two texts may stand for one value, unless it is a date
+            certain = isinstance(outcome, Empty) and (not tried or isinstance(spelled[0], Date))
+            return outcome if certain else None
+        text = jsonable(spelled[0], outcome.value, {})
+        if isinstance(first_of(search, (text,), wanted, unwanted), Found):
+            return Found(text)
+        tried.append(outcome.value)
+    return None
+
+
+def _family(node: Schema) -> Any:
+    """What has to be the same for two nodes to read every text in the same way."""
+    return (node.kind, node.version) if isinstance(node, IpAddress) else type(node)
 
 
 def _strings(nodes: list[Any]) -> Iterator[String]:

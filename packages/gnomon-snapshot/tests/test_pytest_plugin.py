@@ -15,6 +15,15 @@ def test_same(gnomon_recording):
 
 def test_changed(gnomon_recording):
     gnomon_recording("changed.gnomon")
+
+def test_missing(gnomon_recording):
+    gnomon_recording("missing.gnomon")
+
+def test_wrong(gnomon_recording):
+    gnomon_recording("pytest.ini")
+
+def test_step(gnomon_recording):
+    gnomon_recording("same.gnomon", from_step="nowhere")
 """
 
 
@@ -57,4 +66,11 @@ def test_the_plugin_makes_a_test_of_a_recording(tmp_path):
     assert found["test_same"][0] == "passed"
     assert found["test_changed"][0] == "failed"
     assert "response    /body: 3 -> 1" in found["test_changed"][1]
+    for name, why in (
+        ("missing", "the recording missing.gnomon cannot be replayed: [Errno 2]"),
+        ("wrong", "these bytes are no snapshot"),
+        ("step", "no step 'nowhere'"),
+    ):
+        outcome, text = found[f"test_{name}"]
+        assert (outcome, why in text, "Traceback" in text) == ("failed", True, False), text
     assert "recordings are replayed on an application" in run("")["test_same"][1]

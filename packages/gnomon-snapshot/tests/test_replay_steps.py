@@ -75,6 +75,19 @@ def test_a_replay_goes_on_at_a_call_with_the_earlier_ones_answered():
         replay(plain, app, from_step="nowhere")
 
 
+def test_a_step_that_is_gone_is_said_to_be():
+    recording = steps_recording()
+    report = replay(recording, untouched(last, hooks=[second]), from_step="second")
+    assert report.divergences == ()
+
+    def renamed(req, res, lctx, gctx):
+        raise LookupError("before the handler")
+
+    report = replay(recording, untouched(last, hooks=[renamed]), from_step="handler")
+    (divergence,) = report.divergences
+    assert str(divergence).startswith("call 2: the step handler was not reached: it is not there any more")
+
+
 def test_the_request_may_be_edited_first():
     def handler(req, res, lctx, gctx):
         res.body = [req.method, req.target, dict(req.headers), req.raw_body, req.body, lctx.get("flag")]

@@ -307,10 +307,14 @@ class ReplayRun:
                 f"the replay of {self.request_id} came to no end: the request was given up, or its application never called "
                 "finish()"
             )
+        start, divergences = self._start, self._answers.divergences
+        if start.boundary is not None and not start.arrived:
+            gone = "was not reached: it is not there any more, or the request ended before it"
+            divergences.append(Divergence(start.skipped_calls, "", "", f"the step {start.first}", gone))
         return compare(
             self.recording,
             self._result,
-            divergences=self._answers.divergences,
+            divergences=divergences,
             skipped_calls=self._start.skipped_calls,
         )
 

@@ -45,11 +45,14 @@ def gnomon_recording(request: pytest.FixtureRequest, gnomon_app: Any) -> Callabl
     """
 
     def check(path: str | Path, **options: Any) -> ReplayReport:
-        from gnomon_snapshot import Recording, replay
+        from gnomon_snapshot import Recording, SnapshotError, replay
 
         __tracebackhide__ = True
-        data = (request.path.parent / path).read_bytes()
-        report = replay(Recording.from_bytes(data), gnomon_app, **options)
+        try:
+            recording = Recording.from_bytes((request.path.parent / path).read_bytes())
+            report = replay(recording, gnomon_app, **options)
+        except (OSError, SnapshotError) as error:
+            pytest.fail(f"the recording {path} cannot be replayed: {error}", pytrace=False)
         if not report.empty:
             pytest.fail(str(report), pytrace=False)
         return report

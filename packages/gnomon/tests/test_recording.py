@@ -9,7 +9,7 @@ import trio
 from click.testing import CliRunner
 
 from gnomon import App, HttpError, Request, Response, after, before, catch, get, post
-from gnomon._replay import _at
+from gnomon._standins import value_at
 from gnomon.cli import main
 from gnomon.testing import Client
 from gnomon_gtype import Sensitive
@@ -292,7 +292,12 @@ def test_a_blanked_place_is_forgiven_and_no_other():
     assert report.empty, str(report)
     wrong = replay(recording, app_of(login), edit=Edit(body={"user": "ada", "password": 1}))
     assert [problem.pointer for problem in wrong.problems] == ["/user"]
-    assert [_at({"a": [{"b": 1}]}, "/a/0/b"), _at({"a": []}, "/a/1"), _at(1, "/a"), _at({}, "/a/b")] == [
+    assert [
+        value_at({"a": [{"b": 1}]}, "/a/0/b"),
+        value_at({"a": []}, "/a/1"),
+        value_at(1, "/a"),
+        value_at({}, "/a/b"),
+    ] == [
         1,
         None,
         None,

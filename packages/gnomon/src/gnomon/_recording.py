@@ -43,6 +43,14 @@ class Redactors:
             return {**asked, "response.body": answered[status]}
         return dict(asked)
 
+    def plain(self, spec: Spec) -> bool:
+        """Whether the body of a request is plain data to its handler, and no object is made of it."""
+        if spec.handler is None or spec.declaration is None:
+            return True
+        parts, _ = types_of(spec.handler, spec.declaration)
+        nodes = parts["body"].schema.walk() if "body" in parts else ()
+        return all(getattr(node, "cls", None) is None for _, node in nodes)
+
     def streams(self, spec: Spec) -> bool:
         """Whether the body of a request may be taken as a stream: not where its type reads it whole before."""
         known = self._streams.get(spec)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -16,11 +15,12 @@ import gnomon_gtype
 import gnomon_ingress
 import gnomon_orchestrator
 from gnomon_context import GlobalContext, LocalContext, Module, open_global_context
-from gnomon_ingress import Client, Request, RequestInvalid, RequestValidator, Response, make_request
+from gnomon_ingress import Client, Request, Response, make_request
 from gnomon_snapshot import MemoryStore, Recorder, ReplayRun
 
 from ._lanes import Gate, Lane, Spec, gate_around
 from ._recording import Redactors, Watch, Watched
+from ._standins import Blanked, Lenient, encoded, sent_headers
 
 # The errors of the runtime itself: they come back as themselves, so that a module's `HttpError` is answered as it was.
 _ERRORS: Final = tuple(
@@ -29,8 +29,6 @@ _ERRORS: Final = tuple(
     for each in vars(package).values()
     if isinstance(each, type) and issubclass(each, Exception)
 )
-# What a type writes where something is sensitive, and what a recording does.
-_HIDDEN: Final = ("(hidden)", "<withheld>")
 # Asked of the application: route a request, and say which plan, timeout, version and limit it has.
 Find = Callable[[Request[Any, Any, Any]], tuple[Spec, str, str, float, int | None]]
 
@@ -60,7 +58,7 @@ class Replays:
         self.redactors = Redactors()
         self.watch = Watch()
         self.runs: dict[str, ReplayRun] = {}
-        self.blanked: dict[Request[Any, Any, Any], Any] = {}
+        self.blanked: dict[Request[Any, Any, Any], Blanked] = {}
         self._make_lane = make_lane
         self._modules = {
             name: each if isinstance(each, Module) else Module(value=each) for name, each in modules.items()
@@ -160,7 +158,7 @@ class ReplayStage:
             shown = replays.redactors.shown(spec)
             replays.watch.live[run.request_id] = Watched(run, req, res, lctx, finish, shown)
             replays.runs[run.request_id] = run
-            replays.blanked[req] = run.request.value
+            replays.blanked[req] = Blanked(run.request.value, replays.redactors.plain(spec))
             try:
                 run.began(lctx, gate=lambda hook: gate_around(hook, replays._passes))
                 await replays.lane(gated=run.gated).plan(spec).run(req, res, lctx, view)
@@ -169,49 +167,16 @@ class ReplayStage:
                 replays.watch.live.pop(run.request_id, None)
 
 
-class Lenient:
-    """Checks a request, and forgives what was blanked in its recording: `(hidden)` need not be an e-mail address."""
-
-    def __init__(self, checked: RequestValidator, blanked: Mapping[Request[Any, Any, Any], Any]) -> None:
-        self._checked = checked
-        self._blanked = blanked
-        self.reads_body = checked.reads_body
-
-    def validate(self, subject: Request[Any, Any, Any], /) -> None:
-        """Type the request; a body whose only problems are blanked places stays as it was parsed when it was recorded."""
-        try:
-            self._checked.validate(subject)
-        except RequestInvalid as error:
-            value = self._blanked[subject]
-            if value is None or not all(_is_blanked(problem, value) for problem in error.problems):
-                raise
-            subject.body = value
-
-
-def _is_blanked(problem: Any, value: Any) -> bool:
-    return bool(problem.source == "body" and _at(value, problem.pointer) in _HIDDEN)
-
-
-def _at(value: Any, pointer: str) -> Any:
-    """What stands at a JSON pointer (RFC 6901), `None` for nothing."""
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
 def _make_request(run: ReplayRun, scope: trio.CancelScope) -> Request[Any, Any, Any]:
     recorded, body = run.request, run.body()
+    headers: Iterable[tuple[str, str]] = recorded.headers
     if body is None:
-        body = json.dumps(recorded.value, default=str).encode()
+        media = next((value for name, value in headers if name.lower() == "content-type"), "")
+        media = media.partition(";")[0].strip().lower()
+        body, headers = encoded(recorded.value, media), sent_headers(headers, media)
     client = None if recorded.client is None else Client(recorded.client, 0)
     return make_request(
-        recorded.method, recorded.target, headers=recorded.headers, body=body, scope=scope, client=client
+        recorded.method, recorded.target, headers=headers, body=body, scope=scope, client=client
     )
 
 

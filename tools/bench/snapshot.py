@@ -203,7 +203,7 @@ def serve(name: str, port: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recorder = None
         if name != "plain":
-            sampling = Sampling(rate=float(name) / 100, routes={"/recorded": 0.0}, failures=False)
+            sampling = Sampling(rate=float(name) / 100, failures=False)
             recorder = Recorder(SqliteStore(f"{folder}/recordings.sqlite3"), sampling=sampling)
         app = order_app(recorder)
         gc.collect()

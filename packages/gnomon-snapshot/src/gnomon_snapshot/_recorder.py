@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
+from zlib import crc32
 
 import trio
 
@@ -22,13 +23,11 @@ from gnomon_snapshot._types import NO_TYPES, Types
 _ALL: Final = Sampling(rate=1.0, failures=False)
 _LIMITS: Final = Limits()
 _SYSTEM: Final = SystemSources()
-_AT_ONCE: Final = (
-    16  # recordings that are encoded one after the other: less than a millisecond, and warm caches
-)
+# Recordings that are encoded one after the other: less than a millisecond, and with warm caches.
+_AT_ONCE: Final = 16
 _BATCH: Final = 512  # recordings that go into one transaction
-_LINGER: Final = (
-    0.1  # seconds that a recording waits for others to be written with: each writing has a price of its own
-)
+# Seconds that a recording waits for others to be written with: each writing has a price of its own.
+_LINGER: Final = 0.1
 
 
 @final
@@ -49,7 +48,8 @@ class Recorder:
         steps: Whether a snapshot is kept at every hook and handler, from which a replay can go on.
         manifest: The fingerprint of the manifest in force.
         limits: Bounds of the final snapshot, and again of each call.
-        capacity: How many recordings may wait to be stored; what finds no room is dropped and counted.
+        capacity: How many recordings may wait to be stored. When seven eighths of the room are taken, chosen requests
+            are not recorded at all; what finds no room is dropped. Both are counted.
 
     >>> import trio
     >>> from gnomon_context import LocalContext
@@ -85,7 +85,7 @@ class Recorder:
         capacity: int = 2048,
     ) -> None:
         self.store: SnapshotStore = store
-        self.sampling: Sampling = sampling
+        self._sampling = sampling
         self.types: Types = types
         self.secrets: frozenset[str] = frozenset(secrets)
         self.redactors: dict[str, Redactor] = dict(redactors or {})
@@ -95,8 +95,15 @@ class Recorder:
         self.limits: Limits = limits
         self._capacity = capacity
         self._frames = Frames()
+        plain = not (sampling.failures or sampling.routes or sampling.header)
+        self._limit: float | None = sampling.rate * 2**32 if plain else None
         self._unwritten: list[Snapshot] = []
         self._writer: BackgroundWriter | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which requests are recorded."""
+        return self._sampling
 
     def wants(self, lctx: LocalContext, request: Any = None) -> bool:
         """Whether this request has to be recorded from here on; see `Sampling.wants`.
@@ -104,11 +111,19 @@ class Recorder:
         One that is chosen while there is hardly any room for recordings is not recorded at all, which is counted as
         dropped: so a store that is too slow costs recordings and not the time to make them.
         """
-        chosen = self.sampling.wants(lctx, request=request)
+        limit = self._limit
+        if (
+            limit is not None
+        ):  # only a rate decides: what every request pays for stands here as short as it can be
+            if crc32(lctx.request_id.encode(errors="replace")) >= limit:
+                return False
+            chosen = True
+        else:
+            chosen = self._sampling.wants(lctx, request=request)
         if chosen and self._writer is not None and not self._writer.has_room:
             self._writer.refuse()
             return False
-        return chosen or self.sampling.failures
+        return chosen or self._sampling.failures
 
     def begin(self, gctx: GlobalContext[Any], *, sources: Sources | None = None) -> LiveRecording:
         """Begin to record one request, in the task that runs it.
@@ -125,7 +140,7 @@ class Recorder:
         Returns:
             Whether it was queued.
         """
-        if self._writer is None or not self.sampling.wants(lctx, request=request):
+        if self._writer is None or not self._sampling.wants(lctx, request=request):
             return False
         if not self._writer.offer(recording.snapshot):
             return False

@@ -54,9 +54,10 @@ class Sampling:
             lctx: Its context.
             request: The request, for the header: anything with `headers` and `client.host`.
         """
-        outcome = lctx.outcome
-        if self.failures and outcome is not None and not outcome.ok:
-            return True
+        if self.failures:
+            outcome = lctx.outcome
+            if outcome is not None and not outcome.ok:
+                return True
         if self.header and request is not None and self.header in request.headers and self._allows(request):
             return True
         share = self.routes.get(lctx.meta.route, self.rate) if self.routes else self.rate

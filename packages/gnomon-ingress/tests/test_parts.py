@@ -346,3 +346,21 @@ async def test_nothing_is_held_but_what_has_just_arrived(
         while not answer.endswith(b"%d" % body):
             answer += await stream.receive_some()
     assert max(held) < 3 * BLOCK
+
+
+@trio_test
+async def test_the_client_of_tests_writes_forms_as_browsers_do(autojump_clock: MockClock) -> None:
+    async def dispatch(req: Request, res: Response) -> None:
+        form = await req.form()
+        files = [[file.name, file.filename, file.media_type, file.content.decode()] for file in form.files]
+        res.json([form.fields, files])
+
+    name = 'qu"ote\r\n'
+    async with Client(dispatch) as client:
+        answer = await client.post("/", form={name: ["ü", 2], "b": ""}, files={name: (name, b"--\r\n")})
+        file = [name, name, "application/octet-stream", "--\r\n"]
+        assert answer.json() == [{name: ["ü", "2"], "b": ""}, [file]]
+        assert (await client.post("/", files={"a": ("b", b"c")})).json() == [
+            {},
+            [["a", "b", "application/octet-stream", "c"]],
+        ]

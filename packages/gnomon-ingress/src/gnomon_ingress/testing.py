@@ -22,6 +22,7 @@ from ._headers import Headers
 from ._limits import Config
 from ._request import Client as _Address
 from ._server import Server
+from ._testing_forms import multipart
 from ._testing_memory import MemoryStream, memory_pair
 from ._testing_socket import ClientSocket, Opened, SocketRefused
 from ._transport import StreamTransport
@@ -228,6 +229,7 @@ class Client:
         body: bytes = b"",
         json: Any = ...,
         form: Mapping[str, Any] | None = None,
+        files: Mapping[str, tuple[str, bytes]] | None = None,
     ) -> Answer:
         """Send a request and receive the whole response.
 
@@ -239,11 +241,12 @@ class Client:
             body: The bytes of the body.
             json: A value to send as JSON instead.
             form: Fields to send as an urlencoded form instead.
+            files: Files to send behind those fields, in a multipart form: by field, the name and the content of each.
 
         Raises:
             trio.BrokenResourceError: The connection ended before the response was complete.
         """
-        reader = await self._send(method, *self._prepare(target, headers, params, body, json, form))
+        reader = await self._send(method, *self._prepare(target, headers, params, body, json, form, files))
         try:
             while not reader.done:
                 await reader.more()
@@ -326,11 +329,14 @@ class Client:
         body: bytes,
         json: Any,
         form: Mapping[str, Any] | None,
+        files: Mapping[str, tuple[str, bytes]] | None = None,
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         fields = {"host": "testserver", **self._base}
         if json is not ...:
             body = _json.dumps(json).encode()
             fields["content-type"] = "application/json"
+        elif files is not None:
+            body, fields["content-type"] = multipart(form or {}, files)
         elif form is not None:
             body = urlencode(form, doseq=True).encode()
             fields["content-type"] = "application/x-www-form-urlencoded"

@@ -11,6 +11,7 @@ import trio
 from gnomon_snapshot._calls import EXITS, key_of, refusal_of, shown_node
 from gnomon_snapshot._errors import ReplayDiverged
 from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._match import HiddenCalls
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._secrets import stand_for_secrets
 from gnomon_snapshot._session import Session
@@ -84,6 +85,7 @@ class Answers:
         self._draws: dict[tuple[str, str], deque[tuple[int, Any]]] = defaultdict(deque)
         self._last: dict[str, Any] = {}
         self._handles: dict[str, Any] = {}
+        self._hidden = HiddenCalls(self._nodes, skip, session.secrets)
         self._due: dict[int, tuple[int, float]] = {}
         for number, node in enumerate(self._nodes):
             key, task = key_of(node), node["task"]
@@ -140,6 +142,8 @@ class Answers:
         key = key_of(entry)
         entry["task"] = task = self._task(entry["task"], key)
         number = self._find(task, key)
+        if number is None:
+            number = self._hidden.find(entry, self._answered)
         position = self._count[task]
         self._count[task] += 1
         if number is None:

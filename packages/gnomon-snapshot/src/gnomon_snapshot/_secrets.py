@@ -20,7 +20,7 @@ _SHORTEST_ALONE: Final = 2  # what is a single character or digit is no secret
 _DEEPEST: Final = 8
 _LIMITS: Final = Limits()
 # What stands for a hidden number in a replay.
-_NUMBERS: Final = {"builtins.int": 7_777_777, "builtins.float": 7_777_777.5}
+NUMBERS: Final = {"builtins.int": 7_777_777, "builtins.float": 7_777_777.5}
 _CREDENTIALS: Final = ("authorization", "proxy-authorization")
 _COOKIES: Final = ("cookie", "set-cookie")
 
@@ -187,8 +187,8 @@ def stand_for_secrets(value: Any, depth: int = 0) -> Any:
     if cls is Lost and value.reason == "sensitive":
         if value.type in ("builtins.str", "builtins.bytes"):
             return WITHHELD if value.type == "builtins.str" else WITHHELD.encode()
-        if value.type in _NUMBERS:
-            return _NUMBERS[value.type]
+        if value.type in NUMBERS:
+            return NUMBERS[value.type]
         return Withheld(value.type)
     if cls is dict:
         for key, item in value.items():

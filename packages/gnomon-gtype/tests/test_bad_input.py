@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -135,6 +136,18 @@ def test_python_values(annotation):
         check(problems)
         assert gtype.is_valid(value) == (not problems)
         gtype.redact(value)
+
+
+@pytest.mark.parametrize("annotation", TYPES, ids=str)
+def test_the_other_entries(annotation):
+    gtype = GType(annotation)
+    for value in VALUES:
+        entries = (gtype.dump_json, gtype.validate_strings, lambda each: gtype.validate(each, "lax"))
+        for entry in entries:
+            with contextlib.suppress(ValidationError, DumpError):
+                entry(value)
+        with contextlib.suppress(ValidationError):
+            gtype.validate_strings({"a": value, "items": [value]})
 
 
 def check(problems: tuple[Problem, ...]) -> None:

@@ -66,7 +66,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         f"_containment/{name}.py": CONTAINMENT
         for name in (
             "_alphabet _arrays _automaton _decimals _decide _distinct _entries _finite _floats _kinds"
-            " _nodes _numbers _pattern _records _rows _search _texts _times"
+            " _nodes _numbers _pattern _records _rows _search _shapes _shapes_decimals _texts _times"
         ).split()
     },
     **{

@@ -33,6 +33,7 @@ from gnomon_gtype import (
     UrlWith,
     Uuid,
 )
+from gnomon_gtype import schema as n
 
 no = pytest.Refused
 
@@ -132,10 +133,17 @@ def test_row(rows, annotation, channel, given, outcome):
     rows(annotation, channel, given, outcome)
 
 
-@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "[z-a]", "\ud800", 3])
+@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(", "[z-a]", "(a{1000}){1000}", "\ud800", 3])
 def test_a_pattern_that_the_engine_cannot_compile_is_refused_when_the_type_is_made(pattern):
     with pytest.raises(UnsupportedAnnotation, match="pattern"):
         GType(Annotated[str, Pattern(pattern)])
+
+
+def test_why_a_pattern_does_not_compile_is_said_in_the_words_of_the_engine():
+    with pytest.raises(SchemaError, match="does not compile: Compiled regex exceeds size limit"):
+        n.String(patterns=("(a{1000}){1000}",))
+    with pytest.raises(SchemaError, match="does not compile: unclosed group"):
+        n.String(patterns=("(",))
 
 
 def test_a_pattern_that_explodes_elsewhere_takes_linear_time():

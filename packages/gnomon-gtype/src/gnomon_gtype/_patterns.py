@@ -17,7 +17,8 @@ def _searcher(pattern: str) -> SchemaValidator:
             core_schema.str_schema(pattern=pattern, regex_engine="rust-regex", strict=True)
         )
     except CoreSchemaError as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("error: ")
+        reason = str(error).strip().splitlines()[-1].strip().removeprefix("SchemaError: ")
+        reason = reason.removeprefix("error: ")
         message = f"the pattern {pattern[:200]!r} does not compile: {reason} (the dialect is that of the Rust regex crate)"
         raise SchemaError(message) from None
 

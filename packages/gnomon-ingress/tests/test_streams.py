@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import trio
-from ingress_support import everything, head
+from ingress_support import ScriptedTransport, everything, head
 from trio.testing import MockClock, trio_test
 
 from gnomon_ingress import (
     Request,
     Response,
+    Server,
 )
+from gnomon_ingress._connection import Connection
 from gnomon_ingress.testing import Client
 
 
@@ -106,3 +109,33 @@ async def test_a_streamed_answer_read_whole(autojump_clock: MockClock) -> None:
         async with client.stream("GET", "/") as answer:
             assert await answer.read() == b"ab"
         assert client.server.statistics().connections == 1
+
+
+@pytest.mark.parametrize(("size", "count"), [(128 * 1024, 40), (10, 2000)])
+@trio_test
+async def test_a_stream_that_never_waits_lets_others_run(
+    autojump_clock: MockClock, size: int, count: int
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield bytes(size)
+
+    async def dispatch(req: Request, res: Response) -> None:
+        res.stream(chunks())
+
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    # It takes everything at once, as a fast client's socket does.
+    transport: Any = ScriptedTransport([head()])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        await Connection(Server(dispatch), transport).run()
+        nursery.cancel_scope.cancel()
+    assert transport.written.endswith(b"0\r\n\r\n")
+    assert turns >= 15

@@ -41,6 +41,9 @@ _WITH_CARE = frozenset({*_BODILESS, _EMPTY, 426})
 # What is never compressed: there is nothing, or it is a part of something.
 _AS_IT_IS = frozenset({*_BODILESS, 206})
 _HEAD_PATIENCE = 0.05
+# What a stream may write before others get a turn, in bytes; a chunk counts as so many more.
+_TURN = 256 * 1024
+_CHUNK = 4 * 1024
 
 Start = Callable[[], Awaitable[None]]
 
@@ -236,7 +239,13 @@ class Output:
         self, iterator: AsyncIterator[bytes], start: Start, *, chunked: bool, length: int | None = None
     ) -> None:
         written = 0
+        turn = _TURN
         async for chunk in iterator:
+            if turn <= 0:
+                # Neither side may ever wait: what is produced at once for a client that reads at once must not hold the loop.
+                turn = _TURN
+                await trio.lowlevel.checkpoint()
+            turn -= len(chunk) + _CHUNK
             await start()
             written += len(chunk)
             if length is not None and written > length:

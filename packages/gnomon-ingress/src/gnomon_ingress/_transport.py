@@ -8,7 +8,6 @@ from typing import Protocol
 import trio
 
 _PIECE = 256 * 1024
-_BEFORE_YIELD = 1024 * 1024
 
 
 class Interrupted(Exception):
@@ -96,21 +95,17 @@ class SocketTransport:
     async def send_rest(self, data: memoryview) -> None:
         sock = self._sock
         position = 0
-        in_a_row = 0
         while position < len(data):
             try:
                 written = sock.send(data[position : position + _PIECE])
             except BlockingIOError:
                 await self._wait_writable()
-                in_a_row = 0
                 continue
             position += written
             self.sent += written
-            in_a_row += written
-            if in_a_row >= _BEFORE_YIELD:
+            if written == _PIECE:
                 # A client that reads as fast as we write must not hold the loop.
                 await trio.lowlevel.checkpoint()
-                in_a_row = 0
 
     async def _wait_writable(self) -> None:
         try:

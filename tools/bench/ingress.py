@@ -221,6 +221,19 @@ def never_read(address: tuple[str, int]) -> None:
     time.sleep(60)
 
 
+def read_eagerly(address: tuple[str, int]) -> None:
+    """Five answers of 200 MB that are taken as fast as they come."""
+    sockets = [socket.create_connection(address) for _ in range(5)]
+    for sock in sockets:
+        sock.sendall(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    buffer = bytearray(2**20)
+    while sockets:
+        for sock in select.select(sockets, [], [])[0]:
+            if not sock.recv_into(buffer):
+                sockets.remove(sock)
+                sock.close()
+
+
 def idle(address: tuple[str, int]) -> None:
     """1,000 connections that say nothing."""
     sockets = [socket.create_connection(address) for _ in range(1000)]
@@ -279,6 +292,7 @@ def frames(frame: bytes, first: bytes = b"") -> Callable[[tuple[str, int]], None
 ATTACKS: dict[str, Callable[[tuple[str, int]], None]] = {
     "trickled heads": trickle,
     "readers of nothing": never_read,
+    "eager readers": read_eagerly,
     "idle connections": idle,
     "resets": churn,
     "long targets": long_target,

@@ -141,7 +141,7 @@ async def run_on(
 ) -> ReplayReport:
     """One replay on an application that is open for it, in the loop of a `ReplayClock`."""
     recorder = stage.recorder
-    if recorder.types is not NO_TYPES:
+    if recorder.types is not NO_TYPES and recorder.types is not recording.snapshot._types:
         recording = recording.using(recorder.types)
     run = ReplayRun(recording, recorder, live=live, from_step=from_step, edit=edit)
     with trio.move_on_after(_PATIENCE):

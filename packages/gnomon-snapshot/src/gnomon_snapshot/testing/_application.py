@@ -16,6 +16,7 @@ from gnomon_context.runtime import begin, end, join_tasks
 from gnomon_snapshot import MemoryStore, Recorder, Recording, ReplayRun
 
 Handler = Callable[..., Any]
+_GRACE = 5.0  # seconds for what runs after a failure
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Happened(NamedTuple):
 
 
 class Application:
-    """Runs `hooks` and then `handler`, each of `(req, res, lctx, gctx)`, sync or async; it satisfies `Replayable`.
+    """Runs `hooks`, `handler` and `after`, each of `(req, res, lctx, gctx)`, sync or async; it satisfies `Replayable`.
 
     Args:
         handler: Serves every request.
@@ -61,6 +62,7 @@ class Application:
         config: The configuration.
         recorder: How it records; everything, into memory, by default.
         timeout: Seconds for a request.
+        after: Run behind it, in order, also after a failure.
 
     >>> from gnomon_snapshot import replay
     >>> async def handler(req, res, lctx, gctx):
@@ -83,7 +85,9 @@ class Application:
         config: Mapping[str, Any] | None = None,
         recorder: Recorder | None = None,
         timeout: float = math.inf,
+        after: Sequence[Handler] = (),
     ) -> None:
+        self.after: tuple[Handler, ...] = tuple(after)
         self.handler: Handler = handler
         self.hooks: tuple[Handler, ...] = tuple(hooks)
         self.modules: dict[str, Module] = {
@@ -123,7 +127,7 @@ class Application:
         request_id: str,
         timeout: float,
         began: Callable[[LocalContext], object],
-        before: Callable[[str, LocalContext, Answered], bool],
+        before: Callable[[str, LocalContext, Answered], bool | None],
         finish: Callable[[LocalContext, Answered, list[Any]], object],
     ) -> None:
         res = Answered()
@@ -137,25 +141,47 @@ class Application:
             began(lctx)
             begin(lctx)
             failure: BaseException | None = None
-            try:
-                for step in (*self.hooks, self.handler):
-                    name = "handler" if step is self.handler else step.__name__
-                    kind = "handler" if step is self.handler else "hook"
-                    lctx.execution = Execution("tests.handler", "", 0, name, None)
-                    events.append(Happened(f"{kind}.start", name, name))
-                    if before(name, lctx, res):
+
+            async def run(step: Handler) -> None:
+                name = "handler" if step is self.handler else step.__name__
+                kind = "handler" if step is self.handler else "hook"
+                lctx.execution = Execution("tests.handler", "", 0, name, None)
+                events.append(Happened(f"{kind}.start", name, name))
+                try:
+                    verdict = before(name, lctx, res)
+                    if verdict is None:
+                        await trio.sleep_forever()
+                    if verdict:
                         result = step(request, res, lctx, gctx)
                         if inspect.isawaitable(result):
                             await result
-                    events.append(Happened(f"{kind}.end", name, name))
+                except BaseException as error:
+                    refused = hasattr(error, "problems")
+                    failed = "validation:request" if refused else name
+                    events.append(
+                        Happened(
+                            "validation.error" if refused else f"{kind}.error", name, failed, error=error
+                        )
+                    )
+                    raise
+                events.append(Happened(f"{kind}.end", name, name))
+
+            try:
+                for step in (*self.hooks, self.handler):
+                    await run(step)
                 await join_tasks(lctx)
                 res.finished = True
             except (Exception, trio.Cancelled) as error:
                 failure = error
                 res.status_code, res.body = 500, type(error).__name__
-                events.append(Happened("validation.error" if hasattr(error, "problems") else "handler.error",
-                                       "handler", "validation:request", error=error))  # fmt: skip
-            lctx.settle("ok" if failure is None else "error", failure)
+                events.append(Happened("phase", "failed"))
+            reason = lctx.cancel_reason
+            lctx.settle(
+                "ok" if failure is None else "cancelled" if reason == "explicit" else "error", failure
+            )
+            with trio.move_on_after(_GRACE, shield=True):
+                for step in self.after:
+                    await run(step)
             events.append(Happened("request.finished", "handler", error=failure, detail=lctx.outcome))
             finish(lctx, res, events)
             end(lctx)
@@ -188,7 +214,7 @@ class _Stage:
         classes = {name: module.found_under for name, module in self._app.modules.items()}
         view = run.view(self._gctx, classes=classes)
 
-        def before(step: str, _lctx: LocalContext, res: Answered) -> bool:
+        def before(step: str, _lctx: LocalContext, res: Answered) -> bool | None:
             if not (run.gated and run.skips(step)):
                 return True
             failure = run.failure_at(step)
@@ -197,7 +223,7 @@ class _Stage:
             response = run.response_at(step)
             if response is not None:
                 res.status_code, res.body = response.status_code, response.body
-            return False
+            return None if run.cancelled_at(step) else False
 
         def finish(lctx: LocalContext, res: Answered, events: list[Any]) -> None:
             run.finish(lctx, request=request, response=res, events=events)

@@ -19,7 +19,7 @@ from gnomon_manifest import (
     python_client,
     typescript_client,
 )
-from gnomon_manifest._bodies import fits_forms, form_of, item_text
+from gnomon_manifest._bodies import fits_forms, form_of, in_forms, item_text
 from gnomon_manifest._model import HandlerTypes
 
 Build = Callable[..., Manifest]
@@ -356,6 +356,19 @@ def test_how_the_text_of_an_item_is_read(schema: Any, text: str) -> None:
 def test_what_a_form_can_carry(field: Any, fits: bool) -> None:
     assert fits_forms({"type": "object", "properties": {"a": field}}) is fits
     assert not fits_forms({"type": "object"})
+
+
+def test_a_form_can_not_carry_an_empty_array() -> None:
+    fields = {
+        "a": {"type": "array", "items": {}},
+        "b": {"type": "array", "items": {}},
+        "c": {"type": "integer"},
+    }
+    schema = {"type": "object", "properties": fields, "required": ["a", "c", 1]}
+    assert in_forms({"$ref": "x"}, schema) == {
+        "allOf": [{"$ref": "x"}, {"properties": {"a": {"minItems": 1}}}]
+    }
+    assert in_forms({"$ref": "x"}, {**schema, "required": ["c"]}) == {"$ref": "x"}
 
 
 def test_media_types_decide_how_to_read() -> None:

@@ -8,10 +8,21 @@ from typing import Any, Final, Literal, TypeAlias
 from ._components import Components, mapping, sequence
 from ._model import HandlerTypes
 
-__all__ = ["ANY", "Form", "ItemText", "fits_forms", "form_of", "forms_of", "is_raw", "item_text", "streamed"]
+__all__ = [
+    "ANY",
+    "Form",
+    "ItemText",
+    "fits_forms",
+    "form_of",
+    "forms_of",
+    "in_forms",
+    "is_raw",
+    "item_text",
+    "streamed",
+]
 
 ANY: Final = "*/*"
-_PLAIN: Final = frozenset({"string", "integer", "number", "boolean", "null"})
+_PLAIN: Final = frozenset({"string", "integer", "number", "boolean"})
 Form: TypeAlias = Literal["json", "text", "bytes", "lines", "events"]
 ItemText: TypeAlias = Literal["text", "string", "any", "json"]
 
@@ -64,6 +75,16 @@ def fits_forms(schema: Any) -> bool:
     """Whether a form can carry a value: an object whose fields are plain, or arrays of what is plain."""
     fields = mapping(mapping(schema).get("properties"))
     return bool(fields) and all(_fits(inner) for inner in fields.values())
+
+
+def in_forms(schema: Any, resolved: Any) -> Any:
+    """The schema of a value in a form, in which an array without items is the same as none."""
+    fields = mapping(mapping(resolved).get("properties"))
+    needed = [name for name in sequence(mapping(resolved).get("required")) if isinstance(name, str)]
+    arrays = [name for name in needed if mapping(fields.get(name)).get("type") == "array"]
+    if not arrays:
+        return schema
+    return {"allOf": [schema, {"properties": {name: {"minItems": 1} for name in arrays}}]}
 
 
 def _fits(schema: Any, *, inside: bool = False) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from ._bodies import ANY, fits_forms, form_of, is_raw, item_text
+from ._bodies import ANY, fits_forms, form_of, in_forms, is_raw, item_text
 from ._components import Components, Mode, mapping, sequence
 from ._examples import NOTHING, Examples
 from ._manifest import Manifest
@@ -71,8 +71,8 @@ def openapi(
 ) -> dict[str, Any]:
     """Describe a manifest in OpenAPI 3.1.
 
-    A stream of items has a schema of its text, which OpenAPI 3.1 can say no more about, and in `x-itemSchema` what
-    OpenAPI 3.2 (sequential media types) has as `itemSchema`.
+    OpenAPI 3.1 can not describe the items of a stream: `x-itemSchema` has what OpenAPI 3.2 (sequential media types) has
+    as `itemSchema`, and the schema, which tools apply to the text or to each item, demands nothing.
 
     Args:
         manifest: what to describe; websocket handlers have no place in OpenAPI and are left out.
@@ -150,12 +150,19 @@ class _Description:
 
     def taken(self, body: str) -> dict[str, Any]:
         """The media types of a body with a type; a form where one can carry it."""
-        fits = fits_forms(self.components.resolved(body, "validation"))
-        return {
-            media: self.media(body, "validation")
-            for media in self.handler.types.accepts
-            if media == "application/json" or fits
-        }
+        resolved = self.components.resolved(body, "validation")
+        found: dict[str, Any] = {}
+        for media in self.handler.types.accepts:
+            described = self.media(body, "validation")
+            if media == "application/json":
+                found[media] = described
+            elif fits_forms(resolved):
+                # an example with an empty array is none of a form
+                form = in_forms(described["schema"], resolved)
+                found[media] = (
+                    {**described, "schema": form} if form is described["schema"] else {"schema": form}
+                )
+        return found
 
     def given(self, status: int, digest: str | None) -> dict[str, Any]:
         """The media types of the declared body of an answer, or of its stream."""
@@ -181,7 +188,7 @@ class _Description:
         item: Any = self.components.schema(items, "serialization") if items is not None else True
         if form == "lines":
             text = "One JSON value in each line; x-itemSchema describes it."
-            return {"schema": {"type": "string", "description": text}, "x-itemSchema": item}
+            return {"schema": {"description": text}, "x-itemSchema": item}
         resolved = self.components.resolved(items, "serialization") if items is not None else True
         data: dict[str, Any] = {"type": "string"}
         if item_text(resolved) == "json":
@@ -199,7 +206,7 @@ class _Description:
             "required": ["data"],
         }
         text = "Server-sent events, as the HTML standard has them; x-itemSchema describes each."
-        return {"schema": {"type": "string", "description": text}, "x-itemSchema": event}
+        return {"schema": {"description": text}, "x-itemSchema": event}
 
     def parameters(self) -> list[dict[str, Any]]:
         found = [

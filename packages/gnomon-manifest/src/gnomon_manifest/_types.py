@@ -107,15 +107,10 @@ class Types:
         self.kept: dict[str, GType[Any]] = {}
         self._entries: dict[str, tuple[GType[Any], TypeEntry]] = {}
 
-    def digest(self, node: ast.expr, module: Module) -> str | None:
-        """The digest of the schema of an annotation; None, and a finding, when it can not be read.
+    def body(self, node: ast.expr, module: Module, *, streams: bool = False) -> _Body:
+        """What an annotation says of a body; nothing, and a finding, when it can not be read.
 
         The types themselves are left in `kept`.
-        """
-        return self.body(node, module).digest
-
-    def body(self, node: ast.expr, module: Module, *, streams: bool = False) -> _Body:
-        """What an annotation says of a body.
 
         Args:
             node: the annotation.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingress_support import answers, echo, everything, head
 from trio.testing import MockClock, trio_test
 
-from gnomon_ingress import Config, Headers, HttpError, InvalidHeader, Request, Response, Server
+from gnomon_ingress import Config, Headers, HttpError, InvalidHeader, Request, Response, Server, asgi, mount
 from gnomon_ingress._preconditions import byte_range, precondition
 from gnomon_ingress.testing import Client
 
@@ -69,12 +69,25 @@ async def test_an_error_with_a_field_that_cannot_go_out_is_answered(
         name = req.path.removeprefix("/")
         raise HttpError(400, "mistaken", headers={name: "a\r\nset-cookie: b=c"})
 
-    async with Client(dispatch) as client:
-        for path in ("/x-y", "/connection", "/content-length", "/a b"):
-            answer = await client.get(path.replace(" ", "%20"))
-            assert (answer.status, answer.json()["code"]) == (500, "internal_error")
-            assert "set-cookie" not in answer.headers
-    assert len(caplog.records) == 4
+    for served in (dispatch, mount("/", asgi(dispatch))):
+        caplog.clear()
+        async with Client(served) as client:
+            for path in ("/x-y", "/connection", "/content-length", "/a b"):
+                answer = await client.get(path.replace(" ", "%20"))
+                assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+                assert "set-cookie" not in answer.headers
+        assert len(caplog.records) == 4
+
+
+@pytest.mark.parametrize("name", ["__Host-a", "__host-a", "__HOST-a", "__Secure-a", "__SECURE-a"])
+def test_prefixes_of_cookies_in_any_case(name: str) -> None:
+    with pytest.raises(InvalidHeader, match="must be secure"):
+        Response().cookie(name, "b", secure=False)
+    Response().cookie(name, "b")
+    if "host" in name.lower():
+        for wrong in ({"path": "/a"}, {"path": None}, {"domain": "a.example"}):
+            with pytest.raises(InvalidHeader, match="path='/'"):
+                Response().cookie(name, "b", **wrong)  # type: ignore[arg-type]
 
 
 BROKEN = ["a\r\nX: y", "a\nb", "a\rb", "a\0", "\x7f", " a", "a ", "ü€", "a\x0bb", "\ud800"]

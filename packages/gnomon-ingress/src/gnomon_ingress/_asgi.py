@@ -10,7 +10,7 @@ import trio
 
 from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
-from ._errors import ClientGone, HttpError, RequestInvalid, is_goodbye
+from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
 from ._handshake import Origins, check_origin
 from ._head import Refusal
 from ._headers import Headers
@@ -137,10 +137,17 @@ class _Exchange:
             raise error
         response.reset()
         if isinstance(error, (HttpError, RequestInvalid)):
-            response.problem(
-                error.status, code=error.code, detail=error.detail, errors=error.errors, headers=error.headers
-            )
-            return
+            try:
+                response.problem(
+                    error.status,
+                    code=error.code,
+                    detail=error.detail,
+                    errors=error.errors,
+                    headers=error.headers,
+                )
+                return
+            except InvalidHeader as unusable:
+                error = unusable
         logger.error("the dispatch of %r raised", self.request, exc_info=error)
         response.problem(500, code="internal_error", detail="The server failed to answer this request.")
 

@@ -98,10 +98,11 @@ def format_cookie(
 def _check_prefixes(
     name: str, *, secure: bool, path: str | None, domain: str | None, same_site: SameSite | None
 ) -> None:
-    # Browsers drop such cookies silently, so the mistake is reported where it is made.
-    if not secure and (same_site == "none" or name.startswith(("__Secure-", "__Host-"))):
+    # Browsers drop such cookies silently, so the mistake is reported where it is made. They do not look at the case.
+    lowered = name.lower()
+    if not secure and (same_site == "none" or lowered.startswith(("__secure-", "__host-"))):
         raise InvalidHeader(f"cookie {name!r} must be secure: SameSite=None and the __ prefixes demand it")
-    if name.startswith("__Host-") and (path != "/" or domain is not None):
+    if lowered.startswith("__host-") and (path != "/" or domain is not None):
         raise InvalidHeader(
             f"cookie {name!r} must have path='/' and no domain: the __Host- prefix demands it"
         )

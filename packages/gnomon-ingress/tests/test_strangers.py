@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 from ingress_support import answers, echo, everything, head
 from trio.testing import MockClock, trio_test
 
-from gnomon_ingress import Config, Headers, HttpError, InvalidHeader, Request, Response, Server, asgi, mount
+from gnomon_ingress import (
+    Config,
+    Headers,
+    HttpError,
+    InvalidHeader,
+    Request,
+    Response,
+    Server,
+    asgi,
+    mount,
+    static,
+)
 from gnomon_ingress._preconditions import byte_range, precondition
 from gnomon_ingress.testing import Client
 
@@ -238,3 +249,65 @@ def test_attacks_that_others_had_to_mend(name: str) -> None:
     if len(data) < 1000:
         for cut in range(1, len(data)):
             assert trio.run(answers, server, [data[:cut], data[cut:]]) == whole
+
+
+UPWARDS = [
+    "..",
+    "%2e%2e",
+    "%2E.",
+    ".%2e",
+    "%252e%252e",
+    "..%00",
+    "..;",
+    "%c0%ae%c0%ae",
+    "%u002e%u002e",
+    "..%09",
+    "。。",
+]
+SLASHES = ["/", "%2f", "%2F", "%252f", "\\", "%5c", "%255c", "//", "/./", "%c0%af"]
+
+
+@pytest.mark.parametrize("prefix", ["/", "/app"])
+def test_nothing_beside_a_served_folder_is_served(prefix: str, tmp_path: Path) -> None:
+    folder = tmp_path / "public"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "index.html").write_text("home")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "public-too").mkdir()
+    (tmp_path / "public-too" / "secret").write_text("secret")
+    (folder / "out").symlink_to(tmp_path)
+    (folder / "sub" / "up").symlink_to("../../public-too")
+
+    @trio_test
+    async def test() -> None:
+        start = prefix.rstrip("/")
+        paths = [
+            f"{start}{first}{up}{slash}{rest}"
+            for up in UPWARDS
+            for slash in SLASHES
+            for first, rest in (
+                ("/", "secret"),
+                ("/sub/", f"{up}{slash}secret"),
+                ("//", f"public-too{slash}secret"),
+            )
+        ]
+        paths += [
+            start + path
+            for path in (
+                "/out/secret",
+                "/sub/up/secret",
+                "-too/secret",
+                "/sub/up",
+                "/out",
+                f"/{tmp_path}/secret",
+            )
+        ]
+        async with Client(static(folder, prefix=prefix)) as client:
+            for path in paths:
+                stream = client.connect()
+                await stream.send_all(head(path.encode(), b"Connection: close"))
+                assert (await everything(stream))[9:12] in (b"400", b"404"), path
+        async with Client(static(folder, prefix=prefix, fallback="index.html")) as client:
+            assert (await client.get(f"{start}/%2e%2e/secret")).text == "home"
+
+    test()

@@ -257,6 +257,8 @@ class App:
                 "the application is open already: make another App for a second run beside it"
             )
         shared: GlobalContext[Any] = GlobalContext(modules=self._modules, config=self.config.settings)
+        if self.recorder is not None:
+            self.recorder.report_to(shared)
         async with self._recording(), open_global_context(shared) as gctx:
             self._gctx = gctx
             try:

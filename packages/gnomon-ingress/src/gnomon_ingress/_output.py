@@ -252,7 +252,7 @@ class Output:
                 raise ResponseState(f"the stream has more than the {length} bytes it promised")
             # An empty chunk would end the body.
             if chunk:
-                await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else bytes(chunk))
+                await (self._write_chunk(chunk) if chunked else self._write(bytes(chunk)))
         await start()
         if length is not None and written < length:
             raise ResponseState(f"the stream has {written} bytes and not the {length} it promised")
@@ -323,7 +323,19 @@ class Output:
         left = reader.length - reader.taken
         return reader.length < 0 or reader.waits_for_invitation or left > self.server.limits.discard_size
 
+    async def _write_chunk(self, chunk: bytes) -> None:
+        if len(chunk) < _JOIN_BELOW:
+            await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            return
+        # Three writes cost less than to copy this much.
+        await self._write(b"%x\r\n" % len(chunk))
+        await self._write(bytes(chunk))
+        await self._write(b"\r\n")
+
     async def _write(self, data: bytes) -> None:
+        if len(data) > _TURN:
+            await self._write_rest(memoryview(data))
+            return
         try:
             written = self.transport.send_nowait(data)
         except BlockingIOError:

@@ -47,6 +47,7 @@ def test_a_target_is_found(shop, target):
         ("shop.app:missing", "shop.app:missing is no App"),
         ("json", "'json' declares no handler"),
         ("./shop.py", "'./shop.py' is no dotted name of a module, nor module:attribute; write shop"),
+        ("shop.py", "'shop.py' is no dotted name of a module, nor module:attribute; write shop"),
         ("", "'' is no dotted name"),
         (":app", "':app' is no dotted name"),
         ("shop.web:read", "shop.web:read is no App"),
@@ -121,3 +122,56 @@ def test_a_missing_import_inside_a_target_is_shown_as_it_is(write_package):
     write_package("shop", app="import no_such_thing")
     with pytest.raises(ModuleNotFoundError, match="no_such_thing"):
         load_app("shop.app")
+
+
+def test_the_one_app_of_a_module_is_meant_whatever_its_name(write_package):
+    write_package("named", web=HANDLERS + "\nfrom gnomon import App\nservice = App(read)\n")
+    assert load_app("named.web") is sys.modules["named.web"].service
+
+
+def test_one_of_several_apps_has_to_be_named(write_package):
+    write_package("several", web=HANDLERS + "\nfrom gnomon import App\none = App(read)\ntwo = App(read)\n")
+    done = CliRunner().invoke(main, ["serve", "several.web"])
+    assert done.exit_code == 1
+    assert "several.web has several Apps (one, two)" in done.output
+    assert "as in several.web:one" in done.output
+
+
+BROKEN = """
+from gnomon import App, Module, get
+
+def connect():
+    raise OSError("no database")
+
+@get("/")
+def hello(req, res, lctx, gctx): ...
+
+app = App(hello, modules={"db": Module(factory=connect)})
+"""
+
+
+def test_a_module_that_does_not_start_is_shown_where_it_failed(write_package):
+    write_package("broken", web=BROKEN)
+    done = CliRunner().invoke(main, ["serve", "broken.web", "--port", "0"])
+    assert done.exit_code == 1
+    assert 'in connect\n    raise OSError("no database")' in done.output
+    assert (
+        "Error: broken.web did not start: the module 'db' failed to start: OSError: no database"
+        in done.output
+    )
+    assert "ExceptionGroup" not in done.output
+
+
+def test_a_configuration_that_is_wrong_is_told_in_a_line(write_package, monkeypatch):
+    monkeypatch.setenv("SHOP_NONSENSE", "1")
+    source = BROKEN.replace(
+        "modules=", "config=Config(settings=ConfigSources(prefix='SHOP_', closed=True)), modules="
+    )
+    write_package(
+        "misread",
+        web="from gnomon import Config\nfrom gnomon_context import ConfigSources\n" + source,
+    )
+    done = CliRunner().invoke(main, ["serve", "misread.web", "--port", "0"])
+    assert done.exit_code == 1
+    assert "did not start" in done.output
+    assert "Traceback" not in done.output

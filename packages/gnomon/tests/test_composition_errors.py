@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from trio.testing import trio_test
 
-from gnomon import App, AppAlreadyOpen, HandlerUnusable, Request, Response, before, get
+from gnomon import App, AppAlreadyOpen, Config, HandlerUnusable, Limits, Request, Response, before, get
 from gnomon.cli import main
 from gnomon_orchestrator import Hook
 
@@ -119,3 +119,35 @@ def test_errors_of_the_packages_below_are_no_tracebacks(write_package):
     assert done.exit_code == 1
     assert done.output.startswith("Error: ")
     assert "twice.web.two" in done.output
+
+
+async def asynchronous(gctx): ...
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: App(fine, config={"timeout": 3}), "config= is a gnomon.Config; this is a dict"),
+        (lambda: App(fine, recording=True), "recording= is a gnomon_snapshot.Recorder; this is a bool"),
+        (lambda: App(fine, setup=3), "setup= is a function of the global context"),
+        (lambda: App(fine, setup=asynchronous), "setup= .*: what is async goes into gctx.on_startup"),
+        (
+            lambda: App(fine, secrets={"key": "x"}),
+            "secrets= is a function of a name; for a mapping give its .get",
+        ),
+        (lambda: Config(server=Limits()), "server= is a gnomon_ingress.Config.*; this is a Limits"),
+        (lambda: Config(settings="production"), "settings= is a mapping or .*; this is a str"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_a_handler_that_would_never_be_reached_is_refused(path):
+    @get(path)
+    def probe(req, res, lctx, gctx): ...
+
+    with pytest.raises(HandlerUnusable, match=f"the server answers {path} itself"):
+        App(probe)

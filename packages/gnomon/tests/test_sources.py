@@ -1,9 +1,12 @@
 import importlib
 
 import pytest
+from trio.testing import trio_test
 
-from gnomon import SourceUnusable, after, before, get
+from gnomon import App, SourceUnusable, after, before, get
 from gnomon._sources import collect
+from gnomon.testing import Client
+from gnomon_orchestrator import DuplicateHook
 
 
 @get("/a")
@@ -99,3 +102,57 @@ def test_a_missing_import_inside_a_source_is_shown_as_it_is(write_package):
     name = write_package("shop", a="import no_such_thing")
     with pytest.raises(ModuleNotFoundError, match="no_such_thing"):
         collect([name])
+
+
+COUNTER = """
+    from gnomon import before, get
+
+    class Counter:
+        def __init__(self, start=0):
+            self.count = start
+
+        @before
+        def add(self, lctx):
+            self.count += 1
+
+        @get("/count")
+        async def show(self, req, res, lctx, gctx):
+            res.json(self.count)
+
+        @staticmethod
+        @get("/name")
+        def name(req, res, lctx, gctx):
+            res.text("counter")
+"""
+
+
+@trio_test
+async def test_methods_of_an_object_are_handlers_and_hooks(write_package):
+    write_package("counting", web=COUNTER)
+    from counting.web import Counter
+
+    async with Client(App(Counter(5))) as client:
+        assert (await client.get("/count")).json() == 6
+        assert (await client.get("/name")).text == "counter"
+        assert (await client.get("/count")).json() == 8
+
+
+@trio_test
+async def test_an_object_that_a_module_makes_is_found_once(write_package):
+    write_package("counted", web=COUNTER + "\n    counter = again = Counter()\n")
+    async with Client(App("counted")) as client:
+        assert (await client.get("/count")).json() == 1
+    assert [route.path for route in App("counted").routes] == ["/count", "/name"]
+
+
+def test_a_class_with_handlers_and_without_an_object_is_refused(write_package):
+    write_package("forgotten", web=COUNTER)
+    message = r"Counter\.\w+ is decorated, and there is no object of that class: .*counter = Counter\(\)"
+    with pytest.raises(SourceUnusable, match=message):
+        App("forgotten")
+    from forgotten.web import Counter
+
+    with pytest.raises(SourceUnusable, match=message):
+        App(Counter)
+    with pytest.raises(DuplicateHook):
+        App(Counter(), Counter())

@@ -145,7 +145,7 @@ class Connection(Input):
             self.response = response = Response(self)
             try:
                 if request.path in reserved:
-                    server.answer_health(request, response)
+                    await server.answer_health(request, response)
                 else:
                     await dispatch(request, response)
                 done = response._sent or (response._finished and self._send_at_once(response))

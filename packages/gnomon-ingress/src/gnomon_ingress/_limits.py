@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
@@ -122,7 +122,7 @@ class Config:
         trusted_proxies: Networks (CIDR) whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
         live_path: Where the server says that it runs; ``None`` leaves the path to the application.
         ready_path: Where it says whether it takes work: 503 while draining or while ``is_ready`` says no.
-        is_ready: Asked for each readiness check, beyond the server's own state.
+        is_ready: Asked for each readiness check, beyond the server's own state; sync or async.
         websocket_origins: Whose pages may open WebSockets, beside the server's own: exact origins such as
             ``"https://app.example"``, a predicate that is given an origin, or ``"*"`` for every page. A page that may speaks
             with the cookies of its user (cross-site WebSocket hijacking), so none is let in by default: 403.
@@ -148,7 +148,7 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     live_path: str | None = "/livez"
     ready_path: str | None = "/readyz"
-    is_ready: Callable[[], bool] | None = None
+    is_ready: Callable[[], bool | Awaitable[bool]] | None = None
     websocket_origins: Collection[str] | Callable[[str], bool] = ()
     websocket_deflate: Deflate | None = None
     server_header: str | None = None

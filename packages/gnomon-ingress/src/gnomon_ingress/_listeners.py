@@ -35,9 +35,11 @@ def open_tcp_listeners(
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind(address)
             listener.listen(backlog)
-    except OSError:
+    except OSError as error:
         for listener in listeners:
             listener.close()
+        # As a file is named that cannot be opened.
+        error.filename = f"{host}:{port}"
         raise
     return listeners
 

@@ -332,16 +332,19 @@ class Server:
             # An observer must not decide about connections.
             logger.exception("Config.on_event raised")
 
-    def answer_health(self, request: Request[Any, Any, Any], response: Response[Any]) -> None:
+    async def answer_health(self, request: Request[Any, Any, Any], response: Response[Any]) -> None:
         """Answer a liveness or readiness probe or ``OPTIONS *``, whatever the state of the application."""
         if request.path == "*":
             response.empty()
             return
-        is_ready = self.config.is_ready
-        if request.path == self.config.live_path or (not self.draining and (is_ready is None or is_ready())):
+        if request.path == self.config.live_path or (not self.draining and await self._is_ready()):
             response.text("ok\n")
         else:
             response.problem(503, code="not_ready", detail="This server takes no work at the moment.")
+
+    async def _is_ready(self) -> bool:
+        answer = True if self.config.is_ready is None else self.config.is_ready()
+        return answer if isinstance(answer, bool) else await answer
 
 
 def _only_member(group: BaseExceptionGroup[BaseException]) -> BaseException | None:

@@ -39,6 +39,7 @@ from ._errors import (
     PolicyNotEnforced,
     SourceUnusable,
 )
+from ._policies import PolicyEnforcer
 
 __all__ = [
     "App",
@@ -57,6 +58,7 @@ __all__ = [
     "LocalContext",
     "Module",
     "ModuleKey",
+    "PolicyEnforcer",
     "PolicyNotEnforced",
     "Request",
     "RequestOutcome",
@@ -89,6 +91,7 @@ for _own in (
     Config,
     GnomonError,
     HandlerUnusable,
+    PolicyEnforcer,
     PolicyNotEnforced,
     Route,
     SourceUnusable,

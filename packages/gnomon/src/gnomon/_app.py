@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, open_global_context
-from gnomon_ingress import HttpError, Request, Response, Server, decode_segment, open_tcp_listeners
+from gnomon_ingress import Config as ServerConfig
+from gnomon_ingress import HttpError, Request, Response, Server, decode_segment
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan, WebSocketPlan
-from gnomon_orchestrator.protocols import Boundary
+from gnomon_orchestrator.protocols import Boundary, Guard
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
 from gnomon_snapshot import Recorder
 
+from ._arguments import check_callable, check_kind
 from ._binding import request_validator, response_validator
 from ._config import Config
-from ._errors import AppAlreadyOpen, AppNotRunning
+from ._errors import AppAlreadyOpen, AppNotRunning, HandlerUnusable
 from ._hooks import global_hooks, route_hooks
 from ._lanes import Lane, Spec
 from ._places import blaming, place_of
-from ._policies import refuse_unenforced
+from ._policies import Guards, PolicyEnforcer
 from ._recording import Recordings
 from ._replay import Replays, ReplayStage
 from ._services import services
+from ._serving import answered, lone_error, serve, serve_until_signalled
 from ._sources import Source, collect
 from ._websockets import SocketRoute, socket_route, upgrade_required
 
@@ -81,7 +83,12 @@ class App:
             One that is given here takes the place of one of the same name that a source declares.
         hooks: Global hooks that run outside of those the sources declare.
         listeners: Receive lifecycle events.
+        guards: Stand before validation and hooks of every route: authentication, limits. One that is a `PolicyEnforcer` makes
+            a guard for each route whose roles or rate limit it enforces.
         config: How the application behaves.
+        secrets: Gives a secret by name to modules that are allowed it: `os.environ.get`, or an async function.
+        setup: Called with the global context whenever the application is opened, before modules start: the place for
+            `gctx.on_startup`, `on_pre_shutdown`, `on_shutdown`, `on_health_check` and `on_alert`.
         recording: Which requests are recorded, so that they can be replayed, and where recordings are kept.
         boundaries: Stand between the steps of every request: a `gnomon_snapshot.Debugger`, or `TimeTravel`.
 
@@ -90,7 +97,7 @@ class App:
         RouteConflict: Two handlers for one method and path.
         PolicyNotEnforced: A route demands what nothing enforces.
         HandlerUnusable: A path that cannot be read, or a type that no validator can be made of.
-        TypeError: `modules` is no mapping.
+        TypeError: An argument is of the wrong kind.
 
     >>> from gnomon import App, get
     >>> @get("/hello/{name}")
@@ -107,18 +114,25 @@ class App:
         modules: Mapping[str, Any] | None = None,
         hooks: Iterable[Hook | Callable[..., Any]] = (),
         listeners: Iterable[Listener] = (),
+        guards: Iterable[Guard | PolicyEnforcer] = (),
         config: Config | None = None,
+        secrets: Callable[[str], Any] | None = None,
+        setup: Callable[[GlobalContext[Any]], object] | None = None,
         recording: Recorder | None = None,
         boundaries: Iterable[Boundary] = (),
     ) -> None:
+        check_kind(
+            "modules", modules, Mapping, "maps names to services, as in modules={'orders': OrderStore()}"
+        )
+        check_kind("config", config, Config, "is a gnomon.Config")
+        check_kind("recording", recording, Recorder, "is a gnomon_snapshot.Recorder")
+        check_callable("setup", setup, "is a function of the global context, and not async")
+        check_callable("secrets", secrets, "is a function of a name; for a mapping give its .get")
         self.config: Final = config or Config()
+        self._secrets, self._setup = secrets, setup
+        self._guards: Final = Guards(guards)
         declared = collect(sources)
-        refuse_unenforced(declared.handlers)
-        if not isinstance(modules, Mapping | None):
-            raise TypeError(
-                f"modules= maps names to services, as in modules={{'orders': OrderStore()}}; "
-                f"this is a {type(modules).__name__}"
-            )
+        self._guards.refuse_unenforced(declared.handlers)
         self._modules = services(declared.modules, modules or {})
         self._gctx: GlobalContext[Any] | None = None
         self._hooks = global_hooks(hooks, [function for function, _ in declared.hooks])
@@ -127,6 +141,7 @@ class App:
         self._orchestrator = Orchestrator(
             hooks=self._hooks,
             listeners=self._listeners,
+            guards=self._guards.everywhere,
             boundaries=between,
             blocking=_BLOCKING if self.config.development else None,
         )
@@ -146,6 +161,11 @@ class App:
 
     def _add(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
         with blaming(handler, declaration.id):
+            if declaration.path in (self.config.server.live_path, self.config.server.ready_path):
+                raise HandlerUnusable(
+                    f"the server answers {declaration.path} itself, so the handler would never be reached: give it "
+                    "another path, or Config(server=...) other paths for the probes"
+                )
             return (
                 self._add_socket(handler, declaration)
                 if declaration.websocket
@@ -157,6 +177,7 @@ class App:
         plan = self._orchestrator.plan(
             handler,
             hooks=route_hooks(declaration, self._hooks),
+            guards=self._guards.of(declaration),
             request=request_validator(handler),
             response=response_validator(handler, declaration, development=self.config.development),
             name=declaration.id,
@@ -173,7 +194,8 @@ class App:
 
     def _add_socket(self, handler: Callable[..., Any], declaration: HandlerDeclaration) -> list[Route]:
         timeout = self.config.timeout if declaration.timeout is None else declaration.timeout
-        socket = socket_route(self._orchestrator, handler, declaration, self._hooks)
+        guards = self._guards.of(declaration)
+        socket = socket_route(self._orchestrator, handler, declaration, self._hooks, guards)
         plan = self._orchestrator.refusal(upgrade_required, name=declaration.id)
         where = f"{declaration.id} ({place_of(handler)})"
         version = declaration.version or ""
@@ -256,7 +278,14 @@ class App:
             raise AppAlreadyOpen(
                 "the application is open already: make another App for a second run beside it"
             )
-        shared: GlobalContext[Any] = GlobalContext(modules=self._modules, config=self.config.settings)
+        shared: GlobalContext[Any] = GlobalContext(
+            modules=self._modules,
+            config=self.config.settings,
+            secrets=self._secrets,
+            max_detached=self.config.max_detached,
+        )
+        if self._setup is not None:
+            self._setup(shared)
         if self.recorder is not None:
             self.recorder.report_to(shared)
         async with self._recording(), open_global_context(shared) as gctx:
@@ -272,7 +301,7 @@ class App:
         if self.recorder is None:
             yield
             return
-        with _lone_error():
+        with lone_error():
             async with trio.open_nursery() as nursery:
                 writing = await nursery.start(self._write_recordings, self.recorder)
                 try:
@@ -300,7 +329,12 @@ class App:
         """
         if self._replays is None:
             self._replays = Replays(
-                self._found, self._make_lane, self._modules, self.config.settings, self.recorder
+                self._found,
+                self._make_lane,
+                self._modules,
+                self.config.settings,
+                self.recorder,
+                self._secrets,
             )
         return self._replays.open(live)
 
@@ -310,7 +344,20 @@ class App:
 
     def _make_lane(self, *, listeners: Iterable[Listener], **options: Any) -> Lane:
         """Other plans for the same routes; a replay tells nobody but itself."""
-        return Lane(self._hooks, listeners=listeners, development=self.config.development, **options)
+        return Lane(
+            self._hooks, self._guards, listeners=listeners, development=self.config.development, **options
+        )
+
+    @property
+    def server_config(self) -> ServerConfig:
+        """How the server is told to behave: as configured, and not ready while `gctx.health()` is unhealthy."""
+        return replace(self.config.server, is_ready=self._is_ready)
+
+    async def _is_ready(self) -> bool:
+        configured, gctx = self.config.server.is_ready, self._gctx
+        if gctx is None or not (configured is None or await answered(configured)):
+            return False
+        return (await gctx.health()).status != "unhealthy"
 
     async def serve(
         self,
@@ -329,29 +376,17 @@ class App:
         Raises:
             OSError: The address is in use or not ours.
         """
-        await self._serve(self._server(), host, port, task_status=task_status)
-
-    def _server(self) -> Server:
-        return Server(self.dispatch, config=self.config.server)
-
-    async def _serve(
-        self,
-        server: Server,
-        host: str,
-        port: int,
-        *,
-        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
-        async with self.open():
-            listeners = open_tcp_listeners(host, port, backlog=self.config.server.backlog)
-            name, bound = listeners[0].getsockname()[:2]
-            task_status.started(f"http://{f'[{name}]' if ':' in name else name}:{bound}")
-            await server.serve(listeners)
+        await serve(
+            self, Server(self.dispatch, config=self.server_config), host, port, task_status=task_status
+        )
 
     def run(
         self, *, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[str], object] | None = None
     ) -> None:
-        """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM, then drain and return; a second one ends the grace.
+        """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM.
+
+        The first signal announces the shutdown (`on_pre_shutdown` runs, while requests are still served), then drains
+        and shuts down; a second one ends the grace of the drain.
 
         Args:
             host: A name or an address.
@@ -360,39 +395,7 @@ class App:
 
         Raises:
             OSError: The address is in use or not ours.
+            RuntimeError: Not in the main thread, the one that gets signals: use `serve` there.
         """
-        trio.run(self._serve_until_signalled, host, port, ready)
-
-    async def _serve_until_signalled(
-        self, host: str, port: int, ready: Callable[[str], object] | None
-    ) -> None:
-        server, serving = self._server(), trio.CancelScope()
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, _lone_error():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_obey, signals, serving, server)
-                with serving:
-                    async with trio.open_nursery() as running:
-                        url = await running.start(self._serve, server, host, port)
-                        if ready is not None:
-                            ready(url)
-                nursery.cancel_scope.cancel(reason="the server has stopped")
-
-
-async def _obey(signals: AsyncIterator[int], serving: trio.CancelScope, server: Server) -> None:
-    """Stop serving at the first signal; a second one ends the grace of what still runs."""
-    await anext(signals)
-    serving.cancel(reason="asked to stop by a signal")
-    async for _ in signals:
-        server.hasten()
-
-
-@contextmanager
-def _lone_error() -> Iterator[None]:
-    """Raise a lone exception out of its groups: that there are nurseries is nobody's concern."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None
+        server = Server(self.dispatch, config=self.server_config)
+        trio.run(serve_until_signalled, self, server, host, port, ready)

@@ -21,6 +21,7 @@ from gnomon_orchestrator.protocols import Boundary
 
 from ._binding import request_validator, response_validator
 from ._hooks import route_hooks
+from ._policies import Guards
 
 Gate = Callable[[Callable[..., Any]], Callable[..., Any]]
 _ARGUMENTS: Final = ("req", "res", "lctx", "gctx", "error")
@@ -40,6 +41,7 @@ class Lane:
 
     Args:
         hooks: The global hooks.
+        guards: What stands before validation and hooks.
         listeners: Who hears of the lifecycle.
         boundaries: Who stands between the steps.
         development: As in the configuration of the application.
@@ -50,6 +52,7 @@ class Lane:
     def __init__(
         self,
         hooks: Sequence[Hook],
+        guards: Guards,
         *,
         listeners: Iterable[Listener],
         boundaries: Iterable[Boundary] = (),
@@ -61,8 +64,12 @@ class Lane:
         self._wrap = wrap
         self._development = development
         self._hooks = tuple(hooks)
+        self._guards = guards
         self.orchestrator = Orchestrator(
-            hooks=self._gated(self._hooks), listeners=tuple(listeners), boundaries=tuple(boundaries)
+            hooks=self._gated(self._hooks),
+            listeners=tuple(listeners),
+            guards=guards.everywhere,
+            boundaries=tuple(boundaries),
         )
         self._plans: dict[Spec, Plan] = {}
 
@@ -83,6 +90,7 @@ class Lane:
         return self.orchestrator.plan(
             handler if self._gate is None else self._gate(handler),
             hooks=self._gated(route_hooks(declaration, self._hooks)),
+            guards=self._guards.of(declaration),
             request=checked if checked is None or self._wrap is None else self._wrap(checked),
             response=response_validator(handler, declaration, development=self._development),
             name=declaration.id,

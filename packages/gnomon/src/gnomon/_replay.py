@@ -42,6 +42,7 @@ class Replays:
         modules: The modules of the application.
         settings: Its configuration.
         recorder: Its recorder, if it has one.
+        secrets: Where its modules get secrets.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class Replays:
         modules: Mapping[str, Any],
         settings: Any,
         recorder: Recorder | None,
+        secrets: Callable[[str], Any] | None,
     ) -> None:
+        self._secrets = secrets
         self.find = find
         self.recorder = recorder or Recorder(MemoryStore())
         self.recorder.types = self.recorder.types.extended(*_ERRORS)
@@ -95,7 +98,9 @@ class Replays:
             name: module if name in live else replace(module, lazy=True)
             for name, module in self._modules.items()
         }
-        shared: GlobalContext[Any] = GlobalContext(modules=modules, config=self._settings)
+        shared: GlobalContext[Any] = GlobalContext(
+            modules=modules, config=self._settings, secrets=self._secrets
+        )
         async with open_global_context(shared) as gctx:
             classes = {name: module.found_under for name, module in modules.items()}
             yield ReplayStage(self, gctx, classes)

@@ -11,6 +11,7 @@ from gnomon_gtype import GType
 from gnomon_ingress import HttpError, WebSocket
 from gnomon_manifest.declare import HandlerDeclaration
 from gnomon_orchestrator import Hook, Orchestrator, WebSocketPlan
+from gnomon_orchestrator.protocols import Guard
 
 from ._binding import message_types, request_validator
 from ._hooks import route_hooks
@@ -40,6 +41,7 @@ def socket_route(
     handler: Callable[..., Any],
     declaration: HandlerDeclaration,
     everywhere: Iterable[Hook],
+    guards: Iterable[Guard],
 ) -> SocketRoute:
     """Make what runs for a WebSocket handler.
 
@@ -48,6 +50,7 @@ def socket_route(
         handler: Takes `req`, `ws`, `lctx` and `gctx`.
         declaration: What it declares.
         everywhere: The global hooks, which those of the route may require.
+        guards: Those of this route alone.
 
     Raises:
         HandlerUnusable: `req` or `ws` is annotated with something else than `Request[...]` or `WebSocket[...]`.
@@ -57,6 +60,7 @@ def socket_route(
     plan = orchestrator.websocket_plan(
         handler,
         hooks=route_hooks(declaration, everywhere),
+        guards=guards,
         request=request_validator(handler),
         name=declaration.id,
         version=declaration.version or "",

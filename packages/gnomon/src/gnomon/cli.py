@@ -8,11 +8,13 @@ import inspect
 import json
 import re
 import sys
+import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
 
+from gnomon_context import ContextError
 from gnomon_manifest.declare import declaration_of
 from gnomon_orchestrator import OrchestratorError
 from gnomon_router import RouterError
@@ -62,6 +64,11 @@ def serve(target: str, host: str, port: int) -> None:
         app.run(
             host=host, port=port, ready=lambda url: click.echo(f"serving {target} on {url} (Ctrl-C stops)")
         )
+    except ContextError as error:
+        # What failed is the user's own code: where it did is what has to be seen.
+        if error.__cause__ is not None:
+            click.echo("".join(traceback.format_exception(error.__cause__)), err=True, nl=False)
+        raise click.ClickException(f"{target} did not start: {error}") from error
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
@@ -100,7 +107,7 @@ def load_app(target: str) -> App:
     Raises:
         SourceUnusable: There is no such module or attribute, or nothing in it can be served.
     """
-    if not _TARGET.fullmatch(target):
+    if not _TARGET.fullmatch(target) or target.endswith(".py"):
         hint = f"; write {Path(target).stem}" if target.endswith(".py") else ""
         raise SourceUnusable(f"{target!r} is no dotted name of a module, nor module:attribute{hint}")
     module, _, attribute = target.partition(":")
@@ -117,14 +124,20 @@ def load_app(target: str) -> App:
             f"{module}.app is a {type(app).__name__} and no App: make it one, or name what makes one, "
             f"as in {module}:{name}"
         )
-    return App(module)
+    made = {name: each for name, each in vars(_module(module)).items() if isinstance(each, App)}
+    if len(made) > 1:
+        raise SourceUnusable(
+            f"{module} has several Apps ({', '.join(made)}) and none of the name app: say which, "
+            f"as in {module}:{next(iter(made))}"
+        )
+    return next(iter(made.values())) if made else App(module)
 
 
 def _loaded(target: str) -> App:
     sys.path.insert(0, str(Path.cwd()))
     try:
         return load_app(target)
-    except (GnomonError, RouterError, OrchestratorError) as error:
+    except (GnomonError, ContextError, RouterError, OrchestratorError) as error:
         raise click.ClickException(str(error)) from error
 
 

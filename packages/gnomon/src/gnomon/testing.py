@@ -34,7 +34,7 @@ class Client(DispatchClient):
     """
 
     def __init__(self, app: App, *, base_headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(app.dispatch, config=app.config.server, base_headers=base_headers)
+        super().__init__(app.dispatch, config=app.server_config, base_headers=base_headers)
         self._opening = app.open()
 
     async def __aenter__(self) -> Client:

@@ -634,13 +634,22 @@ def test_classes_that_raise_where_they_are_looked_at_do_no_harm():
     class Odd(metaclass=Meta):
         pass
 
+    class Choosy(type):
+        def __getattr__(cls, name):
+            if name in ("__aenter__", "__await__"):
+                raise RuntimeError(name)
+            raise AttributeError(name)
+
+    class Asked(metaclass=Choosy):
+        pass
+
     class Hostile(dict):
         __sensitive__ = True
 
         def values(self):
             raise RuntimeError
 
-    things = [Odd(), Hostile(a=1)]
+    things = [Odd(), Asked(), Hostile(a=1)]
 
     def handler(req, res, lctx, gctx):
         for thing in things:

@@ -111,7 +111,7 @@ def test_what_ended_first_ends_first_whenever_it_began():
             found.append(await gctx.modules.store.slow(seconds))
 
         async with trio.open_nursery() as nursery:
-            for seconds in (0.03, 0.01, 0.02):
+            for seconds in (0.02, 0.03, 0.01):
                 nursery.start_soon(ask, seconds)
         res.body = found
 

@@ -10,6 +10,7 @@ from replays import OrderNotFound, Store
 
 from gnomon_snapshot import Lost, MemoryStore, Recorder, Recording, ReplayDiverged, Types, replay
 from gnomon_snapshot._registered import find
+from gnomon_snapshot._start import Start
 from gnomon_snapshot.testing import Application
 
 called = []
@@ -259,11 +260,16 @@ def test_a_failure_that_was_no_step_is_not_raised_by_one():
     assert report.lifecycle  # its child is over, and nothing fails any more: told as a difference
 
 
+def test_a_trace_without_phases_tells_the_last_step():
+    recording = recorded(app_of(fails, after=[stamp]))
+    part = recording.node
+    part["trace"] = [entry for entry in part["trace"] if entry[0] == "handler.error"]
+    assert Start(recording, "stamp").failed.id == "handler"
+
+
 def test_a_failure_that_was_lost_is_said_to_be():
     app = app_of(fails, after=[stamp])
     recording = recorded(app)
-    from gnomon_snapshot._start import Start
-
     start = Start(recording, "stamp")
     start.snapshot = SimpleNamespace(fresh=lambda: {"outcome": {"error": Lost("a.B", "", "failed")}})
     error = start.error()

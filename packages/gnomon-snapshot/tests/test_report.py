@@ -11,6 +11,7 @@ from gnomon_snapshot import (
     Difference,
     MemoryStore,
     Recorder,
+    Recording,
     compare,
 )
 
@@ -129,3 +130,27 @@ def test_a_header_more_is_a_difference():
 
 
 # What requests share.
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [({"code": "no_route"}, "no_route"), ("not found", "404"), (None, "refused")]
+)
+def test_a_request_that_nothing_takes_any_more_is_reported_as_such(body, code):
+    def handler(req, res, lctx, gctx):
+        res.status_code, res.body = 404, body
+
+    then = recorded(lambda req, res, lctx, gctx: None)
+    today = recorded(handler)
+    part = today.node
+    part["trace"] = [[*part["trace"][-1][:4], "HttpError: 404", "error", []]]
+    if body is None:
+        today.snapshot.tree["response"] = None
+        today = Recording.from_bytes(today.to_bytes())
+    report = compare(then, today)
+    (problem,) = report.problems
+    assert problem == ("", code, "HttpError: 404", "request")
+    assert report.cause == f"the request is no longer taken: {code}"
+    assert compare(today, today).problems == ()
+    part = today.node
+    part["trace"] = []
+    assert compare(then, today).problems == ()

@@ -15,6 +15,7 @@ from gnomon_snapshot import (
     Recorder,
     Recording,
     ReplayDiverged,
+    ReplayRun,
     SnapshotCorrupt,
     replay,
 )
@@ -62,6 +63,16 @@ class Secret:
 def test_a_secret_in_an_item_is_not_written():
     snapshot = sent({"token": Secret()}, "sesame-open is here")
     assert b"sesame-open" not in snapshot.to_bytes()
+
+
+@trio_test
+async def test_what_was_taken_out_of_an_item_is_written_nowhere_else():
+    live = Recorder(MemoryStore()).begin(global_context())
+    lctx = local_context(live.gctx)
+    lctx.set("leaked", "sesame-open")
+    sending = live.sending()
+    sending.add({"token": "(hidden)"}, of={"token": "sesame-open"})
+    assert b"sesame-open" not in live.finish(lctx, sent=sending).to_bytes()
 
 
 @trio_test
@@ -155,6 +166,24 @@ class _opened:  # noqa: N801 - reads as the function that it stands for
 
     async def __aexit__(self, *error):
         return await self._manager.__aexit__(*error)
+
+
+def test_a_replay_tells_of_its_own_streams():
+    run = ReplayRun(
+        Application(lambda *_: None).record(),
+        Recorder(MemoryStore()),
+        live=frozenset(),
+        from_step=None,
+        edit=None,
+    )
+
+    async def main():
+        run.view(global_context(), classes={})
+        run.took().add(b"")
+        run.sending().add(1)
+        return run.took().missing
+
+    assert trio.run(main) == ""
 
 
 def test_a_replay_gives_the_pieces_back_when_they_came():

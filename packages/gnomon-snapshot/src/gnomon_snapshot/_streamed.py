@@ -76,7 +76,7 @@ class Taken:
         self._left -= len(piece)
         if self._left < 0:
             self._whole = False
-        elif self._whole:
+        else:
             self.pieces.append([self._session.at(), bytes(piece)])
 
     @property

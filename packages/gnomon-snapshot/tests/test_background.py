@@ -4,7 +4,9 @@ import pytest
 import trio
 from trio.testing import trio_test
 
-from gnomon_snapshot import BackgroundWriter, MemoryStore
+from gnomon_context import GlobalContext, LocalContext
+from gnomon_snapshot import BackgroundWriter, MemoryStore, Recorder, SqliteStore, StoreError
+from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot.testing import make_snapshot
 
 
@@ -123,3 +125,72 @@ async def test_a_store_that_is_there_again(autojump_clock):
         assert writer.statistics().healthy
         assert writer.statistics().failed == 1
         await writer.aclose()
+
+
+@trio_test
+async def test_losing_is_told_once_and_so_is_keeping_again(autojump_clock):
+    class Store(MemoryStore):
+        broken = False
+
+        async def put(self, *snapshots):
+            if self.broken:
+                raise StoreError("gone")
+            await super().put(*snapshots)
+
+    told = []
+    store = Store()
+    writer = BackgroundWriter(store, capacity=2, changed=told.append)
+    assert not writer.offer(make_snapshot(0))  # it does not run: nothing is told before
+    async with trio.open_nursery() as nursery:
+        await nursery.start(writer.run)
+        for store.broken in (False, True, True, False, True):
+            writer.offer(make_snapshot(0))
+            await trio.sleep(1)
+        store.broken = False
+        for _ in range(4):
+            writer.offer(make_snapshot(0))
+        await trio.sleep(1)
+        assert [str(error) for error in told] == ["gone", "None", "gone", "None"]
+        for _ in range(4):
+            writer.offer(make_snapshot(0))
+        assert "too slow" in str(told[-1])
+        await writer.aclose()
+    assert [error is None for error in told] == [False, True] * 3
+
+
+@trio_test
+async def test_an_application_hears_of_recordings_that_are_lost(autojump_clock):
+    class Store(MemoryStore):
+        broken = False
+
+        async def put(self, *snapshots):
+            if self.broken:
+                raise StoreError("gone")
+
+    gctx, alerts, store = GlobalContext(), [], Store()
+    gctx.on_alert(alerts.append)
+    recorder = Recorder(store)
+    recorder.report_to(gctx)
+    assert (await gctx.health()).status == "healthy"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(recorder.run)
+        for store.broken, status in ((True, "degraded"), (False, "healthy")):
+            live = recorder.begin(gctx)
+            lctx = LocalContext(live.gctx)
+            live.began(lctx)
+            assert recorder.offer(live.finish(lctx), lctx)
+            await trio.sleep(1)
+            assert (await gctx.health()).status == status
+        await recorder.aclose()
+    assert [(alert.kind, str(alert.error)) for alert in alerts] == [
+        ("recordings_lost", "gone"),
+        ("recordings_kept", "None"),
+    ]
+
+
+@trio_test
+async def test_a_recorder_whose_store_cannot_be_used_does_not_start(tmp_path):
+    with pytest.raises(StoreError, match="its folder .* is not there: make it"):
+        with lone_error():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(Recorder(SqliteStore(tmp_path / "no" / "s.sqlite3")).run)

@@ -419,7 +419,8 @@ async def test_files_of_something_else(tmp_path):
         ("foreign", "something else: choose another file"),
         ("unversioned", "something else: choose another file"),
         ("newer", "schema version 9, and this release knows 1"),
-        ("no/such/folder", "its folder must be there"),
+        ("no/such/folder", "its folder .* is not there: make it"),
+        (".", "it is a folder: name a file in it"),
     ):
         with pytest.raises(StoreError, match=problem):
             async with SqliteStore(tmp_path / name):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import trio
 
+from gnomon_snapshot._errors import StoreError
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._store import SnapshotStore
 
@@ -53,6 +55,7 @@ class BackgroundWriter:
         batch: How many are put at once at most.
         grace: Seconds that `aclose` gives the queue to empty.
         linger: Seconds that a snapshot may wait for others to be put together with, unless they are a batch before.
+        changed: Called when snapshots begin to be lost, with the reason, and when they are kept again, with `None`.
 
     >>> import trio
     >>> from gnomon_context import GlobalContext, LocalContext
@@ -76,6 +79,7 @@ class BackgroundWriter:
         batch: int = 32,
         grace: float = 5.0,
         linger: float = 0.0,
+        changed: Callable[[Exception | None], object] | None = None,
     ) -> None:
         if capacity < 1 or batch < 1:
             raise ValueError("capacity and batch are at least 1")
@@ -93,6 +97,8 @@ class BackgroundWriter:
         self._offered = self._written = self._dropped = self._failed = self._pending = 0
         self._last_error = ""
         self._failing = False
+        self._changed = changed
+        self._told = False
 
     def offer(self, snapshot: Snapshot) -> bool:
         """Queue a snapshot; `False`, and counted, if there is no room or the writer does not run. Never waits."""
@@ -120,6 +126,16 @@ class BackgroundWriter:
     def _drop(self) -> None:
         self._dropped += 1
         self._failing = True
+        if self._running and not self._closed:
+            self._tell(
+                StoreError(f"the store is too slow: {self._capacity} snapshots wait, and more are dropped")
+            )
+
+    def _tell(self, error: Exception | None) -> None:
+        """Say once that snapshots are lost, and once that they are kept again."""
+        told, self._told = self._told, error is not None
+        if told is not self._told and self._changed is not None:
+            self._changed(error)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until `aclose`; for `nursery.start`."""
@@ -157,9 +173,11 @@ class BackgroundWriter:
             self._failed += len(batch)
             self._failing = True
             self._last_error = f"{type(error).__name__}: {error}"[:500]
+            self._tell(error)
         else:
             self._written += len(batch)
             self._failing = False
+            self._tell(None)
         self._pending -= len(batch)
 
     def statistics(self) -> WriterStatistics:

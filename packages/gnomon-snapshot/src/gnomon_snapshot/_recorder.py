@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, final
 from zlib import crc32
 
@@ -99,6 +99,7 @@ class Recorder:
         self._limit: float | None = sampling.rate * 2**32 if plain else None
         self._unwritten: list[Snapshot] = []
         self._writer: BackgroundWriter | None = None
+        self._alert: Callable[..., object] | None = None
 
     @property
     def sampling(self) -> Sampling:
@@ -152,9 +153,35 @@ class Recorder:
         return True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards."""
-        self._writer = BackgroundWriter(self.store, capacity=self._capacity, batch=_BATCH, linger=_LINGER)
+        """Store what is offered, until `aclose`; for `nursery.start`. It may be run again afterwards.
+
+        Raises:
+            StoreError: The store cannot be used, which is better known before the first request than after the last.
+        """
+        await self.store.list(limit=1)
+        self._writer = BackgroundWriter(
+            self.store, capacity=self._capacity, batch=_BATCH, linger=_LINGER, changed=self._turned
+        )
         await self._writer.run(task_status=task_status)
+
+    def report_to(self, gctx: GlobalContext[Any]) -> None:
+        """Tell an application when recordings are lost: by its alerts, once, and by its health as long as it lasts.
+
+        The alert is `recordings_lost` with what the store said, and `recordings_kept` when it is over. The health check
+        `recordings` is degraded meanwhile, for requests are served all the same.
+
+        Args:
+            gctx: The application, before it is started.
+        """
+        self._alert = gctx.alert
+        gctx.on_health_check(self._is_healthy, name="recordings", critical=False)
+
+    def _is_healthy(self) -> bool:
+        return self._writer is None or not self._writer.statistics().failing
+
+    def _turned(self, error: Exception | None) -> None:
+        if self._alert is not None:
+            self._alert("recordings_kept" if error is None else "recordings_lost", error)
 
     async def aclose(self) -> None:
         """Take nothing more, and wait until what was taken is stored; the store stays open."""

@@ -44,6 +44,10 @@ class Secrets:
             return
         if isinstance(value, str):
             self.add(str.__str__(value))
+            if (
+                value == WITHHELD
+            ):  # in a replay: what was made of it is written as what was made of the secret
+                self.texts.add(WITHHELD)
             if len(value) >= _SHORTEST_ALONE:
                 self.whole.add(str.__str__(value))
         elif isinstance(value, (bytes, bytearray)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Self, TypeVar, final
 
 import apsw
@@ -209,7 +210,7 @@ class SqliteStore:
         try:
             return await trio.to_thread.run_sync(run, limiter=limiter)
         except apsw.Error as error:
-            raise StoreError(f"the store {self._path} failed: {_explain(error)}") from error
+            raise StoreError(f"the store {self._path} failed: {_explain(error, self._path)}") from error
 
     def _open(self) -> apsw.Connection:
         connection = apsw.Connection(self._path)
@@ -219,14 +220,20 @@ class SqliteStore:
         return connection
 
 
-def _explain(error: apsw.Error) -> str:
+def _explain(error: apsw.Error, path: str) -> str:
+    file = Path(path).absolute()
+    unopened = "the file cannot be opened: mind its owner and its folder"
+    if file.is_dir():
+        unopened = "it is a folder: name a file in it"
+    elif not file.parent.is_dir():
+        unopened = f"its folder {file.parent} is not there: make it, or name a file elsewhere"
     advice = {
         apsw.FullError: "the disk is full: make room, or prune",
         apsw.ReadOnlyError: "the file cannot be written: mind its owner and its folder",
         apsw.BusyError: "another process has held the file for too long",
-        apsw.CantOpenError: "the file cannot be opened: its folder must be there",
+        apsw.CantOpenError: unopened,
         apsw.CorruptError: "the file is damaged: take it from a backup",
-        apsw.NotADBError: "the file is no database",
+        apsw.NotADBError: "the file is no database: move it away, or name another",
     }
     return f"{advice.get(type(error), 'SQLite says')} ({error})"
 

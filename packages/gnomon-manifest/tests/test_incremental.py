@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import hashlib
 import json
 import os
@@ -292,3 +294,33 @@ def test_a_folder_that_becomes_a_package(tmp_path: Path) -> None:
     assert [handler.id for handler in tree.read().handlers] == ["a.a"]
     (tmp_path / "inner" / "__init__.py").touch()
     assert [handler.id for handler in tree.read().handlers] == ["inner.a.a"]
+
+
+def test_what_was_read_goes_without_a_look_for_garbage(tmp_path: Path) -> None:
+    # a collector that walks through all syntax trees takes as long as reading them
+    text = "from gnomon import get\n" + "\n".join(PIECES)
+    handler = "@get('/a')\ndef a(req: Request[Order], res, lctx, gctx):\n    return [item for item in KIND]\n"
+    write_package(
+        tmp_path, {"a.py": f"{text}\n{handler}", "b.py": "from a import *\ndeco = a\n@deco\ndef b(): ..."}
+    )
+
+    def trees() -> int:
+        return sum(isinstance(item, ast.Module) for item in gc.get_objects())
+
+    build(tmp_path)
+    gc.collect()
+    before = trees()
+    gc.disable()
+    try:
+        build(tmp_path)
+        assert trees() == before
+    finally:
+        gc.enable()
+
+
+def test_a_module_of_many_names_is_searched_for_ours_at_once(tmp_path: Path) -> None:
+    names = "\n".join(f"name_{number} = {number}" for number in range(200))
+    stray = "from gnomon import get\nroute = [get]\n"
+    write_package(tmp_path, {"many.py": stray + names, "few.py": stray})
+    found = build(tmp_path).findings
+    assert [finding.position[:2] for finding in found] == [("app/few.py", 2), ("app/many.py", 2)]

@@ -173,7 +173,7 @@ class SourceTree:
             module.definitions.clear()
             module.resolved.clear()
             module.memory.clear()
-        self._names.replace({})
+        self._names.modules.clear()  # whoever else holds them, too
         self._names = Names(())
         self._analysis = Analysis(self._names, undecorated=self._analysis.undecorated)
         self._sources, self._units, self._entries = {}, {}, {}

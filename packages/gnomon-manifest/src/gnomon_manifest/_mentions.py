@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -45,6 +46,8 @@ _COMPUTES: Final = frozenset(
 # what the name of every package of ours has in it
 _PACKAGE: Final = "gnomon"
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MANY: Final = 100
+_WORD: Final = re.compile(r"\w+")
 _INDENTED_IMPORT: Final = re.compile(r"^[ \t]+(?:from|import)[ \t]", re.MULTILINE)
 # in a sentence the word is followed by another one, in an expression by few words only
 _AS_VALUE: Final = r"\b(?![ \t]+(?!(?:if|else|for|async|and|or|in|is|not)\b)[A-Za-z])"
@@ -253,11 +256,10 @@ class Mentions:
         text = module.source.text
         if _INDENTED_IMPORT.search(text):
             return True
-        names: Collection[str] = [
-            name
-            for name in (*module.imports, *module.definitions)
-            if text.count(name) > 1 and self.ours((name,), module)
-        ]
+        bound = (*module.imports, *module.definitions)
+        # a search for each name takes too long where there are thousands
+        times = text.count if len(bound) < _MANY else Counter(_WORD.findall(text)).__getitem__
+        names: Collection[str] = [name for name in bound if times(name) > 1 and self.ours((name,), module)]
         if any(star in HOMES or star in self.names.modules for star, _ in module.stars):
             names = [*names, *(name for name in DECLARATIONS if self.ours((name,), module))]
         if not names:

@@ -181,6 +181,24 @@ def test_bodies_of_different_lengths() -> None:
     trio.run(main)
 
 
+def test_a_long_head_is_not_remembered() -> None:
+    parser = HeadParser(Limits())
+    for size in (10, 5000, 5000, 10):
+        data = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * size + b"\r\n\r\n"
+        parser.complete(data)
+        assert parser.headers["cookie"] == "a" * size
+        assert (parser.recognise(data) == len(data)) == (size == 10)
+
+
+def test_a_value_that_grows_is_not_remembered() -> None:
+    parser = HeadParser(Limits())
+    for size, known in ((1, False), (2, False), (3, True), (5000, False), (1, False)):
+        data = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * size + b"\r\n\r\n"
+        assert bool(parser.recognise(data)) == known
+        parser.complete(data)
+        assert parser.headers["cookie"] == "a" * size
+
+
 def test_a_form_has_few_changing_fields() -> None:
     parser = HeadParser(Limits())
     for number in range(30):

@@ -10,6 +10,7 @@ import trio
 
 from ._body import BodyReader
 from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
+from ._form import LONGEST
 from ._head import HeadParser, Refusal
 from ._input import Input
 from ._json import dump_json
@@ -291,7 +292,7 @@ class Connection(Input):
             and self.sequence < server.requests_per_connection
         ):
             self._close = self._special = False
-            if not self._buffer:
+            if length == len(buffer) <= LONGEST:
                 self._again = buffer
         else:
             self._prepare(request, parser)

@@ -22,6 +22,9 @@ _BODY_LENGTH = re.compile(r" *([1-9][0-9]{0,15}) *")
 # Where more changes there is no form.
 _MOST_CHANGING = 8
 
+#: The longest head that is remembered, because every idle connection would keep it.
+LONGEST = 4096
+
 
 class Form:
     """The fields of one head, and where the next ones differ.

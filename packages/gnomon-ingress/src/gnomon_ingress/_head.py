@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 import httptools
 
-from ._form import Form
+from ._form import LONGEST, Form
 from ._headers import Headers, join_fields
 from ._limits import Limits
 from ._target import BROKEN_ESCAPE, BadTarget, PlainLine, decode_path, split_target
@@ -88,12 +88,13 @@ class HeadParser:
     """
 
     __slots__ = (
-        "_fed", "_form", "_limits", "_parser", "_raw", "_recorder", "_strange", "_upgraded",
+        "_fed", "_form", "_limits", "_longest", "_parser", "_raw", "_recorder", "_strange", "_upgraded",
         "content_length", "expects", "headers", "keep_alive", "line", "minor", "opens_socket", "plain",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._longest = min(limits.head_size, LONGEST)
         # The first field of each name; that there were more shows in the number of lines.
         self._raw: dict[bytes, bytes] = {}
         # A method of the dictionary, because llhttp calls it with each field.
@@ -141,7 +142,7 @@ class HeadParser:
             return 0
         cut = data.find(b"\n") + 1
         length = form.find_end(data, cut)
-        if not length or length > self._limits.head_size:
+        if not length or length > self._longest:
             return 0
         line = self._read_line(data[:cut])
         if line is None:
@@ -214,8 +215,8 @@ class HeadParser:
             "upgrade" in fields and minor == 1 and _WEBSOCKET.search(fields["upgrade"]) is not None
         )
         self.plain = minor == 1 and self.keep_alive and self.content_length == 0 and not self.opens_socket
-        if not minor or authority is not None:
-            # Line and fields are not independent.
+        if not minor or authority is not None or len(head) > LONGEST:
+            # With an authority, line and fields are not independent.
             self._form = None
         elif self._form is None:
             self._form = Form(head[cut:], self.headers, self.content_length)

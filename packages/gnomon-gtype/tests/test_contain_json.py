@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import datetime
 import enum
 import ipaddress
+import itertools
 import json
+import math
 import pathlib
 import re
 from decimal import Decimal
@@ -62,6 +65,19 @@ class Fickle(enum.Enum):
 
     def __hash__(self) -> int:
         return 1
+
+
+class Strange(enum.Enum):
+    A = "a"
+    PAIR = (1, 2)
+    NO_NUMBER = math.nan
+
+
+class Unhashable(enum.Enum):
+    A = "a"
+    B = "b"
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass
@@ -152,6 +168,8 @@ WITHIN = [
     (float | str, Annotated[Decimal, Max(1), Min(0)]),
     (Decimal, int),
     (Decimal, float),
+    (n.DecimalNumber(max_digits=40), n.DecimalNumber(max_digits=39, decimal_places=40)),
+    (n.DecimalNumber(decimal_places=40), n.DecimalNumber(max_digits=300, decimal_places=3)),
     (Annotated[Decimal, Min(0)], Annotated[Decimal, Min(1)]),
     (n.DecimalNumber(max_digits=10, decimal_places=2), PRICE),
     (n.DecimalNumber(decimal_places=2), PRICE),
@@ -172,6 +190,7 @@ WITHIN = [
     (dict[str, int], dict[int, int]),
     (dict[int, int], dict[int, Literal[2]]),
     (dict[str, Any], dict[UUID, int]),
+    (dict[str, int], dict[Literal["a"], int]),
     (dict[UUID, int], dict[UUID, Literal[1]]),
     (n.Map(n.Uuid(), n.Anything()), n.Map(n.Uuid(4), n.Anything())),
     (dict[str, Any], dict[Decimal, int]),
@@ -212,6 +231,7 @@ APART = [
     (set[Any], list[Any]),
     (set[float], list[float]),
     (dict[int, int], dict[str, int]),
+    (dict[Literal["a"], int], dict[str, int]),
     (dict[UUID, int], dict[str, int]),
     (Colour, str),
     (Literal["red"], Colour),
@@ -234,6 +254,12 @@ UNKNOWN = [
     (set[bool | int], set[int | Literal[True]]),
     (Annotated[int, Predicate(even)], Annotated[int, Predicate(even), Min(0)]),
     (n.String(patterns=("^[0-8]",)), n.Date()),
+    (n.DecimalNumber(max_digits=41), n.DecimalNumber(max_digits=41, minimum=Decimal(0))),
+    (
+        n.DecimalNumber(max_digits=301, decimal_places=1),
+        n.DecimalNumber(max_digits=301, decimal_places=1, minimum=Decimal(0)),
+    ),
+    (n.DecimalNumber(decimal_places=41), n.DecimalNumber(decimal_places=41, minimum=Decimal(0))),
     (n.DecimalNumber(multiple_of=FINE), n.DecimalNumber(multiple_of=FINE, minimum=Decimal(0))),
     (n.DecimalNumber(minimum=Decimal("1e998")), n.DecimalNumber(minimum=Decimal("1e999"))),
 ]
@@ -322,10 +348,38 @@ SPECIAL = [
     "C0FFEE00-0000-4000-8000-000000000000",
     "c0ffee00-0000-4000-0000-000000000000",
     "c0ffee00-0000-7000-b000-000000000000",
-    *(-1, 0, 1, 2, 3, 20, 999, 10**16, 2**53, 2**53 + 1, 2**64, 2**1024),
-    *(0.0, -0.0, 0.5, 1.0, 1.5, 2.25, 0.05, 0.001, 12.5, 99.99, 1e-7, 1e15, 1e16, 1e17, 1.5e20, 2.0**53),
+    *(-3, -2, -1, 0, 1, 2, 3, 20, 98, 99, 100, 999, -999, 10**16, 2**53, 2**53 + 1, 2**64, 2**1024),
+    *(
+        10.0,
+        -10.0,
+        100.0,
+        -100.0,
+        1000.0,
+        1e21,
+        -1e21,
+        -1e16,
+        0.0,
+        -0.0,
+        0.5,
+        1.0,
+        1.5,
+        2.25,
+        0.05,
+        0.001,
+        12.5,
+        99.99,
+        1e-7,
+        0.1,
+        0.01,
+        1e15,
+        1e16,
+        1e17,
+        1.5e20,
+        2.0**53,
+    ),
     *(True, False, None),
 ]
+NUMBERS = [item for item in SPECIAL if isinstance(item, int | float) or (item and item[-1].isdigit())]
 TEXTS = st.sampled_from([item for item in SPECIAL if isinstance(item, str)])
 PARSED = st.recursive(
     st.sampled_from(SPECIAL),
@@ -405,11 +459,41 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(type(item) is str for item in value)
 
 
-@given(DECIMALS)
-def test_a_shape_of_decimals_has_the_same_numbers(tree: n.DecimalNumber):
-    shape = Shapes({}).of(tree)
-    for value in SPECIAL:
-        assert accepted(shape, value, {}) == accepted(tree, value, {}), value
+def test_shapes_of_decimals_have_the_same_numbers():
+    digits, places = (None, 0, 1, 2, 3, 4, 17, 18, 21), (None, 0, 1, 2, 3)
+    lows = (None, *map(Decimal, ("0", "0.1", "-2.5", "-3", "1e16")))
+    highs = (None, *map(Decimal, ("3", "99.99", "1e17", "0.5")))
+    steps = (None, *map(Decimal, ("1", "0.05")))
+    nodes = [n.DecimalNumber(max_digits=d, decimal_places=p) for d, p in itertools.product(digits, places)]
+    nodes += [
+        n.DecimalNumber(low, high, sharp and low is not None, sharp and high is not None, step)
+        for low, high, sharp, step in itertools.product(lows, highs, (False, True), steps)
+    ]
+    for node in nodes:
+        shape = Shapes({}).of(node)
+        for value in NUMBERS:
+            assert accepted(shape, value, {}) == accepted(node, value, {}), (node, value)
+
+
+def test_shapes_of_bytes_have_the_same_lengths():
+    texts = [base64.b64encode(bytes(length)).decode() for length in range(11)]
+    for low, high in itertools.product(range(8), (None, *range(8))):
+        node = n.Bytes(min_length=low, max_length=high)
+        shape = Shapes({}).of(node)
+        assert [accepted(shape, text, {}) for text in texts] == [accepted(node, text, {}) for text in texts]
+
+
+@pytest.mark.parametrize("cls", [Colour, Level, Odd, Strange, Fickle, Unhashable])
+def test_shapes_of_members_and_of_sets_of_them(cls):
+    node = n.EnumMember(cls)
+    alone = [None, "a", "b", "red", 1, 1.0, 2, True, [1, 2], [1.0, 2], []]
+    rows = [
+        list(row) for length in range(4) for row in itertools.product(("a", "b", "red", 1), repeat=length)
+    ]
+    for tree, values_tried in ((node, alone), (n.Set(node), rows), (n.Set(node, min_length=2), rows)):
+        shape = Shapes({}).of(tree)
+        for value in values_tried:
+            assert accepted(shape, value, {}) == accepted(tree, value, {}), value
 
 
 TALLY: collections.Counter[str] = collections.Counter()
@@ -431,7 +515,7 @@ def written(gtype: GType[Any], data: st.DataObject) -> str | None:
 @given(
     neighbours(trees | GROUPS) | neighbours(recursive_trees()),
     st.booleans(),
-    st.lists(PARSED, max_size=20),
+    st.lists(PARSED, max_size=8),
     st.data(),
 )
 def test_no_text_is_read_by_the_narrower_alone(pair, turned: bool, tried: list[Any], data: st.DataObject):

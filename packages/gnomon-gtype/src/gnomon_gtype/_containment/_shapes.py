@@ -163,7 +163,7 @@ class Shapes:
             keys = self.of(asked)
         shape = c.Record(
             rest=self.of(node.values),
-            keys=None if keys == s.String() or isinstance(keys, s.Anything) else keys,
+            keys=keys,
             extra="keep",
             min_length=node.min_length,
             max_length=node.max_length,

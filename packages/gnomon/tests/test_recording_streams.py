@@ -6,9 +6,11 @@ from typing import TypedDict
 import trio
 
 from gnomon import App, Response, get, post
+from gnomon._replay import _Collected
+from gnomon._streams import shown_item
 from gnomon.testing import Client
 from gnomon_gtype import Sensitive
-from gnomon_ingress import Event
+from gnomon_ingress import Event, make_request
 from gnomon_snapshot import Difference, Edit, MemoryStore, Recorder, Recording, Snapshot, replay
 
 
@@ -156,3 +158,31 @@ def test_an_answer_that_failed_before_its_first_item_is_the_one_that_was_sent():
     assert recording.snapshot.response.body["status"] == 500
     assert b"internal_error" in body
     assert replay(recording, App(handler)).empty
+
+
+def test_an_item_that_its_type_cannot_blank_is_hidden():
+    class Failing:
+        def redact(self, value):
+            raise TypeError(value)
+
+    assert shown_item({"token": "sesame"}, Failing()) == "(hidden)"
+    assert shown_item(Event(data=7), Failing()) == {"data": "(hidden)"}
+
+
+def test_a_stream_of_a_replay_goes_nowhere():
+    class Pieces:
+        def __init__(self, *pieces):
+            self.pieces = iter(pieces)
+
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            for piece in self.pieces:
+                return piece
+            raise StopAsyncIteration
+
+    for pieces in ((), (b"one", b"two")):
+        response = Response()
+        trio.run(_Collected(make_request()).deliver_stream, response, Pieces(*pieces), None)
+        assert response.started

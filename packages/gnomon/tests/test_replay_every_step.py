@@ -49,6 +49,12 @@ def sold_out(res, error, lctx):
         res.status(409).json({"sold_out": str(error), "by": lctx.random.random()})
 
 
+@catch
+async def noted(lctx, error):
+    called.append("noted")
+    lctx.set("noted", type(error).__name__)
+
+
 @after
 async def stamp(res, lctx):
     called.append("stamp")
@@ -110,7 +116,21 @@ async def child(req, res, lctx, gctx):
     await trio.sleep(10)
 
 
-SOURCES = (draw, closed, sold_out, stamp, fine, fails, group, groups, slow, cancelled, cancelled_sync, child)
+SOURCES = (
+    draw,
+    closed,
+    sold_out,
+    noted,
+    stamp,
+    fine,
+    fails,
+    group,
+    groups,
+    slow,
+    cancelled,
+    cancelled_sync,
+    child,
+)
 
 
 def app_of():
@@ -149,7 +169,7 @@ def recorded(target) -> Recording:
 def test_every_step_leads_to_the_same_end(target):
     recording = recorded(target)
     assert len(recording.steps) > 1
-    order = ["draw", "closed", "handler", "sold_out", "stamp"]
+    order = ["draw", "closed", "handler", "noted", "sold_out", "stamp"]
     for number, step in enumerate(recording.steps):
         called.clear()
         report = replay(recording, app_of(), from_step=number)

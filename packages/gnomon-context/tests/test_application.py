@@ -583,6 +583,26 @@ async def test_a_view_with_other_state_that_tells_of_topics() -> None:
             await gctx.view(on_topic=refuse).publish("news", 4)
 
 
+@trio_test
+async def test_a_view_says_whether_work_is_detached(autojump_clock: MockClock) -> None:
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        done.append(name)
+
+    async with open_global_context() as gctx:
+        asked: list[str] = []
+        willing = gctx.view(on_detach=lambda name: not asked.append(name))  # type: ignore[func-returns-value]
+        refusing = willing.view(on_detach=lambda name: name == "mail")
+        for view in (willing.view(), refusing):
+            async with open_local_context(view) as lctx:
+                lctx.detach(work, "mail", name="mail")
+                lctx.detach(work, "other")
+        await trio.testing.wait_all_tasks_blocked()
+    assert sorted(done) == ["mail", "mail", "other"]
+    assert [name.rpartition(".")[2] for name in asked] == ["mail", "work", "mail"]
+
+
 def test_a_request_that_did_not_begin_goes_over_to_a_view() -> None:
     gctx = GlobalContext(modules={"a": 1})
     lctx = LocalContext(gctx, path="/x", timeout=5.0)

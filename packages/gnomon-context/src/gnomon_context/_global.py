@@ -61,7 +61,16 @@ class GlobalContext(Generic[Modules]):
     """
 
     __slots__ = (
-        *("__weakref__", "_application", "_config", "_on_topic", "_registry", "_sources", "_state"),
+        *(
+            "__weakref__",
+            "_application",
+            "_config",
+            "_on_detach",
+            "_on_topic",
+            "_registry",
+            "_sources",
+            "_state",
+        ),
         "modules",
     )
 
@@ -88,6 +97,7 @@ class GlobalContext(Generic[Modules]):
         self._config: Config | None = None
         self._state: Any = None
         self._on_topic: OnTopic | None = None
+        self._on_detach: Callable[[str], bool] | None = None
         self.modules = self._registry.access  # type: ignore[assignment]  # stands in for the user's protocol
         for name, module in as_modules(modules or {}).items():
             self._registry.register(name, module)
@@ -101,6 +111,7 @@ class GlobalContext(Generic[Modules]):
         sources: Sources | None = None,
         state: SharedState | None = None,
         on_topic: OnTopic | None = None,
+        on_detach: Callable[[str], bool] | None = None,
     ) -> GlobalContext[Modules]:
         """A global context over the same application, with other access to it.
 
@@ -112,6 +123,8 @@ class GlobalContext(Generic[Modules]):
             state: in place of what requests share, or what stands in for it.
             on_topic: called with `publish` or `subscribe` and the topic before it is done through this view,
                 or through a view of it; the sync function may raise, and then it is not done.
+            on_detach: asked with the name of work that is to be detached by a request of this view, or of a view of it;
+                where one says no, the work is not run.
 
         >>> gctx = GlobalContext(modules={"answer": 42})
         >>> gctx.view(modules={"answer": 43}).modules.answer
@@ -126,6 +139,10 @@ class GlobalContext(Generic[Modules]):
             other._config = config if isinstance(config, Config) else Config(config)
         other._state = self._state if state is None else state
         other._on_topic = both(self._on_topic, on_topic)
+        above = self._on_detach
+        other._on_detach = on_detach or above
+        if on_detach is not None and above is not None:
+            other._on_detach = lambda name: on_detach(name) and above(name)
         if modules is None and only is None:
             other.modules = self.modules
         else:

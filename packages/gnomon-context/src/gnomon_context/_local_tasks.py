@@ -117,6 +117,9 @@ class TaskMethods(MetaMethods, EndingMethods):
             TypeError: `fn` is no function.
         """
         check_async(fn, "detach")
+        asked = self.gctx._on_detach
+        if asked is not None and not asked(name or name_of(fn)):
+            return
         trace = self.meta.trace_id
         self.gctx._application.detach(
             self.gctx,

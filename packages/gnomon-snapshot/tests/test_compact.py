@@ -93,6 +93,7 @@ def test_both_formats_say_the_same(body: Any, stored: Any, answer: Any, name: st
     assert again == compact and [call._replace(losses=()) for call in again.calls] == [
         call._replace(losses=()) for call in plain.calls
     ]
+    assert again.snapshot.tree == compact.snapshot.tree
     assert summarise(again.snapshot) == summarise(compact.snapshot)
     for written in (compact.to_bytes(), plain.to_bytes()):
         assert b"sesame-open" not in written and b"secret-in-a-cookie" not in written
@@ -242,6 +243,18 @@ def test_a_secret_that_was_met_is_not_written_in_either_format() -> None:
     request = Asked("GET", "/", {"authorization": "Bearer sesame-open"}, b"")
     recording = record(handler, request=request)
     assert version(recording) == PLAIN and b"sesame-open" not in recording.to_bytes()
+
+
+def test_a_short_secret_that_stands_alone_is_not_written_in_either_format() -> None:
+    finish = recorder_module.LiveRecording.finish
+
+    def hiding(live: Any, *args: Any, **kwargs: Any) -> Recording:
+        live.secrets.hide("73")
+        return finish(live, *args, **kwargs)
+
+    with mock.patch.object(recorder_module.LiveRecording, "finish", hiding):
+        recording = record(hold("73"))
+    assert version(recording) == PLAIN and recording.snapshot.state["held"] != "73"
 
 
 def test_redactors_are_asked() -> None:

@@ -58,6 +58,7 @@ async def test_what_would_find_no_room_is_not_recorded_at_all(autojump_clock: Mo
     store = Gated()
     recorder = Recorder(store, sampling=Sampling(rate=1.0, failures=False), capacity=8)
     async with open_global_context() as gctx, trio.open_nursery() as nursery:
+        assert recorder.sampling.rate == 1.0
         assert recorder.wants(LocalContext(gctx))  # nobody stores yet: whoever asks may keep it himself
         await nursery.start(recorder.run)
         for number in range(12):
@@ -120,6 +121,7 @@ async def test_recordings_are_written_together(autojump_clock: MockClock) -> Non
         assert store.batches == []
         encoded = [recording.snapshot._data is not None for recording in made]
         assert encoded == [True] * _AT_ONCE + [False] * 3
+        assert made[-2].snapshot.tree["phase"] == "received" and made[-2].snapshot._data is None
         assert made[-1].snapshot.using(recorder.types) == made[-1].snapshot
         await trio.sleep(1)
         assert store.batches == [_AT_ONCE + 3]

@@ -9,7 +9,7 @@ knows that there are two.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -170,23 +170,10 @@ class Draft:
 
     def build(self) -> tuple[bytes, Summary | None]:
         """The bytes, and what a listing tells of them if they are of the second format; the same each time."""
-        meta, outcome, settings = self._meta, self._outcome, self._settings
-        common = (
-            *(meta.method, meta.route, meta.version, meta.flags, settings.manifest, self._phase),
-            *(outcome.kind, outcome.truncated, outcome.recovered),
-        )
-        values = self._values.copy()
-        captured: datetime = values[_CAPTURED]
-        values[_CAPTURED] = (captured - EPOCH) // MICROSECOND
-        values[_RECEIVED] = (values[_RECEIVED] - EPOCH) // MICROSECOND
-        frame = settings.frames.encoded(common, self._execution, self._events)
-        body = {"frame": frame, "values": values}
-        try:
-            encoded = cbor2.dumps(body)
-        except UnicodeEncodeError:  # text that has to be written as bytes
+        body, encoded = self._encoded()
+        if encoded is None:
             return self._build_plain(body), None
-        if self._is_beyond(encoded) or (self._secrets.texts and self._secrets.found_in(encoded)):
-            return self._build_plain(body), None
+        meta, outcome, captured = self._meta, self._outcome, self._values[_CAPTURED]
         data = seal(encoded, COMPACT)
         execution = self._execution
         summary = Summary(
@@ -195,6 +182,30 @@ class Draft:
             *(outcome.kind, "", digest_of(data), len(data)),
         )
         return data, summary
+
+    def _encoded(self) -> tuple[dict[str, Any], bytes | None]:
+        """The body of the second format, and its bytes; `None` for those if it has to be written in the first."""
+        meta, outcome, settings = self._meta, self._outcome, self._settings
+        common = (
+            *(meta.method, meta.route, meta.version, meta.flags, settings.manifest, self._phase),
+            *(outcome.kind, outcome.truncated, outcome.recovered),
+        )
+        values = self._values.copy()
+        for place in (_CAPTURED, _RECEIVED):
+            values[place] = (values[place] - EPOCH) // MICROSECOND
+        frame = settings.frames.encoded(common, self._execution, self._events)
+        body = {"frame": frame, "values": values}
+        try:
+            encoded = cbor2.dumps(body)
+        except UnicodeEncodeError:  # text that has to be written as bytes
+            return body, None
+        secret = bool(self._secrets) and self._secrets.found_in(encoded)
+        return body, None if secret or self._is_beyond(encoded) else encoded
+
+    def tree(self) -> dict[str, Any] | None:
+        """The tree of the first format, made without reading what is written; `None` where that is in this format."""
+        body, encoded = self._encoded()
+        return None if encoded is None else tree_of(body)
 
     def _is_beyond(self, encoded: bytes) -> bool:
         """Whether it is so long that something in it may be beyond its bounds."""
@@ -226,7 +237,7 @@ class Draft:
             if not _has_tags(entry["value"]):  # what has was made by a graph, within the bounds
                 entry["value"] = Graph(limits).copy(entry["value"])
         data = pack(tree)
-        if self._secrets.texts and self._secrets.found_in(data):
+        if self._secrets and self._secrets.found_in(data):
             data = pack(self._secrets.blank(tree))
         return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,25 +33,28 @@ _UUID: Final = KINDS.index("uuid")
 _CALL: Final = (
     *("task", "on", "name", "mode", "args", "kwargs", "started", "ended", "how", "value", "refused", "live"),
 )
+_SHORT: Final = 1 << 14
 _WITHHELD: Final = ("str", "", "sensitive")
 
 
-def expanded(encoded: bytes) -> bytes:
-    """The body of the first format that says the same as one of the second.
+def expanded(encoded: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The body of the first format that says the same as one of the second, and its tree.
 
     Raises:
         SnapshotCorrupt: It is none.
     """
     body = raw(encoded)
     try:
-        return cbor2.dumps(tree_of(body))
+        tree = tree_of(body)
+        return cbor2.dumps(tree), tree
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
         raise SnapshotCorrupt(f"a part of the recording has another shape: {error}") from error
 
 
 def tree_of(body: dict[str, Any]) -> dict[str, Any]:
     """The tree of the first format."""
-    frame = raw(body["frame"])
+    data = body["frame"]
+    frame = _read_frame(data) if len(data) <= _SHORT else raw(data)
     common = dict(zip(FRAME, frame["frame"], strict=True))
     own = dict(zip(VALUES, body["values"], strict=True))
     fields = own["fields"]
@@ -124,6 +128,12 @@ def tree_of(body: dict[str, Any]) -> dict[str, Any]:
             "timeline": None,
         },
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _read_frame(data: bytes) -> dict[str, Any]:
+    """A frame that many recordings have; nothing in a tree is changed by whoever reads it."""
+    return raw(data)
 
 
 def _moment(stamp: int) -> CBORTag:

@@ -127,7 +127,8 @@ class Snapshot:
             data = self.to_bytes()
             self._body = unpack(data)
             if version_of(data) == COMPACT:
-                self._body = expanded(self._body)
+                self._body, tree = expanded(self._body)
+                self._tree = self._tree or tree
         return self._body
 
     def using(self, types: Types) -> Snapshot:
@@ -143,8 +144,11 @@ class Snapshot:
     @property
     def tree(self) -> dict[str, Any]:
         """The encoded form before CBOR; for tools of this package, and not to be changed."""
+        if self._tree is None and self._draft is not None:
+            self._tree = self._draft.tree()
         if self._tree is None:
-            self._tree = raw(self._encoded())
+            body = self._encoded()
+            self._tree = self._tree or raw(body)
         return self._tree
 
     @property

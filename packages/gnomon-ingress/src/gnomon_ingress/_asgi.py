@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import trio
@@ -11,6 +12,7 @@ import trio
 from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
 from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
+from ._events import send_with_heartbeat
 from ._handshake import Origins, check_origin
 from ._head import Refusal
 from ._headers import Headers
@@ -29,11 +31,17 @@ AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 logger = logging.getLogger("gnomon_ingress")
 
 
-def asgi(dispatch: Dispatch, *, limits: Limits | None = None, websocket_origins: Origins = ()) -> AsgiApp:
+def asgi(
+    dispatch: Dispatch,
+    *,
+    limits: Limits | None = None,
+    websocket_origins: Origins = (),
+    lifespan: Callable[[], AbstractAsyncContextManager[Any]] | None = None,
+) -> AsgiApp:
     """Return an ASGI 3 application for servers that run trio, such as hypercorn's trio worker.
 
     Framing, deadlines and the address of the client behind proxies are the server's business then. A disconnect reaches
-    the request when the server reports it.
+    the request when the server reports it, unless there is more of its body to read.
 
     WebSockets work as everywhere; pings and fragments are the server's business. Pages of other origins are refused
     unless ``websocket_origins`` lets them in, as in ``Config``.
@@ -42,12 +50,13 @@ def asgi(dispatch: Dispatch, *, limits: Limits | None = None, websocket_origins:
         dispatch: What is served.
         limits: Only ``body_size`` and ``message_size`` apply.
         websocket_origins: Whose pages may open WebSockets, beside the server's own.
+        lifespan: Makes the context manager in which requests are served, from the server's start to its end (ASGI lifespan).
     """
     bounds = limits or Limits()
 
     async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, lifespan or nullcontext)
         elif scope["type"] == "http":
             await _Exchange(scope, receive, send, bounds.body_size).run(dispatch)
         elif scope["type"] == "websocket":
@@ -59,13 +68,28 @@ def asgi(dispatch: Dispatch, *, limits: Limits | None = None, websocket_origins:
     return application
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        stage = message["type"].removeprefix("lifespan.")
-        await send({"type": f"lifespan.{stage}.complete"})
-        if stage == "shutdown":
-            return
+async def _live(
+    receive: Receive, send: Send, lifespan: Callable[[], AbstractAsyncContextManager[Any]]
+) -> None:
+    stage = "startup"
+    await receive()
+    try:
+        async with lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            stage = "shutdown"
+            await receive()
+    except Exception as error:
+        logger.exception("the %s of the application failed", stage)
+        await send({"type": f"lifespan.{stage}.failed", "message": str(error)})
+    else:
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _has_body(scope: MutableMapping[str, Any], headers: Headers) -> bool:
+    """Whether anything may follow the head: HTTP/2 needs no field to say so."""
+    if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
+        return True
+    return scope.get("http_version", "1.1")[0] != "1" and scope.get("method") not in ("GET", "HEAD")
 
 
 class _Exchange:
@@ -77,11 +101,14 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._body_done = False
+        # Set when nothing but a disconnect can be received.
+        self._body_read = trio.Event()
         self.body_limit = body_limit
         self.scope: trio.CancelScope | None = trio.CancelScope()
         self.request: Request[Any, Any, Any] | None = None
         self._kind = "http.response"
+        # Around what is sent when the dispatch is over; before, the request's own scope is the one to cancel.
+        self._sending = trio.CancelScope()
 
     async def run(self, dispatch: Dispatch) -> None:
         """Run the dispatch and send its answer."""
@@ -92,6 +119,30 @@ class _Exchange:
             response.problem(error.status, code=error.code, detail=error.detail)
             await response.send()
             return
+        if not _has_body(self._scope, request.headers):
+            self._body_read.set()
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, request)
+            try:
+                await self._answer_request(dispatch, request, response)
+            except Exception as error:  # raised below, without the group that the nursery would put around it
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _watch(self, request: Request[Any, Any, Any]) -> None:
+        """Tell the request when its client has left; the server knows, and says so to whoever receives."""
+        await self._body_read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        request.abort("disconnect")
+        self._sending.cancel()
+
+    async def _answer_request(
+        self, dispatch: Dispatch, request: Request[Any, Any, Any], response: Response[Any]
+    ) -> None:
         assert self.scope is not None
         with self.scope:
             try:
@@ -104,13 +155,14 @@ class _Exchange:
             return
         if not response.finished:
             response.problem(500, code="no_response", detail="The server did not answer this request.")
-        try:
-            await response.send()
-        except ClientGone:
-            raise
-        except Exception as error:
-            self._answer_exception(response, error)
-            await response.send()
+        with self._sending:
+            try:
+                await response.send()
+            except ClientGone:
+                raise
+            except Exception as error:
+                self._answer_exception(response, error)
+                await response.send()
 
     def _make_request(self) -> Request[Any, Any, Any]:
         scope = self._scope
@@ -166,14 +218,15 @@ class _Exchange:
 
     async def next_piece(self) -> bytes:
         """Return the next piece of the body, none at its end."""
-        while not self._body_done:
+        while not self._body_read.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 assert self.request is not None
                 self.request.abort("disconnect")
                 await trio.lowlevel.checkpoint()
                 raise ClientGone("the client left in the middle of the body")
-            self._body_done = not message.get("more_body", False)
+            if not message.get("more_body", False):
+                self._body_read.set()
             piece = message.get("body", b"")
             if piece:
                 return bytes(piece)
@@ -196,16 +249,27 @@ class _Exchange:
         self, response: Response[Any], chunks: AsyncIterable[bytes], before_last_byte: Commit | None
     ) -> None:
         """Send the head, then each chunk."""
-        iterator = aiter(chunks)
-        try:
-            async for chunk in iterator:
-                if not response.started:
-                    response.note_start()
-                    await self._start(response, response._length)
-                await self._send({"type": f"{self._kind}.body", "body": bytes(chunk), "more_body": True})
+
+        async def start() -> None:
             if not response.started:
                 response.note_start()
                 await self._start(response, response._length)
+
+        async def write(chunk: bytes) -> None:
+            await self._send({"type": f"{self._kind}.body", "body": bytes(chunk), "more_body": True})
+
+        iterator = aiter(chunks)
+        try:
+            if response._heartbeat is None:
+                async for chunk in iterator:
+                    await start()
+                    await write(chunk)
+                await start()
+            else:
+                # The server has no way to say that it stops.
+                await send_with_heartbeat(
+                    iterator, start, write, every=response._heartbeat, ending=trio.Event()
+                )
             if before_last_byte is not None:
                 before_last_byte()
             await self._send({"type": f"{self._kind}.body", "body": b""})
@@ -238,7 +302,7 @@ class _Opening(_Exchange):
         self._link = link
         self._origins = origins
         self._kind = "websocket.http.response"
-        self._body_done = True
+        self._body_read.set()
 
     async def run(self, dispatch: Dispatch) -> None:
         """Run the dispatch, then close, or send what it answered instead."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+
+import trio
 
 from ._json import dump_json
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = b":\n\n"
+# Seconds for which the head waits for the first event.
+_HEAD_PATIENCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +88,60 @@ def encode_event(item: Any, dump: Callable[[Any], bytes] = dump_json) -> bytes:
 def encode_line(item: Any, dump: Callable[[Any], bytes] = dump_json) -> bytes:
     """Encode an item as one line of NDJSON."""
     return dump(item) + b"\n"
+
+
+async def send_with_heartbeat(
+    events: AsyncIterator[bytes],
+    start: Callable[[], Awaitable[None]],
+    write: Callable[[bytes], Awaitable[None]],
+    *,
+    every: float,
+    ending: trio.Event,
+) -> None:
+    """Send events as they come, and a comment when there has been none to send for long.
+
+    Args:
+        events: What is sent.
+        start: Sends the head, once; called before anything else, and soon even if there is no event yet.
+        write: Sends one piece whole.
+        every: Seconds between heartbeats.
+        ending: Set when the server stops; then so does the stream.
+    """
+    lock = trio.Lock()
+    failures: list[Exception] = []
+
+    async def keep_alive() -> None:
+        # A client waits for the head to know that it is connected, whenever the first event may come.
+        await trio.sleep(_HEAD_PATIENCE)
+        async with lock:
+            await start()
+        while True:
+            with trio.move_on_after(every):
+                await ending.wait()
+                # A stream of events never ends by itself; its client reconnects elsewhere.
+                return
+            async with lock:
+                await write(HEARTBEAT)
+
+    async def send_events() -> None:
+        async for event in events:
+            async with lock:
+                await start()
+                await write(event)
+
+    async with trio.open_nursery() as nursery:
+
+        async def until_it_ends(run: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await run()
+            except Exception as error:
+                failures.append(error)
+            # Under the lock, so that the other one is never cut in the middle of a write.
+            async with lock:
+                nursery.cancel_scope.cancel()
+
+        nursery.start_soon(until_it_ends, keep_alive)
+        await until_it_ends(send_events)
+    if failures:
+        raise failures[0]
+    await start()

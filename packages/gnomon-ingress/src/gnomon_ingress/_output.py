@@ -10,7 +10,7 @@ import trio
 from ._body import BodyReader
 from ._compression import choose, compressible
 from ._errors import ClientGone, ResponseState
-from ._events import HEARTBEAT
+from ._events import send_with_heartbeat
 from ._head import HeadParser
 from ._headers import add_vary
 from ._preconditions import matches, precondition
@@ -40,7 +40,6 @@ _EMPTY = 205
 _WITH_CARE = frozenset({*_BODILESS, _EMPTY, 426})
 # What is never compressed: there is nothing, or it is a part of something.
 _AS_IT_IS = frozenset({*_BODILESS, 206})
-_HEAD_PATIENCE = 0.05
 # What a stream may write before others get a turn, in bytes; a chunk counts as so many more.
 _TURN = 256 * 1024
 _CHUNK = 4 * 1024
@@ -260,45 +259,10 @@ class Output:
     async def _write_with_heartbeat(
         self, iterator: AsyncIterator[bytes], start: Start, every: float, *, chunked: bool
     ) -> None:
-        lock = trio.Lock()
-        beat = b"%x\r\n%b\r\n" % (len(HEARTBEAT), HEARTBEAT) if chunked else HEARTBEAT
-        failures: list[Exception] = []
+        async def write(event: bytes) -> None:
+            await self._write(b"%x\r\n%b\r\n" % (len(event), event) if chunked else event)
 
-        async def keep_alive() -> None:
-            # A client waits for the head to know that it is connected, whenever the first event may come.
-            await trio.sleep(_HEAD_PATIENCE)
-            async with lock:
-                await start()
-            while True:
-                with trio.move_on_after(every):
-                    await self.server.drain_begun.wait()
-                    # A stream of events never ends by itself; its client reconnects elsewhere.
-                    return
-                async with lock:
-                    await self._write(beat)
-
-        async def send_events() -> None:
-            async for chunk in iterator:
-                async with lock:
-                    await start()
-                    await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
-
-        async with trio.open_nursery() as nursery:
-
-            async def until_it_ends(run: Callable[[], Awaitable[None]]) -> None:
-                try:
-                    await run()
-                except Exception as error:
-                    failures.append(error)
-                # Under the lock, so that the other one is never cut in the middle of a write.
-                async with lock:
-                    nursery.cancel_scope.cancel()
-
-            nursery.start_soon(until_it_ends, keep_alive)
-            await until_it_ends(send_events)
-        if failures:
-            raise failures[0]
-        await start()
+        await send_with_heartbeat(iterator, start, write, every=every, ending=self.server.drain_begun)
 
     def _begin_head(self, response: Response[Any]) -> bytes:
         headers = response._headers

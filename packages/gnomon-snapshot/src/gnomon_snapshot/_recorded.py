@@ -12,6 +12,7 @@ from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Source
 from gnomon_context.runtime import read_through, rebase
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike, capture_tree, learn_body
 from gnomon_snapshot._compact import Settings, compact
+from gnomon_snapshot._detached import detached_unseen
 from gnomon_snapshot._graph import Graph, NotPlain
 from gnomon_snapshot._hidden import hidden_fields, redacted, without_hidden_query
 from gnomon_snapshot._outside import STATE, RecordedConfig, RecordedSources, topics_unseen
@@ -62,6 +63,7 @@ class LiveRecording:
             sources=RecordedSources(session, sources),
             state=session.adopt(STATE, gctx.state),
             on_topic=topics_unseen(session.names),
+            on_detach=detached_unseen(session, run=True),
         )
 
     def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class LiveRecording:
             lctx: Its context, made with `LiveRecording.gctx`.
         """
         session = self.session
+        session.lctx = lctx
         session.paused = True
         lctx.meta  # noqa: B018 - made now, it asks no clock later
         session.paused = False

@@ -15,6 +15,7 @@ from gnomon_snapshot._answered import AnsweredSources, answered_config
 from gnomon_snapshot._answers import Answers, Divergence
 from gnomon_snapshot._body import RecordedBody
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike
+from gnomon_snapshot._detached import detached_unseen
 from gnomon_snapshot._errors import ReplayDiverged, ReplayError
 from gnomon_snapshot._outside import STATE, topics_unseen
 from gnomon_snapshot._recorded import LiveRecording
@@ -110,6 +111,7 @@ class ReplayRun:
             sources=AnsweredSources(answers, self.recording),
             state=answers.module(STATE, SharedState, protocols_of(SharedState)),
             on_topic=topics_unseen(live.session.names),
+            on_detach=detached_unseen(live.session, run=False),
         )
         return live.gctx
 

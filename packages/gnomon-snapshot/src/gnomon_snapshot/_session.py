@@ -20,9 +20,10 @@ from typing import Any, Final
 import trio
 from cbor2 import CBORTag
 
-from gnomon_context import SharedState
+from gnomon_context import LocalContext, SharedState
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._calls import EXITS, HANDLE, arguments_of, canonical
+from gnomon_snapshot._detached import DETACHED, is_detached
 from gnomon_snapshot._graph import ATOMS, PLAIN, Graph, NotPlain, copy_plain
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._live import class_of, is_live
@@ -100,6 +101,8 @@ class Session:
         self._handles: dict[int, Any] = {}
         self._copied: list[object] = []
         self._handle_count: dict[str, int] = {}
+        self.lctx: LocalContext | None = None  # that of the request, while it runs
+        self.detaches = False  # whether the request has handed work to the application
         self._main = self.task()
         self._labels: dict[object, str] = {}
         self._label_count: dict[str, int] = {}
@@ -107,6 +110,7 @@ class Session:
     def close(self) -> None:
         """Let go of the stand-ins, which hold the session: or both would wait for the garbage collector."""
         self._handles.clear()
+        self.lctx = None
 
     # Where and when.
 
@@ -123,6 +127,12 @@ class Session:
         if task is self._main:
             return ""
         known = self._labels.get(task)
+        if known is None and self.detaches:
+            now = is_detached(self.lctx)
+            if now is None:  # it has not its context yet
+                return DETACHED
+            if now:
+                known = self._labels[task] = DETACHED
         if known is None:
             name = "thread" if task is None else str(getattr(task, "name", ""))
             count = self._label_count[name] = self._label_count.get(name, 0) + 1
@@ -210,7 +220,8 @@ class Session:
             "refused": refused,
             "live": owner.target is not None,
         }
-        self.calls.append(entry)
+        if entry["task"] is not DETACHED:
+            self.calls.append(entry)
         return entry
 
     def _are_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -413,12 +424,13 @@ class Session:
 
     def draw(self, kind: str, value: Any) -> None:
         """Write down a time, a random number or an id that was handed out."""
-        if not self.paused:
-            self.draws[kind].append([self.label(), value])
+        if not self.paused and (label := self.label()) is not DETACHED:
+            self.draws[kind].append([label, value])
 
     def read(self, path: tuple[str, ...], value: Any) -> None:
         """Write down a value of the configuration that was read."""
-        self.config.append([list(path), self.write(value)])
+        if self.label() is not DETACHED:
+            self.config.append([list(path), self.write(value)])
 
 
 def _argument(graph: Graph, value: Any) -> Any:

@@ -475,9 +475,19 @@ def test_shapes_of_decimals_have_the_same_numbers():
             assert accepted(shape, value, {}) == accepted(node, value, {}), (node, value)
 
 
+@pytest.mark.parametrize("end", [2**53 - 1, 2**53, 2**53 + 2, 2**54])
+def test_shapes_of_sets_of_floats_know_where_whole_numbers_become_one(end):
+    for limits in ({"minimum": 0, "maximum": end}, {"minimum": -end, "maximum": 0}):
+        node = n.Set(n.Float(**limits))
+        shape = Shapes({}).of(node)
+        for low in (2**53 - 2, 2**53 - 1, 2**53, 2**53 + 1):
+            for value in ([low, low + 1], [-low, -low - 1]):
+                assert accepted(shape, value, {}) == accepted(node, value, {}), value
+
+
 def test_shapes_of_bytes_have_the_same_lengths():
-    texts = [base64.b64encode(bytes(length)).decode() for length in range(11)]
-    for low, high in itertools.product(range(8), (None, *range(8))):
+    texts = [base64.b64encode(bytes(length)).decode() for length in range(20)]
+    for low, high in itertools.product(range(8), (None, *range(8), 14)):
         node = n.Bytes(min_length=low, max_length=high)
         shape = Shapes({}).of(node)
         assert [accepted(shape, text, {}) for text in texts] == [accepted(node, text, {}) for text in texts]

@@ -461,6 +461,8 @@ def _sensitive(reading: Reading, node: c.Sensitive, value: Any, path: Path) -> A
 
 @reader(c.Spelled)
 def _spelled(reading: Reading, node: c.Spelled, value: Any, path: Path) -> Any:
+    if not isinstance(value, str):
+        return reading.wrong_type(node, value, path)
     return reading.read(node.base, value, path)
 
 

@@ -25,7 +25,7 @@ from gnomon_gtype._interpret import Reading
 from gnomon_gtype._problems import shown
 from gnomon_gtype._schema import Schema
 
-_PLAIN = (s.Anything, s.Nothing, s.Null, s.Boolean, s.Integer, s.Number, s.String, c.Opaque, c.Ref)
+_PLAIN = (s.Anything, s.Nothing, s.Null, s.Boolean, s.Integer, s.Float, s.Number, s.String, c.Opaque, c.Ref)
 _SPELLED = (s.Date, s.Time, s.DateTime, s.Duration, s.IpAddress, s.Regex)
 _FEWER_VALUES: dict[type[Schema], Schema] = {
     s.Uuid: s.Uuid(),
@@ -67,8 +67,6 @@ class Shapes:
         if isinstance(node, _SPELLED):
             return c.Spelled(node)
         match node:
-            case s.Float():
-                return replace(node, finite=True)
             case s.DecimalNumber():
                 return self._decimal(node)
             case s.Bytes():
@@ -230,9 +228,9 @@ _HASHES = (enum.Enum.__hash__, str.__hash__)
 
 
 def _is_small(node: s.Float) -> bool:
-    """Whether all whole numbers of a node are floats."""
+    """Whether no two whole numbers of a node become one float; `_EXACT` and the next one do."""
     limits = (node.minimum, node.maximum)
-    return all(limit is not None and abs(limit) <= _EXACT for limit in limits)
+    return all(limit is not None and abs(limit) < _EXACT for limit in limits)
 
 
 def _written(value: Any) -> Any:

@@ -369,7 +369,7 @@ def shop(tmp_path, monkeypatch):
         (tmp_path / folder / "replayed_shop.py").write_text(SHOP.format(factor=factor))
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "here"), *sys.path])
-    monkeypatch.setenv("GNOMON_STORE", str(tmp_path / "store.sqlite3"))
+    monkeypatch.setenv("GNOMON_SNAPSHOTS", str(tmp_path / "store.sqlite3"))
     import replayed_shop
 
     async def ask() -> Recording:

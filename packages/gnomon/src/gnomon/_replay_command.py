@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -33,8 +32,10 @@ from .cli import load_app
 @click.option(
     "--store",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=lambda: os.environ.get("GNOMON_STORE", "snapshots.sqlite3"),
-    show_default="$GNOMON_STORE, or snapshots.sqlite3",
+    default="snapshots.sqlite3",
+    show_default=True,
+    envvar="GNOMON_SNAPSHOTS",
+    show_envvar=True,
     help="The file the recording is in.",
 )
 @click.option(
@@ -76,7 +77,7 @@ def _load(request_id: str, store: Path) -> Recording:
     if file.is_file():
         return Recording.from_bytes(file.read_bytes())
     if not store.exists():
-        raise click.ClickException(f"there is no store {store}: name one with --store")
+        raise click.ClickException(f"there is no store {store}: name one with --store or GNOMON_SNAPSHOTS")
 
     async def get() -> Recording:
         async with SqliteStore(store) as opened:

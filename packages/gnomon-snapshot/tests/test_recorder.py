@@ -234,3 +234,20 @@ def test_a_batch_replaces_what_is_there_and_of_one_request_the_last_counts(tmp_p
             assert values == [1] * 20 + [2] * 39 + [3] + [1] * 10
 
     trio.run(main)
+
+
+def test_a_rate_alone_decides_as_sampling_does() -> None:
+    async def main() -> list[bool]:
+        async with open_global_context() as gctx:
+            found: list[bool] = []
+            for rate in (0.0, 0.3, 1.0):
+                sampling = Sampling(rate=rate, failures=False)
+                recorder = Recorder(MemoryStore(), sampling=sampling)
+                for number in range(100):
+                    lctx = LocalContext(gctx, request_id=f"request {number} \ud800")
+                    found.append(recorder.wants(lctx))
+                    assert found[-1] == sampling.wants(lctx)
+            return found
+
+    found = trio.run(main)
+    assert not any(found[:100]) and all(found[200:]) and 10 < sum(found[100:200]) < 60

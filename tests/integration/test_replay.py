@@ -354,7 +354,7 @@ def recorded(method: str, target: str, **options: Any) -> Recording:
 def test_a_sensitive_place_is_in_no_byte_and_the_replay_still_validates():
     recording = recorded("POST", "/orders", json={"user": "ada", "password": CANARY})
     assert CANARY.encode() not in recording.to_bytes()
-    assert recording.request.value == {"user": "ada", "password": "(hidden)"}
+    assert recording.request.value == {"user": "ada", "password": "<withheld>"}
     report = replay(recording, shop(MemoryStore()))
     assert report.empty, str(report)
 

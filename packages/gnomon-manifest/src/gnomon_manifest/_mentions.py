@@ -48,7 +48,8 @@ _PACKAGE: Final = "gnomon"
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MANY: Final = 100
 _WORD: Final = re.compile(r"\w+")
-_INDENTED_IMPORT: Final = re.compile(r"^[ \t]+(?:from|import)[ \t]", re.MULTILINE)
+# patterns begin with what is rare in a text, because they are looked for in all of it
+_INDENTED_IMPORT: Final = re.compile(r"\n[ \t]+(?:from|import)[ \t]")
 # in a sentence the word is followed by another one, in an expression by few words only
 _AS_VALUE: Final = r"\b(?![ \t]+(?!(?:if|else|for|async|and|or|in|is|not)\b)[A-Za-z])"
 
@@ -269,5 +270,5 @@ class Mentions:
         for name in {*names} & module.definitions.keys():
             value = binding_value(module.definitions[name])
             known += value is not None and len(list(_paths(value))) > 0
-        words = "|".join(re.escape(name) for name in {*names})
-        return sum(1 for _ in re.finditer(rf"(?<![\w.@])(?:{words}){_AS_VALUE}", text)) > known
+        words = "|".join(rf"{name}(?<![\w.@]{name})" for name in {*names})
+        return sum(1 for _ in re.finditer(f"(?:{words}){_AS_VALUE}", text)) > known

@@ -273,7 +273,11 @@ class Analysis:
     def stray(self, module: Module) -> None:
         """Declarations that are made by a call, in a loop, or inside of a function, or by what is handed on."""
         top = {id(node) for node, _ in module.functions}
-        for function in _functions(module.source.tree.body if module.source.tree else ()):
+        decorated = [*module.classes, *(node for node, _ in module.functions)]
+        # a decorator needs its sign: where there are no more of them, a look into every function is spared
+        nested = module.source.text.count("@") > sum(len(node.decorator_list) for node in decorated)
+        body = module.source.tree.body if nested and module.source.tree else ()
+        for function in _functions(body):
             for decorator in () if id(function) in top else function.decorator_list:
                 if (
                     self.is_declaration(decorator, module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -194,6 +195,25 @@ def _cached() -> Sampler:
     return sample
 
 
+@cache
+def _long_file() -> Path:
+    """The same in one file of 19,000 lines, where anything that looks through all of it for each of its parts would show."""
+    parts = [path.read_text() for path in sorted(_project().glob("shop*.py"))]
+    head, _, first = parts[0].partition("\n\n\n")
+    bodies = [first, *(part.partition("\n\n\n")[2] for part in parts[1:])]
+    texts = [re.sub(r"def create(\d)", rf"def create{number}_\1", body) for number, body in enumerate(bodies)]
+    file = Path(tempfile.mkdtemp(), "shops.py")
+    file.write_text("\n\n\n".join([head, *texts]))
+    return file
+
+
+def _long() -> None:
+    from gnomon_manifest import build
+
+    if len(build(_long_file()).handlers) != MODULES * HANDLERS:
+        raise SystemExit("the long file has other handlers")
+
+
 def cases() -> list[Case]:
     """The goals of the package, and the peer beside them."""
     cold = _timed(_cold)
@@ -208,5 +228,6 @@ def cases() -> list[Case]:
         ),
         Case("one edit, tree kept", _edited(), cold, "cold build", at_most=0.05, rounds=5),
         Case("one edit, from a cache file", _cached(), cold, "cold build", at_most=0.05, rounds=5),
+        Case("the same handlers in one file", _timed(_long), cold, "cold build", rounds=3),
         Case("cold build beside importing", cold, _fastapi, "FastAPI import + openapi()", rounds=3),
     ]

@@ -238,6 +238,38 @@ def test_types_of_request_and_response(manifest_of: Build) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "statuses"),
+    [
+        ("res.empty()", [204]),
+        ("res.status(202).empty()", [202]),
+        ("res.redirect('/orders')", [303]),
+        ("res.redirect('/orders', status=308)", [308]),
+        ("res.redirect('/orders', status=req.query['code'])", [200]),
+        ("res.redirect('/orders', **req.query)", [200]),
+        ("res.json({}) if req.query else res.empty()", [200, 204]),
+        ("res.json({}) if req.query else res.redirect('/')", [200, 303]),
+        ("res.status(201).json({}) if req.query else res.redirect('/')", [201, 303]),
+        ("rows = []; rows.empty(); rows.redirect('/'); res.json(rows)", [200]),
+        ("later(res)", [204]),
+        ("other(res).empty()", [200]),
+    ],
+)
+def test_answers_without_a_body_have_their_status(manifest_of: Build, body: str, statuses: list[int]) -> None:
+    handler = only(
+        manifest_of(
+            f"""
+            def later(res): res.empty()
+            def other(res): return res
+            @get("/")
+            async def read(req, res, lctx, gctx):
+                {body}
+            """
+        )
+    )
+    assert list(handler.types.responses) == statuses
+
+
 def test_the_types_of_the_runtime_are_those_of_gtype(manifest_of: Build) -> None:
     from gnomon_gtype import Email
 

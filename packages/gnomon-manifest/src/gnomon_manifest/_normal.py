@@ -59,6 +59,8 @@ _BY_NAME: Final = frozenset(
 )
 _POINTS: Final = frozenset({"before", "after", "catch"})
 _STATUS: Final = frozenset({"status", "problem"})
+# what finishes an answer without a body, with its status where none is given
+_BODILESS: Final = {"empty": 204, "redirect": 303}
 # what finishes an answer, with the media type that it has where none is given
 _SENDERS: Final = {
     "json": "application/json",
@@ -282,6 +284,8 @@ class _Writer:
                 self.local_hook(node, function, first)
             elif name in _SENDERS:
                 self.sending(node, function)
+            elif name in _BODILESS:
+                self.bodiless(node, function)
 
     def sending(self, node: ast.Call, function: Any) -> None:
         """`res.text(...)`, `res.status(201).json(...)`."""
@@ -296,6 +300,18 @@ class _Writer:
                 value = word.value.value if isinstance(word.value, ast.Constant) else None
                 media = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
         self.facts.sends.add((function.attr, media or "*/*"))
+
+    def bodiless(self, node: ast.Call, function: Any) -> None:
+        """`res.empty()`, `res.redirect("/orders", status=308)`; not `res.status(202).empty()`, which names its status."""
+        inner = function.value
+        if type(inner) is not ast.Name or not any(inner.id in scope.answers for scope in self.scopes):
+            return
+        status: int | None = _BODILESS[function.attr]
+        for word in node.keywords:
+            if word.arg in ("status", None):
+                value = word.value.value if isinstance(word.value, ast.Constant) else None
+                status = value if isinstance(value, int) and 300 <= value <= 399 else None
+        self.facts.statuses.append(StatusUse(status, None, False, node))
 
     def status(self, node: ast.Call, function: Any) -> None:
         """`res.status(404)`, `res.problem(404)`."""

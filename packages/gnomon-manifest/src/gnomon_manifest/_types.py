@@ -199,7 +199,12 @@ class Types:
         return None
 
     def of_handler(
-        self, declared: Declared, sent: Mapping[int, bool], sends: Collection[tuple[str, str]]
+        self,
+        declared: Declared,
+        sent: Mapping[int, bool],
+        sends: Collection[tuple[str, str]],
+        *,
+        bodiless: bool,
     ) -> HandlerTypes:
         """The types of a handler.
 
@@ -207,6 +212,7 @@ class Types:
             declared: the handler.
             sent: the statuses that the reachable code sends, and whether each was raised as an error.
             sends: how the reachable code finishes answers, and in which media type.
+            bodiless: whether the handler is seen to answer without a body, and never with one.
         """
         annotations = {
             argument.arg: argument.annotation
@@ -226,11 +232,12 @@ class Types:
             status: self.body(item.node, item.module)
             for status, item in declared.options["responses"].items()
         }
-        good = [status for status, raised in sent.items() if 200 <= status < 300 and not raised]
-        if not good and not any(200 <= status < 400 for status in responses) and "ws" not in annotations:
-            good = [200]
+        good = [status for status, raised in sent.items() if 200 <= status < 400 and not raised]
+        named = [status for status in good if status not in _BODILESS and status < 300]
+        if not named and not bodiless and not any(200 <= status < 400 for status in responses):
+            good += [200] if "ws" not in annotations else []
         for status in good:
-            responses.setdefault(status, _Body() if status in _BODILESS else success)
+            responses.setdefault(status, success if status < 300 and status not in _BODILESS else _Body())
         given = {status: found.media(sends) for status, found in sorted(responses.items())}
         return HandlerTypes(
             params=dict(sorted(self.parameters(declared).items())),

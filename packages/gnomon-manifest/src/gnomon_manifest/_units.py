@@ -316,7 +316,12 @@ class Analysis:
         for use in uses:
             if use.status is not None:
                 sent[use.status] = sent.get(use.status, True) and use.raised
-        types = self.types.of_handler(declared, sent, sends)
+        itself = [definition.facts for definition in self.closure([declared])]
+        # of the handler itself and what it calls: hooks may send something else
+        bodiless = any(_is_bodiless(use) for facts in itself for use in facts.statuses)
+        types = self.types.of_handler(
+            declared, sent, sends, bodiless=bodiless and not any(facts.sends for facts in itself)
+        )
         policies = Policies(**{name: options[name] for name in _POLICIES if name in options})
         hooks = _ordered(everywhere.hooks, own, local)
         deprecated = documentation.deprecated
@@ -526,6 +531,10 @@ def _ordered(
             hooks.reverse()
         found += [_hook(hook, level, order) for order, (level, hook) in enumerate(hooks)]
     return tuple(found)
+
+
+def _is_bodiless(use: StatusUse) -> bool:
+    return use.status is not None and (use.status in (204, 205) or 300 <= use.status < 400) and not use.raised
 
 
 def _problems(uses: Iterable[Any]) -> tuple[Problem, ...]:

@@ -26,6 +26,7 @@ class Redactors:
         self._known: dict[Spec, tuple[Mapping[str, GType[Any]], Mapping[int, GType[Any]]]] = {}
         self._items: dict[Spec, Callable[[Any], Any]] = {}
         self._streams: dict[Spec, bool] = {}
+        self._plain: dict[Spec, bool] = {}
 
     def of(self, spec: Spec, status: int) -> dict[str, GType[Any]]:
         """By place: the types of the parts of the request, and that of the answer with this status."""
@@ -47,9 +48,12 @@ class Redactors:
         """Whether the body of a request is plain data to its handler, and no object is made of it."""
         if spec.handler is None or spec.declaration is None:
             return True
-        parts, _ = types_of(spec.handler, spec.declaration)
-        nodes = parts["body"].schema.walk() if "body" in parts else ()
-        return all(getattr(node, "cls", None) is None for _, node in nodes)
+        known = self._plain.get(spec)
+        if known is None:
+            parts, _ = types_of(spec.handler, spec.declaration)
+            nodes = parts["body"].schema.walk() if "body" in parts else ()
+            known = self._plain[spec] = all(getattr(node, "cls", None) is None for _, node in nodes)
+        return known
 
     def streams(self, spec: Spec) -> bool:
         """Whether the body of a request may be taken as a stream: not where its type reads it whole before."""

@@ -65,6 +65,13 @@ def _paths(node: ast.AST) -> Iterator[ast.expr]:
             waiting.extend(ast.iter_child_nodes(inner))
 
 
+def _first(node: ast.expr) -> str:
+    """The name that a dotted name starts with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _bound(function: FunctionNode | ast.Lambda) -> frozenset[str]:
     """The names that are local to a function."""
     given = function.args
@@ -123,9 +130,7 @@ class Mentions:
             owner: the class at the top level in which it stands, whose names it sees as well.
         """
         own = _bound_inside(node)
-        verdicts = {
-            self.verdict(path, module, owner) for path in _paths(node) if (dotted(path) or ())[0] not in own
-        }
+        verdicts = {self.verdict(path, module, owner) for path in _paths(node) if _first(path) not in own}
         return next((verdict for verdict in ("declares", "computed", "foreign") if verdict in verdicts), None)
 
     def verdict(self, node: ast.expr, module: Module, owner: str | None) -> Verdict | None:
@@ -205,7 +210,7 @@ class Mentions:
                     yield node
             elif isinstance(node, (ast.Name, ast.Attribute)) and (path := dotted(node)) is not None:
                 loaded = isinstance(node.ctx, ast.Load) or len(path) > 1
-                if loaded and path[0] not in local and self.names_ours(node, path, module):
+                if loaded and _first(node) not in local and self.names_ours(node, path, module):
                     yield node
             elif isinstance(node, (*_FUNCTIONS, ast.Lambda)):
                 inner = local | _bound(node)

@@ -443,3 +443,18 @@ def test_routes_tell_what_runs():
     (route,) = App(read_item).routes
     assert (route.method, route.path) == ("GET", "/items/{number:int}/{name}")
     assert "read_item" in route.describe()
+
+
+def test_every_named_type_and_constraint_is_in_one_place():
+    import gnomon_gtype
+    from gnomon import types
+
+    markers = {
+        name
+        for name in gnomon_gtype.__all__
+        if isinstance(each := getattr(gnomon_gtype, name), type)
+        and issubclass(each, gnomon_gtype.Marker)
+        and each is not gnomon_gtype.Marker
+    }
+    assert markers <= set(types.__all__)
+    assert all(getattr(types, name) is getattr(gnomon_gtype, name) for name in types.__all__)

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+import trio
 from cbor2 import CBORTag
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon_context import GlobalContext, LocalContext
-from gnomon_snapshot import Lost, capture
+from gnomon_snapshot import Lost, MemoryStore, Recorder, capture, replay
 from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._blank import Blanking
 from gnomon_snapshot._calls import HANDLE
@@ -30,6 +31,7 @@ from gnomon_snapshot._hidden import (
 )
 from gnomon_snapshot._match import HiddenCalls, has_hidden, matches
 from gnomon_snapshot._secrets import Secrets, stand_for_secrets
+from gnomon_snapshot.testing import Application, Asked
 
 CANARY = "canary-4111-1111"
 LOST = CBORTag(tag.LOST, ["builtins.int", "", "sensitive"])
@@ -271,3 +273,75 @@ def test_work_without_a_context_is_of_no_request():
     assert detached_unseen(session, run=False)("mail") is False
     assert session.detaches and "lctx.detach(mail)!" in session.names
     assert DETACHED
+
+
+def test_what_is_deep_or_the_same_is_left():
+    assert list(hidden_in("same text"[:4], "same")) == []
+    assert list(hidden_in(SimpleNamespace(card=1, more=2), {"card": 1})) == []
+    deep = 48151
+    for _ in range(20):
+        deep = [deep]
+    assert not learned(deep)
+    stand_in = learned("<withheld>").blanking()
+    assert stand_in.text("x=%3Cwithheld%3E") == "x=<withheld>"
+    part = {
+        "target": "/",
+        "headers": [],
+        "body": None,
+        "value": None,
+        "pieces": [[0, b"-" + CANARY.encode()]],
+    }
+    assert learned(CANARY).blanking()._message(part)["pieces"] == [[0, b"-<withheld>"]]
+    row = ["task.error", f"pay {CANARY}", f"pay {CANARY}", 1, CANARY, CANARY, [["/", "c", CANARY, "body"]]]
+    assert CANARY not in str(learned(CANARY).blanking()._event(row))
+
+
+class Bank:
+    async def pay(self, card):
+        return {"card": card}
+
+
+@pytest.mark.parametrize("redactor", [Redacting("t", "x-key", "card"), Failing()])
+@pytest.mark.parametrize("raw", [b'{"card": "canary-4111-1111"}', None])
+def test_a_canary_of_each_place_is_nowhere_in_a_recording(redactor, raw):
+    async def handler(req, res, lctx, gctx):
+        lctx.set("found", await gctx.modules.bank.pay(f"{CANARY}-1"))
+        lctx.set("again", await gctx.modules.bank.pay(CANARY))
+
+    places = ("request.body", "request.query", "request.headers")
+    recorder = Recorder(MemoryStore(), redactors=dict.fromkeys(places, redactor), steps=True)
+    app = Application(handler, modules={"bank": Bank()}, recorder=recorder)
+    asked = Asked("POST", f"/?t={CANARY}", {"x-key": CANARY}, raw, body={"card": CANARY})
+    recording = app.record(asked)
+    assert CANARY.encode() not in recording.to_bytes()
+    assert recording.timeline is not None
+    assert all(
+        CANARY.encode() not in recording.timeline.at(n).to_bytes() for n in range(len(recording.timeline))
+    )
+    assert [str(call) for call in recording.calls] == ["bank.pay('<withheld>-1')", "bank.pay('<withheld>')"]
+
+
+def test_detached_work_is_in_no_recording():
+    class Mail:
+        async def send(self, to):
+            await trio.sleep(0.01)
+
+    async def handler(req, res, lctx, gctx):
+        async def later():
+            lctx_free = gctx.config.get("to")
+            await gctx.modules.mail.send(lctx_free)
+
+        async def child():
+            await gctx.modules.mail.send("child")
+
+        lctx.detach(later)
+        lctx.start_soon(child, name="child")
+        await trio.sleep(0.5)
+        lctx.set("at", lctx.now())
+
+    app = Application(handler, modules={"mail": Mail()}, config={"to": "bob"})
+    recording = app.record()
+    assert [str(call) for call in recording.calls] == ["mail.send('child')"]
+    assert recording.node["config"] == []
+    assert "it was detached" in recording.unrecorded[0]
+    assert replay(recording, app).empty

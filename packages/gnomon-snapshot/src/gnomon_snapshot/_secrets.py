@@ -44,9 +44,7 @@ class Secrets:
             return
         if isinstance(value, str):
             self.add(str.__str__(value))
-            if (
-                value == WITHHELD
-            ):  # in a replay: what was made of it is written as what was made of the secret
+            if value == WITHHELD:  # in a replay: what is made of it is written as what was made of the secret
                 self.texts.add(WITHHELD)
             if len(value) >= _SHORTEST_ALONE:
                 self.whole.add(str.__str__(value))
@@ -58,11 +56,7 @@ class Secrets:
             self._hide_other(value, 0)
 
     def _hide_other(self, value: Any, depth: int) -> None:
-        try:
-            node = Graph(_LIMITS).copy(value)
-        except Exception:  # code of a class; what cannot be copied is not written either
-            return
-        key = atom_key(node)
+        key = atom_key(Graph(_LIMITS).copy(value))
         if key is not None:
             shown = str(value)
             if len(shown) >= _SHORTEST_ALONE:

@@ -345,3 +345,9 @@ def test_detached_work_is_in_no_recording():
     assert recording.node["config"] == []
     assert "it was detached" in recording.unrecorded[0]
     assert replay(recording, app).empty
+
+
+def test_the_description_of_a_handle_is_left_alone():
+    value = {"path": f"bank#{CANARY}", "type": "x", "protocols": []}
+    entry = {"task": "", "args": [CANARY], "kwargs": {}, "how": "handle", "value": value}
+    assert learned(CANARY).blanking().call(entry) == {**entry, "args": ["<withheld>"]}

@@ -1,4 +1,5 @@
 import time
+import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
 
@@ -407,6 +408,22 @@ async def test_items_of_a_stream_are_of_the_declared_type():
         assert (await client.get("/3")).body == b"1\n2\n3\n"
         with pytest.raises(trio.BrokenResourceError, match="before the response was complete"):
             await client.get("/4")
+
+
+@pytest.mark.parametrize(("send", "line"), [("ndjson", b'"%b"\n'), ("events", b'data: "%b"\n\n')])
+@trio_test
+async def test_items_of_a_stream_are_written_by_their_type(send, line):
+    made = uuid.UUID(int=7)
+
+    @get("/")
+    async def ids(req, res: Response[AsyncIterator[uuid.UUID]], lctx, gctx):
+        async def items():
+            yield made
+
+        getattr(res, send)(items())
+
+    async with Client(App(ids)) as client:
+        assert (await client.get("/")).body == line % str(made).encode()
 
 
 @pytest.mark.parametrize("development", [True, False])

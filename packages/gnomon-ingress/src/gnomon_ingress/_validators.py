@@ -177,10 +177,9 @@ class ResponseValidator:
         if kind is None:
             if status in self._types and (subject.streaming or subject.body not in (None, b"", "")):
                 raise ResponseInvalid(status, [_NO_BODY])
-            return
-        if subject.streaming:
-            if self._items is not None:
-                subject.set_item_encoder(self._items.dump_json)
+        if subject.streaming and self._items is not None:
+            subject.set_item_encoder(self._items.dump_json)
+        if kind is None or subject.streaming:
             return
         problems: list[FieldProblem] = []
         value = self._check(kind, subject.body, problems)

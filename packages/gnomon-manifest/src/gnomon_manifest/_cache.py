@@ -252,7 +252,7 @@ def _converter(kind: Any) -> _Convert:
         made = _part(inner)
         if made is None:
             values.append(f"v{place}")
-        elif made is _plain_tuple:
+        elif typing.get_origin(inner) is tuple and _part(typing.get_args(inner)[0]) is None:
             values.append(f"tuple(v{place})")
         else:
             known[f"made{place}"] = made
@@ -266,10 +266,6 @@ def _converter(kind: Any) -> _Convert:
         body = f" item = new(kind)\n{''.join(steps)} return item"
     exec(head + body, known)  # noqa: S102 - made of numbers alone
     return cast(_Convert, known["make"])
-
-
-def _plain_tuple(value: Any, _: _Shared) -> Any:
-    return tuple(value)
 
 
 def _tuple_of(name: str) -> _Convert:
@@ -297,7 +293,7 @@ def _part(kind: Any) -> _Convert | None:
     if origin is tuple:
         made = _part(arguments[0])
         if made is None:
-            return _plain_tuple
+            return lambda value, _: tuple(value)
         if arguments[0] in _SHARED.values():
             return _tuple_of(arguments[0].__name__)
         return lambda value, shared: tuple([made(item, shared) for item in value])

@@ -95,10 +95,8 @@ def _twice(handler: Handler) -> Iterator[Finding]:
 
 
 def _body_on_get(handler: Handler) -> Iterator[Finding]:
-    if handler.types.body is None or handler.websocket:
-        return
     silent = {"GET", "HEAD"} & set(handler.methods)
-    if silent:
+    if silent and not handler.websocket:
         message = f"{handler.id} reads a body, which a {' or '.join(sorted(silent))} request does not have"
         yield _finding("lint_body_on_get", message, handler.source)
 

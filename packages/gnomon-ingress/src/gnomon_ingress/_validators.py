@@ -174,9 +174,9 @@ class ResponseValidator:
         """
         status = subject.status_code
         kind = self._types.get(status, self._default)
-        if kind is None:
-            if status in self._types and (subject.streaming or subject.body not in (None, b"", "")):
-                raise ResponseInvalid(status, [_NO_BODY])
+        bodiless = kind is None and status in self._types
+        if bodiless and (subject.streaming or subject.body not in (None, b"", "")):
+            raise ResponseInvalid(status, [_NO_BODY])
         if subject.streaming and self._items is not None:
             subject.set_item_encoder(self._items.dump_json)
         if kind is None or subject.streaming:

@@ -361,3 +361,22 @@ def test_the_form_of_a_body_is_kept():
     assert with_value({"a": [1]}, "/a/0", 2) == {"a": [2]}
     assert with_value({"a": [1]}, "", 2) == 2
     assert value_at({"a~/b": 1}, "/a~0~1b") == 1
+
+
+class Pinned(TypedDict):
+    pin: Sensitive[int]
+    page: int
+
+
+Mailed = TypedDict("Mailed", {"x-mail": Sensitive[Email]}, total=False)
+
+
+def test_queries_and_header_fields_get_something_else_too():
+    req = make_request("GET", "/?pin=%3Cwithheld%3E&page=7", headers={"x-mail": "<withheld>"})
+    checked = Lenient(RequestValidator(None, GType(Pinned), GType(Mailed)), {req: Blanked(None, True)})
+    checked.validate(req)
+    assert req.query["page"] == 7 and type(req.query["pin"]) is int
+    assert req.headers_typed == {"x-mail": "hidden@example.com"}
+    wrong = make_request("GET", "/?pin=%3Cwithheld%3E&page=x")
+    with pytest.raises(RequestInvalid):
+        Lenient(RequestValidator(None, GType(Pinned)), {wrong: Blanked(None, True)}).validate(wrong)

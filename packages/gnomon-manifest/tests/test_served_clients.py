@@ -345,7 +345,12 @@ def test_the_typescript_client_runs(
 ) -> None:
     (tmp_path / "client.ts").write_text(typescript_client(manifest), encoding="utf-8")
     (tmp_path / "use.ts").write_text(PROGRAM, encoding="utf-8")
-    options = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"]
+    options = [
+        "--strict",
+        "--erasableSyntaxOnly",
+        "--exactOptionalPropertyTypes",
+        "--noUncheckedIndexedAccess",
+    ]
     options += ["--target", "es2022", "--lib", "es2022,dom,dom.asynciterable", "--module", "commonjs"]
     done = subprocess.run(
         [*tsc, *options, "use.ts"], cwd=tmp_path, capture_output=True, text=True, check=False

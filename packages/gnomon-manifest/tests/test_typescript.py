@@ -20,6 +20,7 @@ from gnomon_manifest.testing import Project, projects, write_package
 Build = Callable[..., Manifest]
 OPTIONS = [
     "--strict",
+    "--erasableSyntaxOnly",
     "--noEmit",
     "--exactOptionalPropertyTypes",
     "--noUncheckedIndexedAccess",

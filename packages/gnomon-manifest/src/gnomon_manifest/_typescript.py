@@ -252,7 +252,10 @@ def typescript_client(manifest: Manifest) -> str:
         for name, schema in components.schemas.items()
     ]
     head = "// Generated from a manifest; changes are lost when it is generated again.\n\n"
-    constructor = "  constructor(private readonly options: ClientOptions) {}\n"
+    constructor = (
+        "  private readonly options: ClientOptions;\n\n"
+        "  constructor(options: ClientOptions) {\n    this.options = options;\n  }\n"
+    )
     listed = (
         "\n/** What each call can throw beside failures of the network. */\nexport interface Errors {\n"
         + "".join(errors)

@@ -19,9 +19,16 @@ export interface ProblemDetails {
 
 /** An answer that the operation does not declare as a success. `body` has its JSON, where it has any. */
 export class ProblemError<Status extends number = number, Body = unknown> extends Error {
-  constructor(readonly status: Status, readonly problem: ProblemDetails, readonly body: Body) {
+  readonly status: Status;
+  readonly problem: ProblemDetails;
+  readonly body: Body;
+
+  constructor(status: Status, problem: ProblemDetails, body: Body) {
     super(problem.title ?? `status ${status}`);
     this.name = "ProblemError";
+    this.status = status;
+    this.problem = problem;
+    this.body = body;
   }
 }
 

@@ -27,6 +27,27 @@ def test_what_cannot_be_iterated_is_refused_at_once(chunks) -> None:
         Response().stream(chunks)
 
 
+def test_the_error_names_the_method_that_was_called_and_the_one_to_call() -> None:
+    with pytest.raises(TypeError, match=r"res\.ndjson takes .* not list: .* res\.json"):
+        Response().ndjson([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"res\.events takes .* not list: .* res\.json"):
+        Response().events([1, 2])  # type: ignore[arg-type]
+
+
+@trio_test
+async def test_a_client_of_tests_that_is_not_open_says_so() -> None:
+    async def dispatch(req: Request, res: Response) -> None:
+        res.empty()
+
+    client = Client(dispatch)
+    with pytest.raises(RuntimeError, match=r"not open: .*async with Client"):
+        await client.get("/")
+    async with client:
+        assert (await client.get("/")).status == 204
+    with pytest.raises(RuntimeError, match="not open"):
+        client.connect()
+
+
 def test_a_negative_length_is_refused() -> None:
     with pytest.raises(ValueError, match="not negative: -5"):
         Response().stream(nothing(), length=-5)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gnomon_ingress import run_workers
+from gnomon_ingress._workers import _said
 
 PROGRAM = """
 import os, signal, sys
@@ -213,3 +214,8 @@ def _wait_for_the_end() -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     time.sleep(100)
     return 0
+
+
+def test_how_a_worker_ended_is_said_in_words() -> None:
+    assert _said(256) == "exit code 1"
+    assert _said(signal.SIGKILL) == "signal 9"

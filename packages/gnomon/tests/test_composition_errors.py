@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +11,8 @@ from trio.testing import trio_test
 
 from gnomon import App, AppAlreadyOpen, Config, HandlerUnusable, Limits, Request, Response, before, get
 from gnomon.cli import main
+from gnomon_gtype import Closed
+from gnomon_ingress import Upload
 from gnomon_orchestrator import Hook
 
 if TYPE_CHECKING:
@@ -151,3 +153,42 @@ def test_a_handler_that_would_never_be_reached_is_refused(path):
 
     with pytest.raises(HandlerUnusable, match=f"the server answers {path} itself"):
         App(probe)
+
+
+class WithFile(TypedDict):
+    title: str
+    photo: Upload | None
+
+
+@pytest.mark.parametrize("body", [WithFile, Upload, list[Upload]])
+def test_files_are_no_part_of_a_typed_body(body):
+    @get("/photos")
+    async def take(req, res, lctx, gctx): ...
+
+    take.__annotations__["req"] = Request[body]
+    with pytest.raises(HandlerUnusable, match=r"test_composition_errors.py:\d+: .*take: .*req.form\(\)"):
+        App(take)
+
+
+class Later(TypedDict):
+    when: NotThere
+
+
+Capitals = TypedDict("Capitals", {"X-Token": str})
+
+
+def test_headers_have_keys_that_can_be_met():
+    for headers in (Capitals, Closed[Capitals]):
+
+        @get("/tokens")
+        async def take(req, res, lctx, gctx): ...
+
+        take.__annotations__["req"] = Request[Any, Any, headers]
+        with pytest.raises(HandlerUnusable, match=r"take: no header meets .*'X-Token'.*write 'x-token'"):
+            App(take)
+
+    @get("/later")
+    async def later(req: Request[Any, Any, Later], res, lctx, gctx): ...
+
+    with pytest.raises(HandlerUnusable, match="NotThere"):
+        App(later)

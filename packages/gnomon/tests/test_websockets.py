@@ -301,3 +301,15 @@ def test_an_annotation_that_checks_nothing_is_refused():
 
     with pytest.raises(HandlerUnusable, match=r"test_websockets.py:\d+: .*wrong: ws is annotated"):
         App(wrong)
+
+
+@trio_test
+async def test_what_a_client_sends_does_not_fill_the_log(caplog):
+    async with Client(App(auction)) as client:
+        for message, code, logged in (("junk", 1007, 0), (json.dumps({"amount": 666}), 1011, 1)):
+            async with client.websocket("/auctions/vase?seat=1") as socket:
+                await socket.send(message)
+                with pytest.raises(WebSocketClosed) as caught:
+                    await socket.receive()
+            assert caught.value.close_code == code
+            assert len(caplog.records) == logged

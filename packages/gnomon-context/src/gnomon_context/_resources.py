@@ -109,7 +109,9 @@ class Resources:
         if name not in self.capabilities.secrets:
             self._deny("read the secret", "secrets", name)
         if self._secrets is None:
-            raise LookupError("the application has no provider of secrets: GlobalContext(secrets=...)")
+            raise LookupError(
+                "the application has no provider of secrets: give secrets=..., a function of a name"
+            )
         return await self._brokered(_fetch, self._secrets, name)
 
     def module(self, key: Any) -> Any:

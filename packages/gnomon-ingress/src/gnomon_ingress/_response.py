@@ -289,12 +289,12 @@ class Response(OneParameter[Body]):
         """
         if length is not None and length < 0:
             raise ValueError(f"the length of a body is not negative: {length!r}")
-        self._finish_stream(chunks, encode_bytes, media_type)
+        self._finish_stream(chunks, encode_bytes, media_type, "stream", "bytes")
         self._length = length
 
     def ndjson(self, items: AsyncIterable[Any]) -> None:
         """Finish with one JSON value per line, produced while it is sent."""
-        self._finish_stream(items, encode_line, "application/x-ndjson")
+        self._finish_stream(items, encode_line, "application/x-ndjson", "ndjson", "json")
 
     def events(self, items: AsyncIterable[Any], *, heartbeat: float = 15.0) -> None:
         """Finish with Server-Sent Events, produced while they are sent; a drain of the server ends them cleanly.
@@ -303,7 +303,7 @@ class Response(OneParameter[Body]):
             items: ``Event`` objects, or the data of events.
             heartbeat: Seconds between comments that keep idle proxies from closing the connection.
         """
-        self._finish_stream(items, encode_event, EVENTS_TYPE)
+        self._finish_stream(items, encode_event, EVENTS_TYPE, "events", "json")
         self._heartbeat = heartbeat
         self.headers.setdefault("cache-control", "no-store")
 
@@ -434,12 +434,17 @@ class Response(OneParameter[Body]):
                 headers.pop("content-type", None)
 
     def _finish_stream(
-        self, items: AsyncIterable[Any], encode: Callable[[Any], builtins.bytes], media: str
+        self,
+        items: AsyncIterable[Any],
+        encode: Callable[[Any], builtins.bytes],
+        media: str,
+        method: str,
+        instead: str,
     ) -> None:
         if not hasattr(items, "__aiter__"):
             raise TypeError(
-                f"res.stream takes an async iterable, not {type(items).__name__}: "
-                "call an async generator function, or finish with res.bytes"
+                f"res.{method} takes an async iterable, not {type(items).__name__}: "
+                f"call an async generator function, or finish with res.{instead}"
             )
         self._finish(items, encode, media)
         self._stream = True

@@ -184,4 +184,10 @@ class _Supervisor:
         wait = 0.0 if not slot.failures else min(_LONGEST_BACK_OFF, 0.1 * 2 ** min(slot.failures, 10))
         slot.pid = 0
         slot.start_at = now + wait
-        logger.error("worker %d ended with status %d; another starts in %.1f s", pid, status, wait)
+        logger.error("worker %d ended with %s; another starts in %.1f s", pid, _said(status), wait)
+
+
+def _said(status: int) -> str:
+    """What a wait status says, in words."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"

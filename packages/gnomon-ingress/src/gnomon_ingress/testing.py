@@ -193,12 +193,14 @@ class Client:
         self._base = {name.lower(): value for name, value in (base_headers or {}).items()}
         self._address = _Address(*client)
         self._idle: list[_Reader] = []
+        self._open = False
         self._streams: set[MemoryStream] = set()
 
     async def __aenter__(self) -> Client:
         self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
         await self._nursery.start(self._serve)
+        self._open = True
         return self
 
     async def _serve(self, *, task_status: trio.TaskStatus[Server]) -> None:
@@ -210,10 +212,17 @@ class Client:
         for stream in self._streams:
             stream.close()
         self.server.drain()
+        self._open = False
         return await self._manager.__aexit__(kind, error, trace)
 
     def connect(self, *, capacity: float = math.inf) -> MemoryStream:
-        """Open a connection and return its near end, for tests that speak raw bytes."""
+        """Open a connection and return its near end, for tests that speak raw bytes.
+
+        Raises:
+            RuntimeError: The client is not open.
+        """
+        if not self._open:
+            raise RuntimeError("the client is not open: use it inside of `async with Client(...) as client:`")
         near, far = memory_pair(capacity=capacity)
         self._streams.add(near)
         self.server.start_connection(StreamTransport(far), client=self._address)
@@ -245,6 +254,7 @@ class Client:
 
         Raises:
             trio.BrokenResourceError: The connection ended before the response was complete.
+            RuntimeError: The client is not open.
         """
         reader = await self._send(method, *self._prepare(target, headers, params, body, json, form, files))
         try:

@@ -258,7 +258,7 @@ class Ending:
             if cause.kind == "disconnect":
                 await self._undo(cause.error)
             elif cut:
-                if cause.kind == "error":
+                if cause.kind == "error" and not self._blames_the_client(cause.error):
                     _log.error(self.CUT_OFF, self.plan.name, exc_info=cause.error)
                 await self._callbacks(cause.error)
                 await self._catch(cause.error, observing=True)
@@ -276,6 +276,10 @@ class Ending:
 
     def _mark_cut(self) -> None:
         self.run.lctx.truncated()
+
+    def _blames_the_client(self, error: BaseException | None) -> bool:  # noqa: ARG002 - sockets look at it
+        """Whether a failure says that the client did wrong, which is nothing to log: anybody could fill the log."""
+        return False
 
     async def _end_cut(self, kind: str) -> None:
         """Say that it ends here, where there is a way to say so."""

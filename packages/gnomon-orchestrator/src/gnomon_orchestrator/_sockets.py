@@ -14,6 +14,8 @@ from ._ending import Ending
 NORMAL, GOING_AWAY, INTERNAL_ERROR = 1000, 1001, 1011
 # The codes that may be sent; 1004 to 1006 and 1015 only say what happened to somebody (section 7.4).
 _SENDABLE = frozenset([*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)])
+# What the client sent cannot be taken: its kind, its content, what it asks for, its size.
+_CLIENTS_FAULT = frozenset([1003, 1007, 1008, 1009])
 
 
 class SocketEnding(Ending):
@@ -65,6 +67,9 @@ class SocketEnding(Ending):
         # Its close says how it ended, if it can be sent.
         if not self.run.ws.accepted:
             super()._mark_cut()
+
+    def _blames_the_client(self, error: BaseException | None) -> bool:
+        return bool(self.run.ws.accepted) and getattr(error, "close_code", None) in _CLIENTS_FAULT
 
     async def _end_cut(self, kind: str) -> None:
         if not self.run.ws.accepted:

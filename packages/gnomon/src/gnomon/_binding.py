@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from types import NoneType
 from typing import Any
 
 from gnomon_gtype import GType
-from gnomon_ingress import Request, RequestValidator, Response, ResponseValidator, WebSocket
+from gnomon_ingress import Request, RequestValidator, Response, ResponseValidator, Upload, WebSocket
 from gnomon_manifest.declare import HandlerDeclaration
 
 from ._errors import HandlerUnusable
@@ -33,15 +33,49 @@ def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
     """What checks the request of a handler; `None` if its annotation asks for nothing.
 
     Raises:
-        HandlerUnusable: `req` is annotated with something else than `Request[...]`.
+        HandlerUnusable: `req` is annotated with something else than `Request[...]`, or with a type that no request meets.
         UnsupportedAnnotation: A type that no validator can be made of.
     """
     body, query, headers, *_ = [*_arguments(handler, "req", Request), Any, Any, Any]
     parts = (bytes if body is bytes else _gtype(body), _gtype(query), _gtype(headers))
+    _check_body(handler, body)
+    _check_names(handler, headers)
     bodiless = body in _NOTHING
     if not bodiless and parts == (None, None, None):
         return None
     return RequestValidator(*parts, bodiless=bodiless)
+
+
+def _check_body(handler: Callable[..., Any], body: Any) -> None:
+    """Check that a typed body has no files: only the fields of a form are validated."""
+    parts = [body, *typing.get_args(body), *_annotations(body).values()]
+    if any(Upload in (part, *typing.get_args(part)) for part in parts):
+        raise HandlerUnusable(
+            f"{place_of(handler)}: {handler.__qualname__}: a typed body has no files, so every request would be refused; "
+            "write req: Request, and take `await req.form()`, or `req.parts()` for files of any size"
+        )
+
+
+def _check_names(handler: Callable[..., Any], headers: Any) -> None:
+    """Check that the keys of typed headers can be met."""
+    for name in _annotations(headers):
+        if name != name.lower():
+            raise HandlerUnusable(
+                f"{place_of(handler)}: {handler.__qualname__}: no header meets the key {name!r}, because their names are "
+                f"offered in lower case; write {name.lower()!r}"
+            )
+
+
+def _annotations(kind: Any) -> Mapping[str, Any]:
+    """The fields of a record by name: of a `TypedDict`, a dataclass or a named tuple."""
+    record = typing.get_origin(kind) or kind
+    if record is typing.Annotated:
+        record = typing.get_args(kind)[0]
+    try:
+        return typing.get_type_hints(record) if isinstance(record, type) else {}
+    except (NameError, AttributeError, TypeError):
+        # Whoever makes a validator of it says so.
+        return {}
 
 
 def response_validator(

@@ -244,6 +244,7 @@ def test_types_of_request_and_response(manifest_of: Build) -> None:
         ("res.empty()", [204]),
         ("res.status(202).empty()", [202]),
         ("res.redirect('/orders')", [303]),
+        ("res.redirect(location='/orders')", [303]),
         ("res.redirect('/orders', status=308)", [308]),
         ("res.redirect('/orders', status=req.query['code'])", [200]),
         ("res.redirect('/orders', **req.query)", [200]),

@@ -37,9 +37,9 @@ def request_validator(handler: Callable[..., Any]) -> RequestValidator | None:
         UnsupportedAnnotation: A type that no validator can be made of.
     """
     body, query, headers, *_ = [*_arguments(handler, "req", Request), Any, Any, Any]
-    parts = (bytes if body is bytes else _gtype(body), _gtype(query), _gtype(headers))
     _check_body(handler, body)
     _check_names(handler, headers)
+    parts = (bytes if body is bytes else _gtype(body), _gtype(query), _gtype(headers))
     bodiless = body in _NOTHING
     if not bodiless and parts == (None, None, None):
         return None

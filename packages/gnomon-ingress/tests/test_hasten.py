@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 import trio
@@ -37,6 +38,15 @@ async def test_hasten(autojump_clock: MockClock) -> None:
         assert trio.current_time() - before <= 0.1
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """SIGINT raises, as at a terminal; it is ignored where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize("drained", [False, True])
 def test_a_second_interrupt_ends_the_grace(drained: bool) -> None:
     """The second after a first one, or after a drain that was asked for."""

@@ -144,6 +144,24 @@ def test_a_signal_announces_the_end_while_requests_are_served_and_detached_work_
     assert told[-1] == "shutdown"
 
 
+def test_a_signal_during_the_start_ends_it():
+    told = []
+
+    def setup(gctx):
+        @gctx.on_startup
+        async def interrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                await trio.sleep_forever()
+            finally:
+                told.append("left")
+
+        gctx.on_shutdown(lambda: told.append("shutdown"))
+
+    App(hello, setup=setup).run(port=0)
+    assert told == ["left", "shutdown"]
+
+
 def test_a_module_that_does_not_start_tells_its_own_story():
     def connect():
         raise OSError("no database")

@@ -34,10 +34,10 @@ async def serve(
 ) -> None:
     """Open an application and serve it until cancelled or drained; started with the URL."""
     async with app.open():
-        await _listen(server, host, port, task_status)
+        await _listen(server, host, port, task_status=task_status)
 
 
-async def _listen(server: Server, host: str, port: int, task_status: trio.TaskStatus[str]) -> None:
+async def _listen(server: Server, host: str, port: int, *, task_status: trio.TaskStatus[str]) -> None:
     listeners = open_tcp_listeners(host, port, backlog=server.config.backlog)
     name, bound = listeners[0].getsockname()[:2]
     task_status.started(f"http://{f'[{name}]' if ':' in name else name}:{bound}")
@@ -63,14 +63,10 @@ async def serve_until_signalled(
             nursery.start_soon(stop.obey, signals)
             with serving:
                 async with app.open() as stop.gctx, trio.open_nursery() as running:
-                    url = await running.start(_start, server, host, port)
+                    url = await running.start(_listen, server, host, port)
                     if ready is not None:
                         ready(url)
             nursery.cancel_scope.cancel(reason="the server has stopped")
-
-
-async def _start(server: Server, host: str, port: int, *, task_status: trio.TaskStatus[str]) -> None:
-    await _listen(server, host, port, task_status)
 
 
 class _Stop:

@@ -101,6 +101,15 @@ def test_what_goes_away_after_the_look_is_looked_for_again(
     assert [len(manifest.handlers) for manifest in watch(root, wait=wait)] == [1, 2]
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """What starts here takes SIGINT as at a terminal; it is ignored where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.skipif(sys.platform == "win32", reason="a process of its own can not be sent Ctrl-C there")
 def test_a_process_that_watches_ends_quietly_at_ctrl_c(tmp_path: Path) -> None:
     root = write_package(tmp_path, {"main.py": GOOD})

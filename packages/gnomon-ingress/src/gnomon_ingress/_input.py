@@ -28,6 +28,9 @@ logger = logging.getLogger("gnomon_ingress")
 
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1024 * 1024
+# Nobody waits for what is dropped: those who are served come first.
+_LINGER_PAUSE = 0.02
+_LINGER_PIECE = 256 * 1024
 _BODY_PIECE = 64 * 1024
 
 
@@ -129,10 +132,11 @@ class Input(Output):
         with trio.move_on_after(_LINGER_SECONDS):
             await self.transport.send_eof()
             while left > 0:
-                data = await self.transport.receive(_BODY_PIECE)
+                data = await self.transport.receive(_LINGER_PIECE)
                 if not data:
                     return
                 left -= len(data)
+                await trio.sleep(_LINGER_PAUSE)
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
         """Return address and scheme as the client sees them."""

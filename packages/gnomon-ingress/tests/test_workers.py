@@ -141,7 +141,7 @@ def test_a_restart_loses_no_request(supervised: Supervised) -> None:
     for thread in threads:
         thread.start()
     for _ in range(3):
-        before = set(served)
+        before = served | supervised.workers()
         supervised.process.send_signal(signal.SIGHUP)
         eventually(lambda before=before: len(served - before) >= 2)  # type: ignore[misc]
     stop.set()

@@ -136,7 +136,8 @@ class Input(Output):
                 if not data:
                     return
                 left -= len(data)
-                await trio.sleep(_LINGER_PAUSE)
+                if len(data) >= _BODY_PIECE:
+                    await trio.sleep(_LINGER_PAUSE)
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:
         """Return address and scheme as the client sees them."""

@@ -8,11 +8,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def lone_error() -> Iterator[None]:
-    """Raise a lone exception out of its groups: that there are nurseries here is nobody's concern."""
+    """Raise a lone exception out of its groups, with its own cause: that there are nurseries here is nobody's concern."""
     try:
         yield
     except BaseExceptionGroup as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
-        raise error from None
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            # The groups are no part of what happened.
+            error.__context__ = context
+            del error, group

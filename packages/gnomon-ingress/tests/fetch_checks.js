@@ -60,14 +60,19 @@ const checks = {
     return [text, times.at(-1) - times[0] > 100];
   },
   async "an abort"({ api }) {
-    const abort = new AbortController();
-    const answer = await fetch(`${api}/forever`, { signal: abort.signal });
-    await answer.body.getReader().read();
-    abort.abort();
-    for (let tries = 0; tries < 100; tries++) {
-      const reasons = await (await fetch(`${api}/aborted`)).json();
-      if (reasons.length) return reasons;
-      await pause(20);
+    // Chromium sometimes keeps the connection of what is aborted right after its first bytes: that is no fault
+    // of the server, which is told nothing. So it gets a moment, and another request if it needs one.
+    for (let requests = 0; requests < 5; requests++) {
+      const abort = new AbortController();
+      const answer = await fetch(`${api}/forever`, { signal: abort.signal });
+      await answer.body.getReader().read();
+      await pause(100);
+      abort.abort();
+      for (let tries = 0; tries < 50; tries++) {
+        const reasons = await (await fetch(`${api}/aborted`)).json();
+        if (reasons.length) return [...new Set(reasons)];
+        await pause(20);
+      }
     }
     return "never";
   },

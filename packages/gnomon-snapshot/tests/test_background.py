@@ -5,8 +5,8 @@ import trio
 from trio.testing import trio_test
 
 from gnomon_context import GlobalContext, LocalContext
+from gnomon_context.runtime import lone_error
 from gnomon_snapshot import BackgroundWriter, MemoryStore, Recorder, SqliteStore, StoreError
-from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot.testing import make_snapshot
 
 

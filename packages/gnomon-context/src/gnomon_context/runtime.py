@@ -63,6 +63,7 @@ from ._extras import Step
 from ._global import GlobalContext
 from ._local import LocalContext
 from ._local_state import NOTHING
+from ._lone import lone_error
 from ._meta import RequestMeta
 from ._outcome import CancelReason, RequestOutcome
 from ._phase import RequestPhase
@@ -79,6 +80,7 @@ __all__ = [
     "end",
     "join_tasks",
     "leave_entered",
+    "lone_error",
     "move_deadline",
     "pass_through",
     "read_through",

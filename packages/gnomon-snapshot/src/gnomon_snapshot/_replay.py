@@ -9,9 +9,9 @@ from typing import Final, Protocol
 
 import trio
 
+from gnomon_context.runtime import lone_error
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import ReplayError
-from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot._recorder import Recorder
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._replay_run import ReplayRun

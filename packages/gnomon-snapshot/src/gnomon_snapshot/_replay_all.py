@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, TypeAlias, final
 
 import trio
 
+from gnomon_context.runtime import lone_error
 from gnomon_snapshot._clock import ReplayClock, steady_scheduling
 from gnomon_snapshot._errors import NotRecorded, SnapshotError
-from gnomon_snapshot._lone import lone_error
 from gnomon_snapshot._recording import Recording
 from gnomon_snapshot._replay import Replayable, run_on
 from gnomon_snapshot._store import EVERYTHING, Query, SnapshotStore

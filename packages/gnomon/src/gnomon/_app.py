@@ -10,6 +10,7 @@ from typing import Any, Final
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, open_global_context
+from gnomon_context.runtime import lone_error
 from gnomon_ingress import Config as ServerConfig
 from gnomon_ingress import HttpError, Request, Response, Server, decode_segment
 from gnomon_manifest.declare import HandlerDeclaration
@@ -29,7 +30,7 @@ from ._policies import Guards, PolicyEnforcer
 from ._recording import Recordings
 from ._replay import Replays, ReplayStage
 from ._services import services
-from ._serving import answered, lone_error, serve, serve_until_signalled
+from ._serving import answered, serve, serve_until_signalled
 from ._sources import Source, collect
 from ._websockets import SocketRoute, socket_route, upgrade_required
 

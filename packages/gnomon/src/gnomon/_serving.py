@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 import trio
 
 from gnomon_context import GlobalContext
+from gnomon_context.runtime import lone_error
 from gnomon_ingress import Server, open_tcp_listeners
 
 # Seconds for all callbacks that run while the shutdown is announced and requests are still served.
@@ -97,21 +98,3 @@ async def answered(question: Callable[[], bool | Awaitable[bool]]) -> bool:
     """What a function says, sync or async."""
     answer = question()
     return await answer if inspect.isawaitable(answer) else answer
-
-
-@contextmanager
-def lone_error() -> Iterator[None]:
-    """Raise a lone exception out of its groups, with its own cause: that there are nurseries is nobody's concern."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        context = error.__context__
-        try:
-            raise error
-        finally:
-            # The groups are no part of what happened.
-            error.__context__ = context
-            del error, group

@@ -8,7 +8,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def lone_error() -> Iterator[None]:
-    """Raise a lone exception out of its groups, with its own cause: that there are nurseries here is nobody's concern."""
+    """Raise a lone exception out of its groups, with its own cause; a group of several passes as it is.
+
+    For a function that has a nursery inside: that is nobody's concern, and who calls it wants to write
+    ``except ValueError``.
+
+    Raises:
+        BaseException: What was inside, where it is one alone.
+
+    >>> with lone_error():
+    ...     raise ExceptionGroup("unhandled errors", [ExceptionGroup("inner", [ValueError("out of stock")])])
+    Traceback (most recent call last):
+    ValueError: out of stock
+    """
     try:
         yield
     except BaseExceptionGroup as group:

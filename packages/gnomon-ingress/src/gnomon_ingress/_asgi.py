@@ -11,8 +11,9 @@ import trio
 
 from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
-from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
+from ._errors import ClientGone, HttpError, is_goodbye
 from ._events import send_with_heartbeat
+from ._failure import answer_failure
 from ._handshake import Origins, check_origin
 from ._head import Refusal
 from ._headers import Headers
@@ -187,21 +188,9 @@ class _Exchange:
     def _answer_exception(self, response: Response[Any], error: Exception) -> None:
         if response.started:
             raise error
-        response.reset()
-        if isinstance(error, (HttpError, RequestInvalid)):
-            try:
-                response.problem(
-                    error.status,
-                    code=error.code,
-                    detail=error.detail,
-                    errors=error.errors,
-                    headers=error.headers,
-                )
-                return
-            except InvalidHeader as unusable:
-                error = unusable
-        logger.error("the dispatch of %r raised", self.request, exc_info=error)
-        response.problem(500, code="internal_error", detail="The server failed to answer this request.")
+        unanswered = answer_failure(response, error)
+        if unanswered is not None:
+            logger.error("the dispatch of %r raised", self.request, exc_info=unanswered)
 
     def describe_client(self, headers: Headers) -> tuple[Client | None, str]:  # noqa: ARG002 — the server looked at them
         """Return what the server says."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, HttpError, InvalidHeader, RequestInvalid, is_goodbye
+from ._errors import ClientGone, is_goodbye
+from ._failure import answer_failure
 from ._form import LONGEST
 from ._head import HeadParser, Refusal
 from ._input import Input
@@ -241,23 +242,10 @@ class Connection(Input):
             self._broken = True
             self.report_crash(error)
             return
-        response.reset()
-        if isinstance(error, (HttpError, RequestInvalid)):
-            try:
-                response.problem(
-                    error.status,
-                    code=error.code,
-                    detail=error.detail,
-                    errors=error.errors,
-                    headers=error.headers,
-                )
-                return
-            except InvalidHeader as unusable:
-                # A fault of whoever raised it; the client is answered all the same.
-                error = unusable
-        self.report_crash(error)
-        self.close_after_answer()
-        response.problem(500, code="internal_error", detail="The server failed to answer this request.")
+        unanswered = answer_failure(response, error)
+        if unanswered is not None:
+            self.report_crash(unanswered)
+            self.close_after_answer()
 
     async def _next_pipelined(self) -> Request[Any, Any, Any] | None:
         """Take the next request from bytes that are here already."""

@@ -27,7 +27,7 @@ def report(name: str) -> tuple[float, list[str]]:
 
 def main(arguments: list[str]) -> int:
     """The command line of this script."""
-    (name,) = arguments
+    name = arguments[0].replace("-", "_")
     share, lines = report(name)
     print("\n".join([*lines, f"{name}: {share:.1%} of the exported symbols have a known type"]))
     return 0 if share == 1 else 1

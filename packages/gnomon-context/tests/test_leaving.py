@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
 
-from gnomon_context import Alert, ContextError, LocalContext, open_global_context, open_local_context
+from gnomon_context import (
+    Alert,
+    ContextError,
+    DeadlineExceeded,
+    LocalContext,
+    open_global_context,
+    open_local_context,
+)
 from gnomon_context.runtime import (
     StepReport,
     begin,
@@ -287,3 +294,64 @@ async def test_what_a_runtime_did_not_leave_is_left_at_the_cleanups(
         lctx.settle(kind, error)
         await run_cleanups(lctx)
     assert log == [("kept", told), ("cleanup", "ran")]
+
+
+@pytest.mark.parametrize("timeout", [2.0, 0.1])
+@trio_test
+async def test_a_deadline_that_passes_while_it_commits_undoes_nothing(
+    timeout: float, autojump_clock: MockClock
+) -> None:
+    log: list[str] = []
+
+    @asynccontextmanager
+    async def slow_to_commit(name: str) -> AsyncIterator[None]:
+        yield
+        await trio.sleep(1.5)
+        log.append(f"commit {name}")
+
+    async with open_global_context() as gctx:
+        async with open_local_context(gctx, timeout=timeout) as lctx:
+            await lctx.enter(slow_to_commit("a"))
+            await lctx.enter(slow_to_commit("b"))
+            lctx.compensate(log.append, "undone")
+            lctx.on_timeout(lambda error: log.append("timeout"))
+            await trio.sleep(timeout - 0.05)
+        assert lctx.outcome is not None and lctx.outcome.ok
+    assert log == ["commit b", "commit a"]
+
+
+@trio_test
+async def test_a_cancellation_that_comes_while_it_commits_undoes_nothing(autojump_clock: MockClock) -> None:
+    log: list[str] = []
+
+    @asynccontextmanager
+    async def slow_to_commit() -> AsyncIterator[None]:
+        yield
+        await trio.sleep(1.5)
+        log.append("commit")
+
+    async with open_global_context() as gctx, trio.open_nursery() as nursery:
+        async with open_local_context(gctx) as lctx:
+            await lctx.enter(slow_to_commit())
+            lctx.compensate(log.append, "undone")
+
+            @nursery.start_soon
+            async def leave() -> None:
+                await trio.sleep(1)
+                lctx.cancel("disconnect")
+
+        assert lctx.outcome is not None and lctx.outcome.kind == "disconnect"
+    assert log == ["commit"]
+
+
+@trio_test
+async def test_a_deadline_that_passed_unnoticed_lets_nothing_commit(autojump_clock: MockClock) -> None:
+    log: list[tuple[str, str]] = []
+    async with open_global_context() as gctx:
+        with pytest.raises(DeadlineExceeded):
+            async with open_local_context(gctx, timeout=2.0) as lctx:
+                await lctx.enter(manager("kept", "commits", log))
+                lctx.compensate(log.append, ("undone", ""))
+                # The loop is blocked meanwhile.
+                autojump_clock.jump(3)
+    assert log == [("kept", "ContextError"), ("undone", "")]

@@ -367,8 +367,8 @@ async def test_a_module_that_dies_is_an_alert_and_can_be_started_again(autojump_
 def test_a_module_that_ends_as_soon_as_it_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
     start_module = HeldManager.start
 
-    async def start_and_look_away(self: HeldManager, nursery: trio.Nursery) -> Any:
-        value = await start_module(self, nursery)
+    async def start_and_look_away(self: HeldManager, nursery: trio.Nursery, name: str) -> Any:
+        value = await start_module(self, nursery, name)
         # As when the scheduler lets the module's task run first.
         await trio.testing.wait_all_tasks_blocked()
         return value

@@ -660,7 +660,7 @@ async def test_a_request_without_a_scope_does_not_wait_for_a_shield_beyond_its_d
 ) -> None:
     async def stubborn() -> None:
         with trio.CancelScope(shield=True):
-            await trio.sleep(100)
+            await trio.sleep(20)
 
     alerts: list[Alert] = []
     async with open_global_context() as gctx:

@@ -35,13 +35,13 @@ class HeldManager:
         self._traceback: TracebackType | None = None
         self.failure: BaseException | None = None
 
-    async def start(self, nursery: trio.Nursery) -> Any:
-        """Enter the manager in a task of `nursery` and return its value; an exception of it comes out here.
+    async def start(self, nursery: trio.Nursery, name: str) -> Any:
+        """Enter the manager in a task `name` of `nursery` and return its value; an exception of it comes out here.
 
         Until the manager is entered the new task belongs to the caller's scopes: cancelling the caller
         cancels the entry, and waits for it.
         """
-        return await nursery.start(self._run)
+        return await nursery.start(self._run, name=name)
 
     @property
     def is_over(self) -> bool:

@@ -51,7 +51,7 @@ class TaskMethods(MetaMethods, EndingMethods):
         extras = self._open_for_tasks("a context manager")
         shown = name or name_of(manager)
         held = HeldManager(manager, lambda error: self._held_died(shown, error))
-        value: T = await held.start(self.gctx._application.open_nursery())
+        value: T = await held.start(self.gctx._application.open_nursery(), shown)
         if extras.cleaning:
             # Nobody would leave it, and the application would wait for that for ever.
             late = ContextClosed(f"the request ended while the context manager {shown!r} was entered")

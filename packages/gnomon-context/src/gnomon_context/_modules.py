@@ -271,7 +271,7 @@ class ModuleRegistry:
         try:
             # Inside the `try`: the scope takes its own cancellation out of a group that it is raised in.
             with patience:
-                value = await held.start(nursery)
+                value = await held.start(nursery, f"module {entry.name}")
         except Exception as error:
             raise ModuleStartFailed(
                 f"the module {entry.name!r} failed to start: {type(error).__name__}: {error}"

@@ -15,6 +15,9 @@ from ._lifecycle import run_shutdown, run_startup
 if TYPE_CHECKING:
     from ._application import Application
 
+# Seconds that cancelled tasks have at least to come to their end, if the shutdown has taken all of its time.
+_LAST_GRACE = 1.0
+
 
 @final
 class open_global_context(Generic[Modules]):  # noqa: N801 - used like a function
@@ -22,7 +25,8 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
 
     Modules start, then the start-up callbacks run; a failure stops what had started, in reverse. At the end
     of the block the shutdown runs whole, whatever fails: `on_pre_shutdown`, live requests cancelled, detached
-    work awaited, `on_shutdown`, topics closed, modules stopped in reverse.
+    work awaited, `on_shutdown`, topics closed, modules stopped in reverse. A task that ignores its cancellation
+    beyond that (a shield without a deadline) keeps the block from ending, and is named by the alert `task_outlived`.
 
     Args:
         gctx: a global context made before; by default one is made from `options`.
@@ -57,6 +61,8 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
         self._shutdown_timeout = shutdown_timeout
         # Entered in one method and left in the other: both run in the task of the `async with` block.
         self._manager: Any = None
+        self._outside: trio.Nursery
+        self._inside: _ShieldedNursery
 
     async def __aenter__(self) -> GlobalContext[Modules]:
         gctx = self._gctx
@@ -65,10 +71,10 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
             raise ContextClosed("a global context is opened once: make another for another run")
         application.opened = True
         self._manager = trio.open_nursery()
-        outside: trio.Nursery = await self._manager.__aenter__()
-        inside = _ShieldedNursery()
-        outside.start_soon(inside.run, name="gnomon application")
-        application.start(await inside.opened())
+        self._outside = await self._manager.__aenter__()
+        self._inside = _ShieldedNursery()
+        self._outside.start_soon(self._inside.run, name="gnomon application")
+        application.start(await self._inside.opened())
         try:
             await gctx._registry.start_all(application)
             await run_startup(application.callbacks["startup"], gctx)
@@ -81,6 +87,7 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         application = self._gctx._application
+        deadline = trio.current_time() + self._shutdown_timeout
         fatal: BaseException | None = None
         try:
             await self._shut_down(application)
@@ -88,6 +95,9 @@ class open_global_context(Generic[Modules]):  # noqa: N801 - used like a functio
             # KeyboardInterrupt or its like from a callback; everything has run.
             fatal = raised
         application.stop()
+        self._outside.start_soon(
+            self._inside.name_stragglers, application, deadline, name="gnomon end of the application"
+        )
         swallowed, left = False, None
         try:
             swallowed = bool(await self._manager.__aexit__(kind, error, traceback))
@@ -135,10 +145,11 @@ class _ShieldedNursery:
     before it: a cancellation of the `async with` block only begins the shutdown.
     """
 
-    __slots__ = ("_nursery", "_open")
+    __slots__ = ("_nursery", "_open", "_over")
 
     def __init__(self) -> None:
         self._open = trio.Event()
+        self._over = trio.Event()
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -153,8 +164,22 @@ class _ShieldedNursery:
             if len(group.exceptions) != 1:
                 raise
             failure = group.exceptions[0]
+        finally:
+            self._over.set()
         if failure is not None:
             raise failure
+
+    async def name_stragglers(self, application: Application, deadline: float) -> None:
+        """Say which tasks ignore that they were cancelled, if there still are some after `deadline`.
+
+        Nothing else can be done about them: trio, too, ends with its last task.
+        """
+        until = max(deadline, trio.current_time() + _LAST_GRACE)
+        with trio.CancelScope(shield=True, deadline=until) as patience:
+            await self._over.wait()
+        if patience.cancelled_caught:
+            names = sorted(task.name for task in self._nursery.child_tasks)
+            application.alert("task_outlived", None, {"tasks": names})
 
     async def opened(self) -> trio.Nursery:
         """Wait until it is open, which takes one step of the scheduler."""

@@ -18,7 +18,7 @@ from ._local import LocalContext
 from ._phase import RequestPhase
 from ._sources import Sources
 from ._tasks import without_cancelled
-from .runtime import begin, end, pass_through
+from .runtime import begin, end, move_deadline, pass_through
 
 
 @final
@@ -31,7 +31,8 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
 
     Args:
         gctx: an open global context.
-        timeout: seconds until the block is cancelled.
+        timeout: seconds until the block is cancelled. Managers that `lctx.enter` entered are left after it, within
+            a limit of their own: what has begun to commit is neither cancelled nor compensated any more.
         others: see `LocalContext`.
 
     Raises:
@@ -114,7 +115,7 @@ class open_local_context:  # noqa: N801 - used like a function: `async with open
                     await hooks.run_after()
                     # What the hooks started is of the request, too.
                     await join_tasks(lctx)
-                    await leave_entered(lctx, None)
+                    await _leave_well(lctx)
                 except BaseException as raised:
                     leaving = raised
             fatal = await _finish(lctx, leaving, hooks)
@@ -166,6 +167,22 @@ async def _go_on_to(lctx: LocalContext, phase: RequestPhase) -> None:
         pass_through(lctx, phase)
     elif phase in lctx.phase.following:
         lctx.advance(phase)
+
+
+async def _leave_well(lctx: LocalContext) -> None:
+    """Leave what the request has entered as after a success; raises what a commit raises."""
+    extras = lctx.extras
+    if extras is None or not any(step.held is not None for step in extras.cleanups):
+        return
+    if lctx.remaining() == 0:
+        # It passed while the loop was blocked.
+        lctx.cancel("deadline")
+    else:
+        # It ends here: what is left with a success has a limit of its own, and cannot be undone half-way.
+        move_deadline(lctx, math.inf)
+    await leave_entered(lctx, None)
+    # A transaction is committed, so the rest of the work stays, too.
+    commit(lctx)
 
 
 async def _finish(lctx: LocalContext, leaving: BaseException | None, hooks: Outward) -> BaseException | None:

@@ -430,6 +430,22 @@ async def test_files_of_something_else(tmp_path):
     unversioned.close()
 
 
+@trio_test
+async def test_an_index_that_files_had_once_is_dropped(tmp_path):
+    async with SqliteStore(tmp_path / "old") as store:
+        await store.put(make_snapshot(1), make_snapshot(2))
+    old = apsw.Connection(str(tmp_path / "old"))
+    old.execute("CREATE INDEX word_by_request ON word (request_id)")
+    old.close()
+    async with SqliteStore(tmp_path / "old") as store:
+        kept, forgotten = (await store.list()).summaries
+        assert await store.delete(forgotten.request_id)
+    new = apsw.Connection(str(tmp_path / "old"))
+    assert new.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'word_by_request'").get == 0
+    assert new.execute("SELECT DISTINCT request_id FROM word").fetchall() == [(kept.request_id,)]
+    new.close()
+
+
 def test_two_that_make_the_schema_at_once(tmp_path):
     from gnomon_snapshot._sqlite import _create, _prepare
 

@@ -13,7 +13,7 @@ import trio
 
 from gnomon_snapshot._errors import StoreError
 from gnomon_snapshot._snapshot import Snapshot
-from gnomon_snapshot._sqlite_rows import COLUMNS, SCHEMA, delete_rows, put_rows
+from gnomon_snapshot._sqlite_rows import COLUMNS, OLD_INDEX, SCHEMA, delete_rows, put_rows
 from gnomon_snapshot._store import (
     EVERYTHING,
     Page,
@@ -251,6 +251,7 @@ def _prepare(connection: apsw.Connection) -> None:
         raise StoreError(
             f"{connection.filename} has schema version {version}, and this release knows {SCHEMA_VERSION}: update it"
         )
+    connection.execute(OLD_INDEX)
 
 
 def _has_tables(connection: apsw.Connection) -> bool:

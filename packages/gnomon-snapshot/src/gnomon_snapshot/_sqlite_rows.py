@@ -10,7 +10,7 @@ from typing import Any, Final
 import apsw
 
 from gnomon_snapshot._snapshot import Snapshot
-from gnomon_snapshot._store import microseconds, summarise, words_of
+from gnomon_snapshot._store import microseconds, summarise, words_in, words_of
 
 # The data stands last, so that a listing never reads it.
 SCHEMA: Final = """
@@ -39,10 +39,14 @@ CREATE TABLE word (
     request_id TEXT NOT NULL,
     PRIMARY KEY (word, at, request_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX word_by_request ON word (request_id);
 """
+# An index that files had once: its upkeep was half the price of a recording, and what is in it can be worked out.
+OLD_INDEX: Final = "DROP INDEX IF EXISTS word_by_request"
 COLUMNS: Final = "request_id, at, method, path, route, version, handler_id, outcome, error, digest, size"
 _INSERT: Final = f"INSERT OR IGNORE INTO snapshot ({COLUMNS}, data) VALUES "  # noqa: S608 - constants
+_INDEXED: Final = (
+    "SELECT request_id, at, method, path, route, handler_id, error FROM snapshot WHERE request_id = ?"
+)
 _INSERT_WORD: Final = "INSERT INTO word VALUES "
 # Rows that one statement puts in: each statement waits for the lock of the interpreter once, and so does the event loop.
 _ROWS, _WORDS = 32, 128
@@ -70,7 +74,9 @@ def put_rows(connection: apsw.Connection, snapshots: Iterable[Snapshot]) -> None
 def delete_rows(connection: apsw.Connection, request_ids: list[str]) -> int:
     """Forget the snapshots of these requests; how many there were."""
     keys = [(request_id,) for request_id in request_ids]
-    connection.executemany("DELETE FROM word WHERE request_id = ?", keys)
+    found = [row for key in keys for row in connection.execute(_INDEXED, key)]
+    words = [(word, at, request_id) for request_id, at, *texts in found for word in words_in(*texts)]
+    connection.executemany("DELETE FROM word WHERE word = ? AND at = ? AND request_id = ?", words)
     before = connection.total_changes()
     connection.executemany("DELETE FROM snapshot WHERE request_id = ?", keys)
     return connection.total_changes() - before

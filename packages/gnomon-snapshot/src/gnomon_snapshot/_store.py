@@ -221,7 +221,12 @@ def _shown(node: Any) -> str:
 
 def words_of(summary: Summary) -> tuple[str, ...]:
     """The words a text search finds a snapshot by."""
-    return _words(" ".join((summary.method, summary.path, summary.route, summary.handler_id, summary.error)))
+    return words_in(summary.method, summary.path, summary.route, summary.handler_id, summary.error)
+
+
+def words_in(*texts: str) -> tuple[str, ...]:
+    """The same of those texts, in that order."""
+    return _words(" ".join(texts))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -2,7 +2,7 @@
 
 What the user costs beyond the schema that somebody would write by hand, found by taking out one part after the other (CPython
 3.13, in hundredths of the peer). From Python: the refusal of what is no float 2, of lone surrogates 3, the function that turns the
-engine's error into a ``ValidationError`` 3, and that it has an optional ``mode`` 3. From JSON, where the schemas cost the same: that
+engine's error into a ``ValidationError`` 3, and that it has an optional ``mode`` 1. From JSON, where the schemas cost the same: that
 function 2 to 3, and counting the colons of the text 8, which is how a key that stands twice is found.
 """
 

@@ -2,65 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import decimal
-import enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import assume
 from hypothesis import strategies as st
+from made_classes import Colour, Deep, Level, Pair, Point, Right, Word, limits
 
 from gnomon_gtype import schema as n
-
-
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Word(enum.StrEnum):
-    A = "a"
-    LONG = "long"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 20
-
-
-class Right(enum.Flag):
-    READ = 1
-    WRITE = 2
-
-
-@dataclasses.dataclass
-class Point:
-    x: Any
-    y: Any = None
-
-
-@dataclasses.dataclass
-class Deep(Point):
-    z: Any = None
-
-
-class Pair(NamedTuple):
-    left: Any
-    right: Any
-
-
-def limits(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    def build(low: Any, high: Any, x: bool, y: bool) -> dict[str, Any]:
-        return {
-            "minimum": low,
-            "maximum": high,
-            "exclusive_minimum": x and low is not None,
-            "exclusive_maximum": y and high is not None,
-        }
-
-    return st.builds(build, st.none() | bounds, st.none() | bounds, st.booleans(), st.booleans())
-
 
 lengths = st.builds(
     lambda low, more: {"min_length": low, "max_length": None if more is None else low + more},

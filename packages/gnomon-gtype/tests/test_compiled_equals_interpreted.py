@@ -14,21 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_classes import Colour, Level, limits
 
 from gnomon_gtype import GType, ValidationError
 from gnomon_gtype import schema as n
 from gnomon_gtype._interpret import REFUSED, interpret
 from gnomon_gtype._json import parse
-
-
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
 
 
 class Mixed(enum.Enum):
@@ -79,18 +70,6 @@ def fields_of(cls: Any, *, extra: str = "drop") -> n.Record:
     tree = GType(cls).schema
     assert isinstance(tree, n.Record)
     return dataclasses.replace(tree, extra=extra)
-
-
-def limits(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    def build(low: Any, high: Any, x: bool, y: bool) -> dict[str, Any]:
-        return {
-            "minimum": low,
-            "maximum": high,
-            "exclusive_minimum": x and low is not None,
-            "exclusive_maximum": y and high is not None,
-        }
-
-    return st.builds(build, st.none() | values, st.none() | values, st.booleans(), st.booleans())
 
 
 lengths = st.fixed_dictionaries(

@@ -6,15 +6,15 @@ Longer than most modules: two tables, one for each answer that can be proved.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import datetime
 import decimal
 import enum
 import itertools
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from containments import asked, linked, record, row
+from made_classes import Colour, Deep, Frozen, Level, Many, Pair, Point, Right, Word
 
 from gnomon_gtype import GType, contains
 from gnomon_gtype.schema import (
@@ -75,57 +75,8 @@ def winding(leaf: Schema) -> Schema:
     return definitions(Ref("A"), {"A": Array((inner, INT))})
 
 
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Word(enum.StrEnum):
-    A = "a"
-    LONG = "long"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 20
-
-
 class Nobody(enum.Enum):
     pass
-
-
-Right = enum.Flag("Right", ["READ", "WRITE"])
-Many = enum.Flag("Many", [f"F{number}" for number in range(12)])
-
-
-@dataclasses.dataclass
-class Point:
-    x: Any
-    y: Any = 0
-
-
-@dataclasses.dataclass
-class Deep(Point):
-    z: Any = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Frozen:
-    x: Any
-
-
-@dataclasses.dataclass
-class Checked:
-    x: int
-
-    def __post_init__(self) -> None:
-        if self.x < 0:
-            raise ValueError("below 0")
-
-
-class Pair(NamedTuple):
-    left: Any
-    right: Any
 
 
 class Guarded(collections.namedtuple("Guarded", "left")):

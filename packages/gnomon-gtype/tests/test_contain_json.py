@@ -22,6 +22,7 @@ from containments import record
 from generated_trees import neighbours, recursive_trees, trees
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_classes import Colour, Level
 
 from gnomon_gtype import (
     Closed,
@@ -39,16 +40,6 @@ from gnomon_gtype import schema as n
 from gnomon_gtype._containment._shapes import Shapes
 from gnomon_gtype._interpret import REFUSED, Reading, TooManyProblems
 from gnomon_gtype.testing import values
-
-
-class Colour(enum.Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
 
 
 class Odd(enum.Enum):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import decimal
 import doctest
-import enum
 import itertools
 import pathlib
 import re
@@ -15,6 +13,7 @@ from typing import Annotated, Any
 
 import pytest
 from containments import asked, linked, record, row
+from made_classes import Checked, Frozen, Many
 
 import gnomon_gtype
 from gnomon_gtype import Containment, GType, Max, Min, contains
@@ -54,23 +53,6 @@ D = decimal.Decimal
 
 
 INT, TEXT = Integer(), String()
-
-
-Many = enum.Flag("Many", [f"F{number}" for number in range(12)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Frozen:
-    x: Any
-
-
-@dataclasses.dataclass
-class Checked:
-    x: int
-
-    def __post_init__(self) -> None:
-        if self.x < 0:
-            raise ValueError("below 0")
 
 
 class Guarded(collections.namedtuple("Guarded", "left")):

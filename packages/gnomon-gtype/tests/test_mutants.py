@@ -45,12 +45,14 @@ READING = (
     "test_identifiers.py",
     "test_hostile_objects.py",
     "test_survivors.py",
+    "test_survivors_documents.py",
 )
 DOCUMENTS = (
     "test_json_schema_import.py",
     "test_json_schema_refusals.py",
     "test_json_schema_differential.py",
     "test_survivors.py",
+    "test_survivors_documents.py",
 )
 TREES = (
     "test_schema.py",
@@ -60,6 +62,7 @@ TREES = (
     "test_annotations.py",
     "test_unions.py",
     "test_survivors.py",
+    "test_survivors_documents.py",
 )
 MODULES: dict[str, tuple[str, ...]] = {
     **{
@@ -80,7 +83,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         ).split()
     },
     **{f"{name}.py": TREES for name in "_schema _merge _merge_records _unions _recursion".split()},
-    "_json.py": ("test_properties.py", "test_bad_input.py", "test_edges.py"),
+    "_json.py": ("test_properties.py", "test_bad_input.py", "test_edges.py", "test_survivors_documents.py"),
 }
 
 Change = tuple[ast.AST, str, Callable[[], None], Callable[[], None]]

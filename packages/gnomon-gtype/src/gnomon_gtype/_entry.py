@@ -126,12 +126,15 @@ def python_entry(handle: Handle) -> Callable[..., Any]:
 
     strict = first
 
-    def validate(value: Any, mode: Mode = "strict") -> Any:
-        if mode == "strict":
+    # `None` for strict: it is what a call without a mode has, and a text would have to be compared each time
+    def validate(value: Any, mode: Mode | None = None) -> Any:
+        if mode is None:
             try:
                 return strict(value)
             except Exception as error:
                 return settled(schema, value, error)
+        if mode == "strict":
+            return validate(value)
         return validate_lax(handle, value, mode)
 
     return validate

@@ -111,7 +111,7 @@ class Document:
         while stack:
             place = stack.pop()
             if place.depth > DEEPEST:
-                keyword = place.pointer.rsplit("/", 1)[-1]
+                keyword = place.pointer.rpartition("/")[2]
                 raise UnsupportedSchema(
                     keyword, place.pointer, f"schemas are nested deeper than {DEEPEST} levels"
                 )

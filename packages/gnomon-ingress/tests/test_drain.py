@@ -39,6 +39,41 @@ async def test_drain_lets_requests_finish_and_closes_the_rest(autojump_clock: Mo
 
 
 @trio_test
+async def test_a_request_right_behind_the_last_answer_is_not_lost(autojump_clock: MockClock) -> None:
+    """The end of a connection and the next request on it must not cross on their way."""
+    async with Client(hello) as client:
+        busy, quiet = client.connect(), client.connect()
+        for stream in (busy, quiet):
+            await stream.send_all(head())
+            assert b"hello" in await stream.receive_some()
+        await trio.sleep(5)
+        # Between two looks of the watchdog.
+        await busy.send_all(head())
+        assert b"hello" in await busy.receive_some()
+        started = trio.current_time()
+        client.server.drain()
+        assert await everything(quiet) == b""
+        assert trio.current_time() - started < 0.1
+        await trio.sleep(0.8)
+        await busy.send_all(head())
+        data = await everything(busy)
+        assert data.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in data
+
+
+@trio_test
+async def test_a_drain_ends_who_says_nothing_more(autojump_clock: MockClock) -> None:
+    async with Client(hello) as client:
+        stream = client.connect()
+        await stream.send_all(head())
+        assert b"hello" in await stream.receive_some()
+        started = trio.current_time()
+        client.server.drain()
+        assert await everything(stream) == b""
+        assert trio.current_time() - started == pytest.approx(1, abs=0.15)
+
+
+@trio_test
 async def test_drain_past_its_grace(autojump_clock: MockClock) -> None:
     async def dispatch(req: Request, res: Response) -> None:
         if req.path == "/deaf":

@@ -38,8 +38,7 @@ def work(listeners):
                     async for _ in signals:
                         nursery.cancel_scope.cancel()
             nursery.start_soon(stop)
-            if "deaf" in sys.argv:
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            await trio.sleep(0.2)
             await gnomon_ingress.Server(dispatch).serve(listeners)
     if "deaf" in sys.argv:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -137,7 +136,24 @@ def test_a_restart_loses_no_request(supervised: Supervised) -> None:
             except BaseException as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=ask, args=(path,)) for path in ("/", "/", "/slow", "/slow")]
+    def keep_asking(pause: float) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", supervised.port, timeout=20)
+        answered = time.monotonic()
+        while not stop.is_set():
+            try:
+                connection.request("GET", "/")
+                served.add(int(connection.getresponse().read()))
+            except BaseException as error:
+                # A connection that nobody has used for a second may end at any time.
+                if time.monotonic() - answered < 1.0:
+                    failures.append(error)
+                connection.close()
+            answered = time.monotonic()
+            time.sleep(pause)
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in ("/", "/slow", "/slow")]
+    threads += [threading.Thread(target=keep_asking, args=(pause,)) for pause in (0.0, 0.005, 0.05)]
     for thread in threads:
         thread.start()
     for _ in range(3):

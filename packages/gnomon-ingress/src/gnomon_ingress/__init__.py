@@ -27,6 +27,7 @@ from ._made import make_request
 from ._mount import mount
 from ._parts import Part
 from ._problem import problem_document
+from ._ready import worker_ready
 from ._request import Client, Request
 from ._response import Response
 from ._server import Server, ServerStatistics, serve
@@ -93,6 +94,7 @@ __all__ = [
     "run_workers",
     "serve",
     "static",
+    "worker_ready",
 ]
 
 for _name in __all__:

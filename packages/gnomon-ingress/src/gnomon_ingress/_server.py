@@ -20,6 +20,7 @@ from ._limits import Config, ConnectionEvent, Limits
 from ._listeners import open_tcp_listeners
 from ._output import HEAD, IDLE
 from ._proxy import Networks
+from ._ready import note_accepting
 from ._request import Client, Request
 from ._response import Response
 from ._transport import Interrupted, SocketTransport, StreamTransport, Transport
@@ -33,8 +34,9 @@ _BACK_OFF = 0.1
 # A storm of connections must not hold up those that are open: they get a turn after each one that is welcomed, and after so
 # many that were reset before.
 _ACCEPTS_IN_A_ROW = 8
-# Seconds a drain waits for the first request of a connection: whoever has just connected is about to send it.
-_FIRST_REQUEST = 1.0
+# Seconds without a request after which a drain ends a connection: whoever has just connected, or had an answer, may be about
+# to send one, which an end that crosses it on its way would lose. Its answer then says that it is the last.
+_QUIET = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Server:
                     for listener in self._listeners:
                         nursery.start_soon(self._accept, listener, tls)
                     self._accepting.set()
+                    note_accepting(self._listeners)
                     # A cancellation may have begun the drain before there was anything to end.
                     self._end_if_empty()
         finally:
@@ -188,11 +191,11 @@ class Server:
         self._end_if_empty()
 
     def _end_idle(self) -> None:
-        """End the connections that nobody uses; not those whose next request, or first, is here or about to be."""
+        """End the connections that nobody uses; not those whose next request is here, or may be about to be."""
         idle = [
             connection
             for connection in self.connections
-            if connection.state == IDLE and (connection.sequence or connection.age > _FIRST_REQUEST)
+            if connection.state == IDLE and connection.age > _QUIET and connection.seen == connection.sequence
         ]
         poll = select.poll()
         for descriptor in {connection.transport.fileno() for connection in idle} - {-1}:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from trio.testing import MockClock, trio_test
 
 from gnomon_context import (
     Alert,
+    ContextError,
     GlobalContext,
     LocalContext,
     RequestPhase,
@@ -47,7 +50,7 @@ async def test_what_is_started_is_an_async_function(
 
 @trio_test
 async def test_a_function_that_turns_out_not_to_be_async_is_named(autojump_clock: MockClock) -> None:
-    message = "not_async is to be an async function, and returned a int"
+    message = "not_async is to be an async function, and returned an object of type int"
     alerts: list[Alert] = []
     function: Any = not_async
     async with open_global_context() as gctx:
@@ -139,3 +142,71 @@ def test_what_is_called_in_the_middle_of_a_step_is_sync(wrong: Any) -> None:
         local_context().on_phase_change(wrong)
     with pytest.raises(TypeError, match="on_alert takes a sync function"):
         GlobalContext().on_alert(wrong)
+
+
+def yields() -> Iterator[None]:
+    yield
+
+
+async def yields_late() -> AsyncIterator[None]:
+    yield
+
+
+@types.coroutine
+def awaited() -> Iterator[Any]:
+    yield from trio.sleep(0).__await__()
+
+
+REGISTRATIONS: list[tuple[str, Callable[..., object]]] = [
+    *[(name, getattr(LocalContext, name)) for name in ("before", "after", "catch")],
+    *[(name, getattr(LocalContext, name)) for name in ("on_cleanup", "on_error", "on_timeout", "compensate")],
+]
+
+
+@pytest.mark.parametrize("register", [fn for _, fn in REGISTRATIONS], ids=[name for name, _ in REGISTRATIONS])
+@pytest.mark.parametrize("wrong", [yields, yields_late, functools.partial(yields)])
+def test_what_yields_is_not_called(register: Callable[..., object], wrong: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="yields.* contains a yield, so that nothing of it would run"):
+        register(local_context(), wrong)
+    register(local_context(), awaited)
+
+
+@pytest.mark.parametrize("point", ["on_startup", "on_pre_shutdown", "on_shutdown"])
+def test_what_yields_is_no_callback_of_the_application(point: str) -> None:
+    with pytest.raises(TypeError, match="a callback is called, and yields_late contains a yield"):
+        getattr(GlobalContext(), point)(yields_late)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"retries": -1}, "retries and backoff are numbers from 0 on: got -1 and 0.0"),
+        ({"backoff": float("nan")}, "got 0 and nan"),
+        ({"backoff": float("inf")}, "got 0 and inf"),
+        ({"retry_on": "OSError"}, "retry_on names classes of exceptions, not 'OSError'"),
+        ({"retry_on": (OSError, 3)}, "retry_on names classes of exceptions"),
+    ],
+)
+def test_retries_that_could_not_work(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        local_context().before(not_async, **options)
+
+
+@pytest.mark.parametrize("method", ["start_soon", "detach", "cancel"])
+@trio_test
+async def test_what_belongs_to_the_loop_is_refused_in_a_thread_and_changes_nothing(method: str) -> None:
+    refused: list[str] = []
+
+    def work(lctx: LocalContext) -> None:
+        try:
+            getattr(lctx, method)(*([] if method == "cancel" else [nothing]))
+        except ContextError as error:
+            refused.append(str(error))
+
+    async with open_global_context() as gctx, open_local_context(gctx) as lctx:
+        await trio.to_thread.run_sync(work, lctx)
+        assert (lctx.cancel_reason, lctx.tasks) == (None, ())
+        # As the message says.
+        await trio.to_thread.run_sync(trio.from_thread.run_sync, lctx.cancel)
+    assert lctx.outcome is not None and lctx.outcome.kind == "cancelled"
+    assert len(refused) == 1 and refused[0].endswith(f"write trio.from_thread.run_sync(lctx.{method}, ...)")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import types
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import trio_test
@@ -163,6 +165,42 @@ def test_other_callables_are_named_in_errors():
         Hook(len)
     with pytest.raises(BindingError, match="extended .*missing 'req'"):
         Orchestrator().plan(functools.partial(extended, 1, 2, more=2))
+
+
+def generator(req, res, lctx, gctx):
+    yield
+
+
+async def async_generator(req, res, lctx, gctx):
+    yield
+
+
+class Generating:
+    def __call__(self, req, res, lctx, gctx):
+        yield
+
+
+@pytest.mark.parametrize("function", [generator, async_generator, Generating(), functools.partial(generator)])
+def test_a_generator_is_refused_for_nothing_of_it_would_run(function):
+    with pytest.raises(
+        BindingError, match=r"test_binding.py.*contains a yield, so that nothing of it would run"
+    ):
+        Orchestrator().plan(function)
+    for point in ("before", "after", "catch"):
+        with pytest.raises(BindingError, match="contains a yield"):
+            Hook(function, point)
+
+
+@trio_test
+async def test_what_types_coroutine_makes_of_a_generator_is_awaited(autojump_clock):
+    @types.coroutine
+    def handler(req, res, lctx, gctx):
+        yield from trio.sleep(0).__await__()
+        res.json("fine")
+
+    bench = Bench()
+    assert (await bench(handler)).kind == "ok"
+    assert bench.res.sent == [200, "fine"]
 
 
 @trio_test

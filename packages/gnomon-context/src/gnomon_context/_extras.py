@@ -6,17 +6,24 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import CodeType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
-if TYPE_CHECKING:
-    import trio
+import trio
 
+from ._errors import ContextError
+
+if TYPE_CHECKING:
     from ._held import HeldManager
     from ._phase import RequestPhase
     from ._tasks import TrackedTask
     from ._topics import Topics
 
 HookPoint: TypeAlias = Literal["before", "after", "catch"]
+_YIELDS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+# What `types.coroutine` makes of a generator.
+_AWAITED = inspect.CO_ITERABLE_COROUTINE
+
 RetryOn: TypeAlias = "type[BaseException] | tuple[type[BaseException], ...]"
 
 
@@ -70,6 +77,24 @@ class Step:
     held: HeldManager | None = None
 
 
+def check_runs(fn: object, what: str) -> None:
+    """Refuse a generator: calling it runs nothing of it, and nobody would iterate over it.
+
+    Raises:
+        TypeError: `fn` contains a `yield`.
+    """
+    inner: Any = fn
+    while isinstance(inner, partial):
+        inner = inner.func
+    code = getattr(inner, "__code__", None)
+    # Read here: `inspect` asks so much about a function that each registration would cost twice as much.
+    if isinstance(code, CodeType) and code.co_flags & _YIELDS and not code.co_flags & _AWAITED:
+        raise TypeError(
+            f"{what} is called, and {name_of(fn)} contains a yield, so that nothing of it would run: split it "
+            "in two functions, or make it an async context manager"
+        )
+
+
 def check_async(fn: object, method: str) -> None:
     """Refuse what cannot be started as a task.
 
@@ -83,6 +108,19 @@ def check_async(fn: object, method: str) -> None:
         fn.close()
         mend = f": write {method}(fn, argument), not {method}(fn(argument))"
     raise TypeError(f"{method} takes an async function and its arguments, not {fn!r}{mend}")
+
+
+def check_thread(method: str) -> None:
+    """Refuse what only the event loop can do, if this is another thread.
+
+    Raises:
+        ContextError: it is.
+    """
+    if not trio.lowlevel.in_trio_run():
+        raise ContextError(
+            f"{method}() belongs to the thread of the event loop: in a thread that trio has started write "
+            f"trio.from_thread.run_sync(lctx.{method}, ...)"
+        )
 
 
 def check_sync(fn: object, method: str) -> None:
@@ -102,7 +140,7 @@ async def await_call(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     result = fn(*args)
     if not hasattr(result, "__await__"):
         raise TypeError(
-            f"{name_of(fn)} is to be an async function, and returned a {type(result).__qualname__}"
+            f"{name_of(fn)} is to be an async function, and returned an object of type {type(result).__qualname__}"
         )
     return await result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ._errors import IllegalPhase
+from ._extras import check_thread
 from ._local_state import LocalState
 from ._outcome import KIND_OF_REASON, OK, CancelReason, OutcomeKind, RequestOutcome
 
@@ -30,12 +31,19 @@ class EndingMethods(LocalState):
 
         Args:
             reason: `explicit`, `deadline`, `disconnect` or `shutdown`.
+
+        Raises:
+            ContextError: it is called in another thread than that of the event loop.
+            ValueError: there is no such reason.
         """
         kind = KIND_OF_REASON.get(reason)
         if kind is None:
             raise ValueError(
                 f"there is no cancel reason {reason!r}: it is one of {', '.join(KIND_OF_REASON)}"
             )
+        if self.scope is not None:
+            # Before anything is written down: trio would refuse it half-way.
+            check_thread("cancel")
         if self.cancel_reason is None:
             self._cancel_reason = reason
             if self._cause is None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeVar
 
 from ._errors import IllegalPhase
-from ._extras import Extras, HookPoint, LocalHook, RetryOn, Step, name_of
+from ._extras import Extras, HookPoint, LocalHook, RetryOn, Step, check_runs, name_of
 from ._local_state import LocalState
 from ._phase import RequestPhase
 
@@ -164,11 +165,14 @@ def _local_hook(
 ) -> LocalHook:
     if not callable(fn):
         raise TypeError(f"a hook is a function, not {fn!r}")
+    check_runs(fn, "a hook")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"the timeout of a hook is a positive number of seconds, not {timeout!r}")
-    if retries < 0 or backoff < 0:
-        raise ValueError(f"retries and backoff are not negative: got {retries!r} and {backoff!r}")
+    if not (retries >= 0 and 0 <= backoff < inf):
+        raise ValueError(f"retries and backoff are numbers from 0 on: got {retries!r} and {backoff!r}")
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise TypeError(f"retry_on names classes of exceptions, not {retry_on!r}")
     return LocalHook(fn, name or name_of(fn), timeout, retries, backoff, kinds, isolated)
 
 
@@ -177,6 +181,7 @@ def _step(fn: Callable[..., Any], args: tuple[Any, ...], name: str | None, timeo
         raise TypeError(
             f"a callback is a function, not {fn!r}: give the function itself, and its arguments after it"
         )
+    check_runs(fn, "a callback")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"the timeout of a callback is a positive number of seconds, not {timeout!r}")
     return Step(fn, args, name or name_of(fn), timeout)

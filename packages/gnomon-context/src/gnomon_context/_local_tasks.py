@@ -11,7 +11,7 @@ import trio
 
 from ._ending import EXIT_LIMIT
 from ._errors import ContextClosed, ContextError
-from ._extras import Extras, Step, check_async, name_of
+from ._extras import Extras, Step, check_async, check_thread, name_of
 from ._held import HeldManager
 from ._local_ending import EndingMethods
 from ._local_meta import MetaMethods
@@ -81,11 +81,13 @@ class TaskMethods(MetaMethods, EndingMethods):
 
         Raises:
             ContextClosed: the request is cleaned up already, or the application does not run.
+            ContextError: it is called in another thread than that of the event loop.
             TypeError: `fn` is no function.
         """
         check_async(fn, "start_soon")
         extras = self._open_for_tasks("a task")
         nursery = self.gctx._application.open_nursery()
+        check_thread("start_soon")
         shown = name or name_of(fn)
         task = TrackedTask(shown, isolated, trio.CancelScope(deadline=self._deadline))
         nursery.start_soon(run_tracked, cast("LocalContext", self), task, fn, args, name=shown)
@@ -113,10 +115,12 @@ class TaskMethods(MetaMethods, EndingMethods):
             timeout: seconds it may take.
 
         Raises:
+            ContextError: it is called in another thread than that of the event loop.
             DetachRefused: too many are running, or the application is shutting down.
             TypeError: `fn` is no function.
         """
         check_async(fn, "detach")
+        check_thread("detach")
         asked = self.gctx._on_detach
         if asked is not None and not asked(name or name_of(fn)):
             return

@@ -60,7 +60,7 @@ def bind(function: Callable[..., object], *, allowed: Sequence[str], exactly: bo
         role: What the function is, for the error.
 
     Raises:
-        BindingError: It takes other names, or its signature cannot be known.
+        BindingError: It takes other names, its signature cannot be known, or it is a generator.
     """
     if not callable(function):
         raise BindingError(f"a {role} is a function, not {function!r}")
@@ -69,6 +69,11 @@ def bind(function: Callable[..., object], *, allowed: Sequence[str], exactly: bo
     except (TypeError, ValueError) as error:
         raise BindingError(f"{_place(function)}: the signature of this {role} is unknown: {error}") from None
     _check(function, parameters, allowed=allowed, exactly=exactly, role=role)
+    if _yields(function):
+        raise BindingError(
+            f"{_place(function)}: a {role} is called, and this one contains a yield, so that nothing of it would "
+            "run: what surrounds a handler is a before hook and an after hook, and a stream goes into res.stream()"
+        )
     arguments = ", ".join(
         f"{p.name}={p.name}" if p.kind is inspect.Parameter.KEYWORD_ONLY else p.name for p in parameters
     )
@@ -81,6 +86,19 @@ def is_async(function: Callable[..., object]) -> bool:
         function = function.func
     return inspect.iscoroutinefunction(function) or (
         not inspect.isroutine(function) and inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    )
+
+
+def _yields(function: Callable[..., object]) -> bool:
+    """Whether a call of ``function`` makes a generator that nobody would iterate over."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = getattr(function, "__call__", function)  # noqa: B004
+    # What types.coroutine makes of a generator is awaited.
+    return inspect.isasyncgenfunction(function) or (
+        inspect.isgeneratorfunction(function)
+        and not function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
     )
 
 

@@ -271,6 +271,6 @@ async def settle_result(result: object, res: object, name: str) -> None:
         result = await result
     if result is not None and result is not res:
         raise UnexpectedReturn(
-            f"{name} returned a {type(result).__name__}, which nothing looks at: "
+            f"{name} returned an object of type {type(result).__name__}, which nothing looks at: "
             "a handler or hook answers through res, as in res.json(...), and returns nothing"
         )

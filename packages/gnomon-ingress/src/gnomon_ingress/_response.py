@@ -10,7 +10,7 @@ import builtins
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 from ._cookies import SameSite, format_cookie
 from ._errors import ResponseState
@@ -29,6 +29,10 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
 _CHECKED = frozenset({JSON_TYPE, TEXT_TYPE, BYTES_TYPE, PROBLEM_TYPE})
+
+
+# The successes of which a body is declared: not 204 and 205, which have none (RFC 9110, sections 15.3.5 and 15.3.6).
+WithBody: TypeAlias = Literal[200, 201, 202, 203, 206, 207, 208, 226]
 
 
 def encode_text(value: str) -> bytes:
@@ -135,8 +139,17 @@ class Response(OneParameter[Body]):
         self._body = value
         self._payload = None
 
-    def status(self, code: int) -> Response[Body]:
+    @overload
+    def status(self, code: WithBody) -> Response[Body]: ...
+
+    @overload
+    def status(self, code: int) -> Response[Any]: ...
+
+    def status(self, code: int) -> Response[Any]:
         """Set the status.
+
+        Type checkers hold what follows to the declared body where the status is a success that has one; for others, and
+        where they do not know the status, to nothing: those bodies are declared by status, and checked at run time.
 
         Args:
             code: 200 to 599; informational statuses belong to the connection.

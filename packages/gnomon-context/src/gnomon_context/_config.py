@@ -7,7 +7,7 @@ import decimal
 import enum
 import pathlib
 import uuid
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from types import MappingProxyType
 from typing import Any, NoReturn, final
 
@@ -31,6 +31,8 @@ _SCALARS = (
     uuid.UUID,
 )
 
+_ABSENT = object()
+
 
 @final
 class Config(Mapping[str, Any]):
@@ -49,12 +51,14 @@ class Config(Mapping[str, Any]):
     ('a', 'b')
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_hidden", "_values")
     _values: Mapping[str, Any]
+    # The keys whose values are not shown.
+    _hidden: frozenset[str]
 
     # Not in `__init__`, which anybody could call a second time.
     def __new__(cls, values: Mapping[str, Any] = MappingProxyType({})) -> Config:
-        return _section(_freeze_all(values, ()))
+        return _frozen(values, ())
 
     def __getitem__(self, key: str) -> Any:
         try:
@@ -92,14 +96,17 @@ class Config(Mapping[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Config:
         return self
 
-    def __reduce__(self) -> tuple[type[Config], tuple[dict[str, Any]]]:
-        return Config, (dict(self._values),)
+    def __reduce__(self) -> tuple[Callable[..., Config], tuple[dict[str, Any], frozenset[str]]]:
+        return _restored, (dict(self._values), self._hidden)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._values})
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{key!r}: {_shown(value)}" for key, value in self._values.items())
+        shown = ", ".join(
+            f"{key!r}: {'...' if key in self._hidden else _shown(value)}"
+            for key, value in self._values.items()
+        )
         return f"Config({{{shown}}})"
 
 
@@ -120,9 +127,7 @@ def read_through(values: Mapping[str, Any]) -> Config:
     asked for workers
     4
     """
-    made = object.__new__(Config)
-    object.__setattr__(made, "_values", _Asked(values))
-    return made
+    return _section(_Asked(values))
 
 
 @final
@@ -160,14 +165,40 @@ def _shown(value: object) -> str:
     return "..." if getattr(type(value), "__sensitive__", False) else repr(value)
 
 
-def _section(frozen: dict[str, Any]) -> Config:
+def hide(config: Config, shown: Any) -> Config:
+    """The same configuration, showing only what is the same in a copy of it that may be shown.
+
+    Args:
+        config: the values.
+        shown: the copy, in which what is sensitive was replaced.
+
+    >>> hide(Config({"user": "ada", "password": "hunter2"}), {"user": "ada", "password": "(hidden)"})
+    Config({'user': 'ada', 'password': ...})
+    """
+    values, hidden = {}, set()
+    for key, value in config.items():
+        other = shown.get(key, _ABSENT) if isinstance(shown, Mapping) else _ABSENT
+        values[key] = hide(value, other) if isinstance(value, Config) else value
+        if isinstance(value, Config):
+            if not isinstance(other, Mapping):
+                hidden.add(key)
+        elif other is _ABSENT or _fixed(other) != value:
+            hidden.add(key)
+    return _section(MappingProxyType(values), frozenset(hidden))
+
+
+def _restored(values: Mapping[str, Any], hidden: frozenset[str]) -> Config:
+    return _section(Config(values)._values, hidden)
+
+
+def _section(values: Mapping[str, Any], hidden: frozenset[str] = frozenset()) -> Config:
     made = object.__new__(Config)
-    # The dict behind the proxy is known to nobody else.
-    object.__setattr__(made, "_values", MappingProxyType(frozen))
+    object.__setattr__(made, "_values", values)
+    object.__setattr__(made, "_hidden", hidden)
     return made
 
 
-def _freeze_all(values: Mapping[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _frozen(values: Mapping[Any, Any], path: tuple[str, ...]) -> Config:
     frozen = {}
     for key, value in values.items():
         if not isinstance(key, str):
@@ -175,7 +206,8 @@ def _freeze_all(values: Mapping[Any, Any], path: tuple[str, ...]) -> dict[str, A
                 f"configuration keys are strings, not {key!r} under {'.'.join(path) or 'the root'}"
             )
         frozen[str(key)] = _freeze(value, (*path, key))
-    return frozen
+    # The dict behind the proxy is known to nobody else.
+    return _section(MappingProxyType(frozen))
 
 
 def _freeze(value: Any, path: tuple[str, ...]) -> Any:
@@ -183,7 +215,7 @@ def _freeze(value: Any, path: tuple[str, ...]) -> Any:
     if isinstance(value, (Config, *_SCALARS)) or getattr(type(value), "__sensitive__", False):
         return value
     if isinstance(value, Mapping):
-        return _section(_freeze_all(value, path))
+        return _frozen(value, path)
     if isinstance(value, (list, tuple)):
         return tuple(_freeze(each, (*path, str(index))) for index, each in enumerate(value))
     if isinstance(value, Set):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, final, runtime_checkable
 
-from ._config import Config
+from ._config import Config, hide
 from ._errors import ConfigError
 
 KeyPath: TypeAlias = tuple[str, ...]
+
+#: What commands of the runtime read with the prefix that is the default here.
+RESERVED = ("GNOMON_SNAPSHOTS",)
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
@@ -24,7 +27,9 @@ class ConfigValidator(Protocol):
     """What checks a whole configuration; a type of gnomon-gtype is one.
 
     `validate` returns the valid values, converted or not. It raises on invalid ones; an exception with
-    `.problems`, each with `.pointer` (RFC 6901) and `.message`, makes an error that names key and source.
+    `.problems`, each with `.pointer` (RFC 6901) and `.message`, makes an error that names key and source. One that has
+    `redact`, which returns a copy of the values with what is sensitive replaced (as a type of gnomon-gtype does for
+    `Sensitive[str]`), keeps that out of the `repr` of the configuration.
 
     >>> class Ports:
     ...     def validate(self, value):
@@ -53,23 +58,26 @@ class ConfigSources:
             read as the type of the value that they replace; without one they stay strings.
         environ: the environment; that of the process by default, at the time of loading.
         arguments: the highest layer, by dotted key or nested.
-        validator: checks the whole, and may convert it.
+        validator: checks the whole, and may convert it; says what of it is never shown.
         closed: environment and arguments only replace what defaults and file have: a name that they do not
             have is an error, so that a typing mistake is found.
+        reserved: environment variables with the prefix that belong to somebody else, and are no configuration.
 
     >>> sources = ConfigSources(defaults={"port": 80}, environ={"GNOMON_PORT": "8080"})
     >>> sources.load().port
     8080
     """
 
-    defaults: Mapping[str, Any] | None = None
+    # What may hold secrets is not in the repr.
+    defaults: Mapping[str, Any] | None = field(default=None, repr=False)
     file: str | os.PathLike[str] | None = None
     optional_file: bool = False
     prefix: str = "GNOMON_"
-    environ: Mapping[str, str] | None = None
-    arguments: Mapping[str, Any] | None = None
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
+    arguments: Mapping[str, Any] | None = field(default=None, repr=False)
     validator: ConfigValidator | None = None
     closed: bool = False
+    reserved: Collection[str] = RESERVED
 
     def load(self) -> Config:
         """Read every layer and validate the whole.
@@ -81,7 +89,10 @@ class ConfigSources:
         merged.add("defaults", self.defaults or {})
         if self.file is not None:
             merged.add(f"file {os.fspath(self.file)}", self._read_file(Path(self.file)))
-        merged.add_environment(self.prefix, os.environ if self.environ is None else self.environ)
+        environ = os.environ if self.environ is None else self.environ
+        merged.add_environment(
+            self.prefix, {name: environ[name] for name in environ if name not in self.reserved}
+        )
         for path, value in _leaves(_nested(self.arguments or {}), ()):
             merged.override("arguments", path, value)
         values = merged.values if self.validator is None else self._validate(merged)
@@ -89,7 +100,17 @@ class ConfigSources:
             raise ConfigError(
                 f"the validator returned a {type(values).__qualname__}, and configuration is a mapping"
             )
-        return Config(values)
+        return self._hide(Config(values), values)
+
+    def _hide(self, config: Config, values: Mapping[str, Any]) -> Config:
+        redact = getattr(self.validator, "redact", None)
+        if redact is None:
+            return config
+        try:
+            return hide(config, redact(values))
+        except Exception:
+            # Nobody knows what may be shown.
+            return hide(config, None)
 
     def _read_file(self, path: Path) -> Mapping[str, Any]:
         try:
@@ -109,7 +130,7 @@ class ConfigSources:
             problems = getattr(error, "problems", None)
             if not problems:
                 raise ConfigError(f"the configuration is not valid: {error}") from error
-            lines = [f"{merged.locate(problem.pointer)}: {problem.message}" for problem in problems]
+            lines = [f"{merged.locate(each.pointer)}: {str(each.message).rstrip('.')}" for each in problems]
             raise ConfigError("the configuration is not valid: " + "; ".join(lines)) from error
 
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gnomon_ingress import (
     Config,
     ConnectionEvent,
     Limits,
+    Listener,
     Request,
     Response,
     Server,
@@ -280,6 +282,52 @@ async def test_half_close_of_a_socket() -> None:
         await stream.send_all(GET)
         await stream.send_eof()
         assert (await everything(stream)).endswith(b"late")
+        nursery.cancel_scope.cancel()
+
+
+@trio_test
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("usual", [False, True])
+async def test_half_close_on_one_of_several_listeners(
+    usual: bool, secure: bool, authority: trustme.CA
+) -> None:
+    aborted = trio.Event()
+
+    async def dispatch(req: Request, res: Response) -> None:
+        req.bind_abort(lambda reason: aborted.set())
+        if req.path == "/allowed":
+            # As many looks of the watchdog as the other needs, and more.
+            with trio.move_on_after(0.5):
+                await aborted.wait()
+            res.text("late")
+        else:
+            await aborted.wait()
+
+    ours, theirs = contexts(authority)
+    bare, described = open_tcp_listeners("127.0.0.1", 0)[0], open_tcp_listeners("127.0.0.1", 0)[0]
+    server = Server(dispatch, config=Config(half_close=usual))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(
+                server.serve, [bare, Listener(described, half_close=not usual)], tls=ours if secure else None
+            )
+        )
+        strict, lenient = server.addresses if not usual else server.addresses[::-1]
+        for address, path in ((lenient, "/allowed"), (strict, "/")):
+            assert isinstance(address, tuple)
+            tcp = await trio.open_tcp_stream(*address)
+            stream: trio.abc.Stream = tcp
+            if secure:
+                stream = trio.SSLStream(tcp, theirs, server_hostname="127.0.0.1", https_compatible=True)
+            await stream.send_all(GET.replace(b"/", path.encode(), 1))
+            await tcp.send_eof()
+            data = await everything(stream) if path == "/allowed" or not secure else b""
+            assert data.endswith(b"late") == (path == "/allowed")
+            assert path == "/" or not aborted.is_set()
+            with trio.fail_after(10):
+                if path == "/":
+                    await aborted.wait()
+            tcp.socket.close()
         nursery.cancel_scope.cancel()
 
 

@@ -22,7 +22,7 @@ from ._events import Event
 from ._forms import Form, Upload
 from ._headers import Headers, MutableHeaders
 from ._limits import Config, ConnectionEvent, Deflate, Limits
-from ._listeners import open_tcp_listeners, open_unix_listener
+from ._listeners import Listener, open_tcp_listeners, open_unix_listener
 from ._made import make_request
 from ._mount import mount
 from ._parts import Part
@@ -61,6 +61,7 @@ __all__ = [
     "JsonCodec",
     "Limits",
     "Link",
+    "Listener",
     "MessageInvalid",
     "MessageType",
     "MultipartCodec",

@@ -47,6 +47,7 @@ class Connection(Input):
         "aged",
         "body_age",
         "body_limit",
+        "half_close",
         "scope",
         "seen",
         "sequence",
@@ -64,6 +65,8 @@ class Connection(Input):
         self.age: float = 0.0
         self.body_age: float = 0.0
         self.body_limit: int = server.body_limit
+        #: Whether a FIN of the client is no disconnect.
+        self.half_close: bool = server.config.half_close
         self._dispatch = server.dispatch
         #: The bytes of the last request, if they were all there was and the same bytes may be served without a look.
         self._again: bytes | None = None

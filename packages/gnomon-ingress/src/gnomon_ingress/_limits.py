@@ -115,7 +115,7 @@ class Config:
     Args:
         limits: What a client may use.
         half_close: Whether a client may close its sending side and still wait for the answer. By default a FIN while a
-            request runs is a disconnect.
+            request runs is a disconnect. A ``Listener`` may say otherwise for its own clients.
         drain_grace: Seconds that running requests get to finish once the server drains.
         exit_timeout: Seconds after the grace until what still runs is cancelled for good.
         backlog: Connections the kernel keeps waiting.

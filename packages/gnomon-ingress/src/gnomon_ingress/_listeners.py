@@ -4,7 +4,33 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket, and what holds for its clients alone; ``Server.serve`` takes it in place of the bare socket.
+
+    Args:
+        socket: Listens, and does not block.
+        half_close: Whether a client may close its sending side and still wait for the answer; ``None`` takes the word of
+            the configuration.
+
+    >>> [public], [internal] = open_tcp_listeners("127.0.0.1", 0), open_tcp_listeners("127.0.0.1", 0)
+    >>> listeners = [public, Listener(internal, half_close=True)]
+    >>> public.close(), internal.close()
+    (None, None)
+    """
+
+    socket: socket.socket
+    half_close: bool | None = None
+
+
+def described(listeners: Iterable[socket.socket | Listener]) -> list[Listener]:
+    """Return listeners, of which a bare socket has nothing to itself."""
+    return [listener if isinstance(listener, Listener) else Listener(listener) for listener in listeners]
 
 
 def open_tcp_listeners(

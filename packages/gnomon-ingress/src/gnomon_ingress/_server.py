@@ -17,7 +17,7 @@ import trio
 from ._compression import available
 from ._connection import Connection, Dispatch
 from ._limits import Config, ConnectionEvent, Limits
-from ._listeners import open_tcp_listeners
+from ._listeners import Listener, described, open_tcp_listeners
 from ._output import HEAD, IDLE
 from ._proxy import Networks
 from ._ready import note_accepting
@@ -73,7 +73,7 @@ class Server:
         self.reserved: frozenset[str] = frozenset(
             path for path in (config.live_path, config.ready_path, "*") if path is not None
         )
-        self._listeners: list[socket.socket] = []
+        self._listeners: list[Listener] = []
         self.codings: dict[str, Callable[[bytes], bytes]] = (
             available() if config.compress_from is not None else {}
         )
@@ -91,7 +91,7 @@ class Server:
     @property
     def addresses(self) -> tuple[tuple[str, int] | str, ...]:
         """Where the server listens: ``(host, port)``, or the path of a Unix socket."""
-        names = [listener.getsockname() for listener in self._listeners]
+        names = [listener.socket.getsockname() for listener in self._listeners]
         return tuple(name if isinstance(name, str) else name[:2] for name in names)
 
     def statistics(self) -> ServerStatistics:
@@ -110,7 +110,7 @@ class Server:
 
     async def serve(
         self,
-        listeners: Sequence[socket.socket],
+        listeners: Sequence[socket.socket | Listener],
         *,
         tls: ssl.SSLContext | None = None,
         task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
@@ -118,11 +118,11 @@ class Server:
         """Serve listening sockets until drained or cancelled; a cancellation drains too, and a second Ctrl-C hastens it.
 
         Args:
-            listeners: Non-blocking listening sockets; the server closes them.
+            listeners: Non-blocking listening sockets, or ``Listener``s that say more about one; the server closes them.
             tls: Wraps every connection if given.
             task_status: Started with the server once it accepts.
         """
-        self._listeners = list(listeners)
+        self._listeners = described(listeners)
         try:
             async with trio.open_nursery() as outside:
                 try:
@@ -170,7 +170,7 @@ class Server:
                     for listener in self._listeners:
                         nursery.start_soon(self._accept, listener, tls)
                     self._accepting.set()
-                    note_accepting(self._listeners)
+                    note_accepting(listener.socket for listener in self._listeners)
                     # A cancellation may have begun the drain before there was anything to end.
                     self._end_if_empty()
         finally:
@@ -181,8 +181,8 @@ class Server:
         self.drain_begun.set()
         self._drain_started = trio.current_time()
         for listener in self._listeners:
-            trio.lowlevel.notify_closing(listener)
-            listener.close()
+            trio.lowlevel.notify_closing(listener.socket)
+            listener.socket.close()
         for connection in self.connections:
             connection.close_after_answer()
             if connection.link is not None:
@@ -220,15 +220,15 @@ class Server:
             assert self._nursery is not None
             self._nursery.cancel_scope.cancel()
 
-    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _accept(self, listener: Listener, tls: ssl.SSLContext | None) -> None:
         while not self.draining:
             try:
-                await trio.lowlevel.wait_readable(listener)
+                await trio.lowlevel.wait_readable(listener.socket)
             except trio.ClosedResourceError:
                 return
             for _ in range(_ACCEPTS_IN_A_ROW):
                 try:
-                    sock, address = listener.accept()
+                    sock, address = listener.socket.accept()
                 except BlockingIOError:
                     break
                 except OSError as error:
@@ -237,10 +237,12 @@ class Server:
                         self.report(ConnectionEvent("accept", error=error))
                         await trio.sleep(_BACK_OFF)
                     break
-                if self._welcome(sock, address, tls):
+                if self._welcome(sock, address, tls, listener.half_close):
                     break
 
-    def _welcome(self, sock: socket.socket, address: object, tls: ssl.SSLContext | None) -> bool:
+    def _welcome(
+        self, sock: socket.socket, address: object, tls: ssl.SSLContext | None, half_close: bool | None
+    ) -> bool:
         """Start serving a connection; return whether there was one to serve."""
         assert self._nursery is not None
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -257,17 +259,20 @@ class Server:
         else:
             client = Client("", 0)
         if tls is None:
-            self.start_connection(SocketTransport(sock), client=client)
+            connection = self.start_connection(SocketTransport(sock), client=client)
         else:
-            self._nursery.start_soon(self._serve_tls, sock, tls, client)
+            connection = self._start_tls(sock, tls, client)
+        if half_close is not None:
+            connection.half_close = half_close
         return True
 
-    def start_connection(self, transport: Transport, *, client: Client | None) -> None:
+    def start_connection(self, transport: Transport, *, client: Client | None) -> Connection:
         """Serve one transport beside those that were accepted."""
         assert self._nursery is not None
         connection = Connection(self, transport, client=client)
         self.connections.add(connection)
         self._nursery.start_soon(connection.run)
+        return connection
 
     def start_reader(self, read: Callable[[], Awaitable[None]]) -> None:
         """Run the reading task of a WebSocket beside its connection, which waits for its end."""
@@ -283,7 +288,8 @@ class Server:
         if self.draining and not self.connections and self._nursery is not None:
             self._nursery.cancel_scope.cancel()
 
-    async def _serve_tls(self, sock: socket.socket, tls: ssl.SSLContext, client: Client) -> None:
+    def _start_tls(self, sock: socket.socket, tls: ssl.SSLContext, client: Client) -> Connection:
+        assert self._nursery is not None
         stream = trio.SSLStream(
             trio.SocketStream(trio.socket.from_stdlib_socket(sock)),
             tls,
@@ -295,6 +301,10 @@ class Server:
         # A handshake counts as a connection, so that slow ones cannot add up.
         self.connections.add(connection)
         connection.state = HEAD
+        self._nursery.start_soon(self._serve_tls, connection, transport)
+        return connection
+
+    async def _serve_tls(self, connection: Connection, transport: StreamTransport) -> None:
         try:
             await transport.handshake()
         except (Interrupted, trio.BrokenResourceError, trio.ClosedResourceError):

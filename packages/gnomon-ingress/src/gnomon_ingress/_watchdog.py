@@ -28,7 +28,6 @@ class Watchdog:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._second = -1
-        self._mask = 0 if server.config.half_close else _FIN
 
     async def run(self) -> None:
         """Tick until cancelled."""
@@ -105,13 +104,18 @@ class Watchdog:
         descriptor = connection.transport.fileno()
         if descriptor >= 0:
             running[descriptor] = connection
-        elif self._mask and connection.state == RUN and connection.transport.peer_gone():
+        elif (
+            _FIN
+            and not connection.half_close
+            and connection.state == RUN
+            and connection.transport.peer_gone()
+        ):
             connection.disconnect()
 
     def _poll(self, running: dict[int, Connection]) -> None:
         poll = select.poll()
         for descriptor, connection in running.items():
-            poll.register(descriptor, 0 if connection.state == SOCKET else self._mask)
+            poll.register(descriptor, 0 if connection.state == SOCKET or connection.half_close else _FIN)
         # Errors and hang-ups are always reported; nothing else is, because nothing else is asked for.
         for descriptor, _ in poll.poll(0):
             running[descriptor].disconnect()

@@ -76,10 +76,12 @@ __all__ = [
     "StepReport",
     "begin",
     "cancel_live",
+    "check_modules",
     "commit",
     "end",
     "join_tasks",
     "leave_entered",
+    "live_requests",
     "lone_error",
     "move_deadline",
     "pass_through",
@@ -270,6 +272,33 @@ def move_deadline(lctx: LocalContext, deadline: float) -> None:
 def cancel_live(gctx: GlobalContext[object], reason: CancelReason) -> None:
     """Cancel every live request of the application, for instance when a drain is past its grace."""
     gctx._application.cancel_live(reason)
+
+
+def check_modules(gctx: GlobalContext[Any]) -> None:
+    """Check that the modules of an application can be started in some order; nothing is started.
+
+    Args:
+        gctx: the global context, or a view of it.
+
+    Raises:
+        ModuleNotFound: a module depends on one that is not registered.
+        ModuleCycle: modules depend on each other, with the chain in the message.
+
+    >>> check_modules(GlobalContext(modules={"answer": 42}))
+    """
+    gctx._registry.check()
+
+
+def live_requests(gctx: GlobalContext[Any]) -> tuple[LocalContext, ...]:
+    """The requests of the application that have begun and not ended, oldest first.
+
+    Args:
+        gctx: the global context, or a view of it.
+
+    >>> live_requests(GlobalContext())
+    ()
+    """
+    return tuple(sorted(gctx._application.live, key=lambda lctx: lctx.meta.received_ns))
 
 
 async def wait_idle(gctx: GlobalContext[object]) -> None:

@@ -313,9 +313,9 @@ def a(req, res: Response[AsyncIterator[Item]], lctx, gctx):
 
 def test_a_manifest_of_another_format_is_refused_with_the_mend(manifest_of: Build) -> None:
     document = json.loads(manifest_of(DOCUMENT).to_json())
-    for value, shown in ((1, "1"), (3, "3"), (2.0, "2.0"), (True, "True"), ([], "list"), (None, "NoneType")):
+    for value, shown in ((2, "2"), (4, "4"), (3.0, "3.0"), (True, "True"), ([], "list"), (None, "NoneType")):
         with pytest.raises(
-            ManifestRefused, match=rf"is {shown}; this version understands 2: build the manifest"
+            ManifestRefused, match=rf"is {shown}; this version understands 3: build the manifest"
         ):
             Manifest.from_json(json.dumps({**document, "format": value}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 import subprocess
 import sys
 from typing import Any
@@ -318,7 +319,8 @@ def test_a_forgotten_path_is_told() -> None:
         ({"body_limit": True}, "number of bytes"),
         ({"timeout": 0}, "positive number of seconds"),
         ({"timeout": True}, "positive number of seconds"),
-        ({"timeout": float("inf")}, "positive number of seconds"),
+        ({"timeout": float("nan")}, "positive number of seconds"),
+        ({"timeout": -math.inf}, "positive number of seconds"),
         ({"responses": {100: int}}, "200 to 599"),
         ({"responses": {True: int}}, "200 to 599"),
         ({"tags": "a"}, "write tags=('a',)"),

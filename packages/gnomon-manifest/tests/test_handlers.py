@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from gnomon_gtype import GType
-from gnomon_manifest import Handler, Manifest, ManifestError, build
+from gnomon_manifest import Handler, Manifest, ManifestError, ManifestRefused, build, markdown, openapi
 from gnomon_manifest.declare import RateLimit
 from gnomon_manifest.testing import write_package
 
@@ -487,6 +490,14 @@ def test_what_is_not_static_or_not_valid_is_a_finding(
         "0.5 + 0.5",
         "2 ** 3",
         "math.inf",
+        "math.nan",
+        "float('inf')",
+        "float(' Infinity')",
+        "float('nan')",
+        "float(Config.seconds)",
+        "float('1', **{})",
+        "len('inf')",
+        "'inf'.upper('inf')",
         "LOOP",
     ],
 )
@@ -504,10 +515,37 @@ def test_constants_are_computed_or_refused(manifest_of: Build, text: str) -> Non
     expected = {
         "not False": ["invalid_declaration"],
         "1 if False else 2": ["dynamic_value"],
-        "math.inf": ["invalid_declaration"],
+        "math.nan": ["invalid_declaration"],
+        "float('nan')": ["dynamic_value"],
+        "float(Config.seconds)": ["dynamic_value"],
+        "float('1', **{})": ["dynamic_value"],
+        "len('inf')": ["dynamic_value"],
+        "'inf'.upper('inf')": ["dynamic_value"],
         "LOOP": ["dynamic_value"],
     }
     assert codes(manifest) == expected.get(text, [])
+
+
+def test_a_route_without_a_deadline_is_one(manifest_of: Build) -> None:
+    manifest = manifest_of(
+        """
+        import math
+        @get("/a", timeout=math.inf)
+        def a(req, res, lctx, gctx): res.json({})
+        @before(timeout=math.inf)
+        def b(req): ...
+        """
+    )
+    (handler,) = manifest.handlers
+    assert codes(manifest) == ["invalid_declaration"]  # a hook declares no timeout instead
+    assert handler.policies.timeout == math.inf
+    assert '"timeout":"Infinity"' in manifest.to_json()
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    jsonschema.validate(json.loads(manifest.to_json()), Manifest.json_schema())
+    assert "504" not in openapi(manifest)["paths"]["/a"]["get"]["responses"]
+    assert "| timeout | none |" in markdown(manifest)
+    with pytest.raises(ManifestRefused, match="expected a number"):
+        Manifest.from_json(manifest.to_json().replace('"timeout":"Infinity"', '"timeout":"NaN"'))
 
 
 @pytest.mark.parametrize(

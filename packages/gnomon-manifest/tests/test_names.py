@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import gnomon
+import gnomon_ingress
 import gnomon_manifest
 from gnomon_gtype import GType
 from gnomon_manifest import Manifest, build
+from gnomon_manifest._outside import exported_names
 from gnomon_manifest.testing import write_package
 
 Build = Callable[..., Manifest]
@@ -105,3 +108,11 @@ def test_a_group_that_can_not_be_read_is_told_once(tmp_path: Path) -> None:
     assert [
         (finding.code, str(finding.position)) for finding in manifest.findings if not finding.is_lint
     ] == [("dynamic_value", "b.py:2:14")]
+
+
+def test_a_star_import_of_the_runtime_binds_what_is_there() -> None:
+
+    assert set(exported_names("gnomon") or ()) - set(exported_names("gnomon_manifest.declare") or ()) <= set(
+        gnomon.__all__
+    )
+    assert set(exported_names("gnomon_ingress") or ()) <= set(gnomon_ingress.__all__)

@@ -32,7 +32,7 @@ from ._wire import _fields, encode
 
 __all__ = ["Cache", "Cached"]
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 _Shared: TypeAlias = dict[Any, Any]
 _Convert: TypeAlias = Callable[[Any, _Shared], Any]
 # in the order in which one refers to another

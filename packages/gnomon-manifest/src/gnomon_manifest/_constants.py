@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -66,8 +67,12 @@ class _Reader:
         if path is not None and len(path) == 1 and path[0] in self.local:
             return self.local[path[0]]
         found = self.names.resolve(module, path) if path else None
-        if isinstance(found, Outside) and found.name in ("math.inf", "math.nan"):
-            return getattr(math, found.name.partition(".")[2])
+        if isinstance(found, Outside):
+            home, _, name = found.name.rpartition(".")
+            if home == "math" and name in ("inf", "nan"):
+                return getattr(math, name)
+            if home == "http.HTTPStatus" and name in HTTPStatus.__members__:
+                return HTTPStatus[name].value
         if isinstance(found, Inside) and not found.rest:
             value = binding_value(found.definition)
             if value is not None and found.definition.key not in self.seen:
@@ -122,9 +127,22 @@ class _Reader:
                 return -value if isinstance(node.op, ast.USub) else value
         if isinstance(node, ast.BinOp):
             return self.binary(node, module)
+        if isinstance(node, ast.Call) and self.is_infinity(node, module):
+            return math.inf
         if isinstance(node, ast.JoinedStr):
             return "".join(self.piece(value, module) for value in node.values)
         raise self.fail(f"{ast.unparse(node)[:80]!r} is computed when the program runs", node, module)
+
+    def is_infinity(self, node: ast.Call, module: Module) -> bool:
+        """Whether a call is `float("inf")`."""
+        given = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        found = self.names.resolve(module, dotted(node.func) or ("",))
+        return (
+            found == Outside("builtins.float")
+            and isinstance(given, ast.Constant)
+            and isinstance(given.value, str)
+            and given.value.strip().lower() in ("inf", "infinity", "+inf", "+infinity")
+        )
 
     def mapping(self, node: ast.Dict, module: Module) -> dict[Any, Any]:
         found: dict[Any, Any] = {}

@@ -45,7 +45,7 @@ class HandlerDeclaration:
         roles: roles of which a caller needs one, sorted; empty when the route demands none.
         rate_limit: how often one client may call the route.
         body_limit: largest request body in bytes.
-        timeout: seconds from the first byte of the request to the end of the answer.
+        timeout: seconds from the first byte of the request to the end of the answer; infinity for no deadline.
         responses: type of the body for each further status the route answers with.
         before, after, catch: hooks of this route, in registration order.
         summary, description, tags, version: what the documentation shows.

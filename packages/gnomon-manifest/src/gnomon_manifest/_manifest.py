@@ -13,7 +13,7 @@ from ._wire import ManifestRefused, decode, encode, loads, schema_of
 
 __all__ = ["FORMAT", "Manifest"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Manifest:
 
     >>> from gnomon_manifest import Manifest
     >>> Manifest().to_json()
-    '{"findings":[],"format":2,"handlers":[],"modules":[],"open_edges":[],"roles":null,"types":{}}'
+    '{"findings":[],"format":3,"handlers":[],"modules":[],"open_edges":[],"roles":null,"types":{}}'
     >>> Manifest.from_json(Manifest().to_json()) == Manifest()
     True
     """
@@ -83,7 +83,7 @@ class Manifest:
 
         >>> from gnomon_manifest import Manifest
         >>> Manifest.json_schema()["properties"]["format"]
-        {'const': 2}
+        {'const': 3}
         """
         definitions: dict[str, Any] = {}
         schema_of(Manifest, definitions)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from ._findings import Position
-from ._policy import RateLimit
+from ._policy import UNBOUNDED, RateLimit
 
 __all__ = [
     "Handler",
@@ -61,12 +61,15 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """What a route demands before its handler runs; see `HandlerDeclaration`."""
+    """What a route demands before its handler runs; see `HandlerDeclaration`.
+
+    A `timeout` of infinity is a route without a deadline, and None one that declares nothing.
+    """
 
     roles: tuple[str, ...] = ()
     rate_limit: RateLimit | None = None
     body_limit: int | None = None
-    timeout: float | None = None
+    timeout: Annotated[float, UNBOUNDED] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ class HandlerTypes:
         media: media types in which the declared body, or the stream, of a status is sent; `*/*` for one that is computed.
         stream: whether the answer is declared to be a stream.
         items: type of the items of the stream; None where the source declares none.
+        receives, sends: types of the messages of a WebSocket, as the handler receives and sends them; None where the
+            source declares none.
     """
 
     params: Mapping[str, str]
@@ -92,10 +97,12 @@ class HandlerTypes:
     media: Mapping[int, tuple[str, ...]]
     stream: bool
     items: str | None
+    receives: str | None
+    sends: str | None
 
     def digests(self) -> Iterator[str]:
         """Every type that is referred to."""
-        whole = (self.query, self.headers, self.body, self.items)
+        whole = (self.query, self.headers, self.body, self.items, self.receives, self.sends)
         for digest in (*self.params.values(), *whole, *self.responses.values()):
             if digest is not None:
                 yield digest

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
+from ._constants import NotStatic, constant
+from ._flow import SENDERS, answers_plainly
 from ._model import OpenEdge
 from ._names import (
     Definition,
@@ -61,16 +63,6 @@ _POINTS: Final = frozenset({"before", "after", "catch"})
 _STATUS: Final = frozenset({"status", "problem"})
 # what finishes an answer without a body, with its status where none is given
 _BODILESS: Final = {"empty": 204, "redirect": 303}
-# what finishes an answer, with the media type that it has where none is given
-_SENDERS: Final = {
-    "json": "application/json",
-    "text": "text/plain",
-    "bytes": "application/octet-stream",
-    "stream": "application/octet-stream",
-    "ndjson": "application/x-ndjson",
-    "events": "text/event-stream",
-    "file": "*/*",
-}
 _NONE: Final[frozenset[str]] = frozenset()
 _LOAD: Final = ast.Load
 
@@ -115,7 +107,8 @@ class StatusUse:
 class Facts:
     """What one definition is and does.
 
-    `line` is its key and digest as JSON, and `closure` what it reaches, once somebody has asked.
+    `line` is its key and digest as JSON, and `closure` what it reaches, once somebody has asked. `plain` is whether it may
+    answer without naming a status.
     """
 
     digest: str = ""
@@ -128,6 +121,7 @@ class Facts:
     hooks: list[RegisteredHook] = field(default_factory=list)
     statuses: list[StatusUse] = field(default_factory=list)
     sends: set[tuple[str, str]] = field(default_factory=set)
+    plain: bool = False
     edges: frozenset[OpenEdge] = frozenset()
     too_deep: bool = False
 
@@ -282,7 +276,7 @@ class _Writer:
                 self.status(node, function)
             elif name in _POINTS:
                 self.local_hook(node, function, first)
-            elif name in _SENDERS:
+            elif name in SENDERS:
                 self.sending(node, function)
             elif name in _BODILESS:
                 self.bodiless(node, function)
@@ -290,16 +284,19 @@ class _Writer:
     def sending(self, node: ast.Call, function: Any) -> None:
         """`res.text(...)`, `res.status(201).json(...)`."""
         inner = function.value
+        named = False
         while type(inner) is ast.Call and type(inner.func) is ast.Attribute:
+            named = named or inner.func.attr == "status"
             inner = inner.func.value
         if type(inner) is not ast.Name or not any(inner.id in scope.answers for scope in self.scopes):
             return
-        media = _SENDERS[function.attr]
+        media = SENDERS[function.attr]
         for word in node.keywords:
             if word.arg in ("media_type", None):
                 value = word.value.value if isinstance(word.value, ast.Constant) else None
                 media = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
         self.facts.sends.add((function.attr, media or "*/*"))
+        self.facts.plain = self.facts.plain or not named
 
     def bodiless(self, node: ast.Call, function: Any) -> None:
         """`res.empty()`, `res.redirect("/orders", status=308)`; not `res.status(202).empty()`, which names its status."""
@@ -317,11 +314,27 @@ class _Writer:
         """`res.status(404)`, `res.problem(404)`."""
         if not node.args:
             return
-        first = node.args[0]
-        if isinstance(first, ast.Constant) and isinstance(first.value, int) and 100 <= first.value <= 599:
-            self.facts.statuses.append(StatusUse(first.value, _code_of(node), False, node))
-        elif isinstance(function.value, ast.Name) and function.value.id == "res":
-            self.facts.statuses.append(StatusUse(None, None, False, node))
+        for status in self.statuses(node.args[0]):
+            known = status is not None and 100 <= status <= 599
+            if known or (isinstance(function.value, ast.Name) and function.value.id == "res"):
+                code = _code_of(node) if known else None
+                self.facts.statuses.append(StatusUse(status if known else None, code, False, node))
+
+    def statuses(self, node: ast.expr) -> list[int | None]:
+        """The values that a status may have: a number, one of two, or a constant; None for one that is computed."""
+        if type(node) is ast.Constant:
+            return [node.value if type(node.value) is int else None]
+        if type(node) is ast.IfExp:
+            return [*self.statuses(node.body), *self.statuses(node.orelse)]
+        path = dotted(node)
+        # a short name in small letters may well be that of a variable
+        if path is not None and (len(path) > 1 or path[0].isupper()):
+            try:
+                value = constant(node, self.module, self.names)
+            except NotStatic:
+                return [None]
+            return [value if type(value) is int else None]
+        return [None]
 
     def local_hook(self, node: ast.Call, function: Any, first: int) -> None:
         """`lctx.after(hook)`."""
@@ -663,11 +676,10 @@ class _Writer:
             name in _BY_NAME and not all(isinstance(item, ast.Constant) for item in call.args[1:2])
         ):
             self.facts.dynamic.append((name.removeprefix("builtins."), call))
-        elif name.rpartition(".")[2] == "HttpError" and call.args:
-            first = call.args[0]
-            value = first.value if isinstance(first, ast.Constant) else None
-            status = value if isinstance(value, int) else None
-            self.facts.statuses.append(StatusUse(status, _code_of(call), True, call))
+        elif name.rpartition(".")[2] == "HttpError":
+            given = call.args[:1] or [word.value for word in call.keywords if word.arg == "status"]
+            for status in (status for node in given for status in self.statuses(node)):
+                self.facts.statuses.append(StatusUse(status, _code_of(call), True, call))
 
 
 def _code_of(call: ast.Call) -> str | None:
@@ -765,7 +777,10 @@ def read_facts(
     try:
         for node in nodes:
             writer.write(node)
-        return writer.finish()
+        facts = writer.finish()
+        if facts.plain and any(not use.raised for use in facts.statuses):
+            facts.plain = answers_plainly(nodes)
+        return facts
     except RecursionError:
         # the text is a stand-in that changes too often rather than too rarely
         segments = [ast.get_source_segment(module.source.text, node) or "" for node in nodes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
         found |= {401: set(), 403: set()}
     if policies.rate_limit:
         found[429] = set()
-    if policies.timeout:
+    if policies.timeout is not None and policies.timeout < math.inf:
         found[504] = {"deadline_exceeded"}
     for problem in handler.problems:
         codes = found.setdefault(problem.status, set())

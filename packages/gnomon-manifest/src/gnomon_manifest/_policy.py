@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from ._errors import DeclarationError
 
-__all__ = ["RateLimit", "parse_rate_limit", "parse_roles", "positive_bytes", "positive_seconds"]
+__all__ = ["UNBOUNDED", "RateLimit", "parse_rate_limit", "parse_roles", "positive_bytes", "positive_seconds"]
+
+# the word for infinity in JSON, which has no such number
+UNBOUNDED: Final = "Infinity"
 
 _UNITS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _RATE: Final = re.compile(
@@ -85,13 +88,19 @@ def parse_roles(roles: Iterable[Any]) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def positive_seconds(value: Any, what: str) -> float:
-    """Take a duration in seconds, which is a positive, finite number.
+def positive_seconds(value: Any, what: str, *, unbounded: bool = False) -> float:
+    """Take a duration in seconds, which is a positive number.
+
+    Args:
+        value: the number.
+        what: what it is for.
+        unbounded: whether it may be infinity.
 
     Raises:
         DeclarationError: when it is anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    if not fits or (value == math.inf and not unbounded):
         raise DeclarationError(f"{what} is a positive number of seconds, not {value!r}")
     return float(value)
 

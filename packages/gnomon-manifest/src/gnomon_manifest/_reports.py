@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -100,8 +101,9 @@ def _section(handler: Handler, manifest: Manifest) -> list[str]:
     if policies.body_limit is not None:
         lines.append(f"| body limit | {policies.body_limit} bytes |")
     if policies.timeout is not None:
-        lines.append(f"| timeout | {policies.timeout:g} s |")
-    for part in ("query", "headers", "body"):
+        shown = f"{policies.timeout:g} s" if policies.timeout < math.inf else "none"
+        lines.append(f"| timeout | {shown} |")
+    for part in ("query", "headers", "body", "receives", "sends"):
         digest = getattr(handler.types, part)
         if digest is not None:
             raw = part == "body" and is_raw(handler.types)

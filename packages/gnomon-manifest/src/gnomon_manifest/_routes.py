@@ -83,7 +83,7 @@ def _policies(given: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("body_limit") is not None:
         found["body_limit"] = positive_bytes(found["body_limit"], "body_limit")
     if found.get("timeout") is not None:
-        found["timeout"] = positive_seconds(found["timeout"], "timeout")
+        found["timeout"] = positive_seconds(found["timeout"], "timeout", unbounded=True)
     if not isinstance(found.get("deprecated", False), (bool, str)):
         raise DeclarationError(
             f"deprecated is True, or says what to use instead; not {found['deprecated']!r}"

@@ -150,7 +150,7 @@ class Types:
         return body
 
     def arguments(self, node: ast.expr | None, module: Module, wanted: str) -> list[TypeExpression] | None:
-        """The arguments of `Request[...]` or `Response[...]`; None, perhaps with a finding, for anything else."""
+        """The arguments of `Request[...]`, `Response[...]` or `WebSocket[...]`; None, perhaps with a finding, for anything else."""
         for _ in range(20):
             if node is None:
                 return None
@@ -205,6 +205,7 @@ class Types:
         sends: Collection[tuple[str, str]],
         *,
         bodiless: bool,
+        plain: bool,
     ) -> HandlerTypes:
         """The types of a handler.
 
@@ -213,6 +214,7 @@ class Types:
             sent: the statuses that the reachable code sends, and whether each was raised as an error.
             sends: how the reachable code finishes answers, and in which media type.
             bodiless: whether the handler is seen to answer without a body, and never with one.
+            plain: whether the handler is seen to answer with a body and without a status, which is 200 then.
         """
         annotations = {
             argument.arg: argument.annotation
@@ -226,6 +228,9 @@ class Types:
         request = self.arguments(annotations.get("req"), module, "Request") or []
         parts = [self.body(item.node, item.module) for item in request[:3]]
         body, query, headers = (*parts, _Body(), _Body(), _Body())[:3]
+        messages = self.arguments(annotations.get("ws"), module, "WebSocket") or []
+        both = [self.body(item.node, item.module).digest for item in messages[:2]]
+        receives, sends_ = (*both, None, None)[:2]
         response = self.arguments(annotations.get("res"), module, "Response") or []
         success = self.body(response[0].node, response[0].module, streams=True) if response else _Body()
         responses: dict[int, _Body] = {
@@ -234,8 +239,9 @@ class Types:
         }
         good = [status for status, raised in sent.items() if 200 <= status < 400 and not raised]
         named = [status for status in good if status not in _BODILESS and status < 300]
-        if not named and not bodiless and not any(200 <= status < 400 for status in responses):
-            good += [200] if "ws" not in annotations else []
+        silent = not named and not bodiless and not any(200 <= status < 400 for status in responses)
+        if (plain or silent) and "ws" not in annotations:
+            good.append(200)
         for status in good:
             responses.setdefault(status, success if status < 300 and status not in _BODILESS else _Body())
         given = {status: found.media(sends) for status, found in sorted(responses.items())}
@@ -251,6 +257,8 @@ class Types:
             media={status: media for status, media in given.items() if media},
             stream=success.stream,
             items=success.digest if success.stream else None,
+            receives=receives,
+            sends=sends_,
         )
 
     def parameters(self, declared: Declared) -> dict[str, str]:

@@ -320,7 +320,11 @@ class Analysis:
         # of the handler itself and what it calls: hooks may send something else
         bodiless = any(_is_bodiless(use) for facts in itself for use in facts.statuses)
         types = self.types.of_handler(
-            declared, sent, sends, bodiless=bodiless and not any(facts.sends for facts in itself)
+            declared,
+            sent,
+            sends,
+            bodiless=bodiless and not any(facts.sends for facts in itself),
+            plain=any(facts.plain for facts in itself),
         )
         policies = Policies(**{name: options[name] for name in _POLICIES if name in options})
         hooks = _ordered(everywhere.hooks, own, local)
@@ -563,6 +567,7 @@ def _contract(handler: Handler) -> Any:
             policies.body_limit,
             policies.timeout,
         ],
+        *([[types.receives, types.sends]] if handler.websocket else []),
     ]
 
 

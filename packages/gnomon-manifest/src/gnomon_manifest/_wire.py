@@ -13,9 +13,10 @@ import types
 import typing
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from ._errors import ManifestError
+from ._policy import UNBOUNDED
 
 __all__ = ["ManifestRefused", "decode", "encode", "loads", "schema_of"]
 
@@ -31,7 +32,7 @@ class ManifestRefused(ManifestError):
 def encode(value: Any) -> Any:
     """The JSON form of a part of a manifest."""
     if isinstance(value, (str, int, float)) or value is None:
-        return value
+        return UNBOUNDED if value == math.inf else value
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     kind: Any = type(value)
@@ -51,7 +52,9 @@ def _fields(kind: Any) -> dict[str, Any]:
             for home in ("_findings", "_policy", "_model", "_manifest")
         ]
         return typing.get_type_hints(
-            kind, globalns={name: value for home in homes for name, value in vars(home).items()}
+            kind,
+            globalns={name: value for home in homes for name, value in vars(home).items()},
+            include_extras=True,
         )
     return {}
 
@@ -106,6 +109,8 @@ def decode(kind: Any, value: Any, pointer: str = "") -> Any:
         if isinstance(value, str) and value in arguments:
             return value
         raise _fail(pointer, f"one of {', '.join(map(str, arguments))}", value)
+    if origin is Annotated:
+        return math.inf if value == UNBOUNDED else decode(arguments[0], value, pointer)
     if origin is tuple:
         if not isinstance(value, list):
             raise _fail(pointer, "an array", value)
@@ -190,6 +195,8 @@ def schema_of(kind: Any, definitions: dict[str, Any]) -> Any:
         return {"anyOf": [schema_of(choice, definitions) for choice in arguments]}
     if origin is Literal:
         return {"enum": list(arguments)}
+    if origin is Annotated:
+        return {"anyOf": [schema_of(arguments[0], definitions), {"const": UNBOUNDED}]}
     if origin is tuple:
         return {"type": "array", "items": schema_of(arguments[0], definitions)}
     if origin is not None:

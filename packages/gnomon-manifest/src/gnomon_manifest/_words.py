@@ -55,7 +55,7 @@ def read_handler(handler: Handler) -> dict[str, Any]:
         found[point] = tuple(names if point == "before" else reversed(names))
     found |= {"parameters": dict(handler.parameters), "async": handler.asynchronous}
     types = handler.types
-    for name in ("body", "query", "headers", "stream", "items"):
+    for name in ("body", "query", "headers", "stream", "items", "receives", "sends"):
         found[name] = getattr(types, name)
     return found | {"responses": dict(types.responses)}
 
@@ -101,11 +101,13 @@ def _live_types(function: Any, declared: HandlerDeclaration, statuses: Iterable[
     }
     responses |= {status: _digest(kind) for status, kind in declared.responses.items()}
     found: dict[str, Any] = dict(zip(("body", "query", "headers"), map(_digest, request), strict=True))
+    messages = [*_arguments(function, "ws", "WebSocket"), Any, Any][:2]
+    found |= dict(zip(("receives", "sends"), map(_digest, messages), strict=True))
     return found | {"stream": stream, "items": _digest(items), "responses": responses}
 
 
 def _arguments(function: Any, name: str, generic: str) -> tuple[Any, ...]:
-    """The arguments of `Request[...]` or `Response[...]`; what only type checkers can see is not there to compare."""
+    """The arguments of `Request[...]`, `Response[...]` or `WebSocket[...]`; what only type checkers can see is not there to compare."""
     annotation = getattr(function, "__annotations__", {}).get(name, Any)
     holder = type("holder", (), {"__annotations__": {name: annotation}})
     try:

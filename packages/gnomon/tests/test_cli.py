@@ -175,3 +175,99 @@ def test_a_configuration_that_is_wrong_is_told_in_a_line(write_package, monkeypa
     assert done.exit_code == 1
     assert "did not start" in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_command_that_is_misspelt_is_named():
+    done = CliRunner().invoke(main, ["sevre", "shop"])
+    assert done.exit_code == 2
+    assert "there is no command 'sevre'; did you mean serve?" in done.output
+    assert "there is no command 'x'\n" in CliRunner().invoke(main, ["x"]).output
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("shpo", "there is no module 'shpo' here (did you mean shop?)"),
+        ("shop.wbe", "there is no module 'shop.wbe' here (did you mean shop.web?)"),
+        (
+            "shop.app:apq",
+            "shop.app:apq is no App, and no function that returns one (did you mean shop.app:app?)",
+        ),
+        ("single.app", "there is no module 'single.app' here (did you mean single:app?)"),
+    ],
+)
+def test_a_target_that_is_misspelt_is_named(shop, tmp_path, monkeypatch, target, meant):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "single.py").write_text("from gnomon import App\napp = App('shop.web')\n")
+    try:
+        done = CliRunner().invoke(main, ["routes", target])
+    finally:
+        sys.modules.pop("single", None)
+    assert done.exit_code == 1
+    assert meant in done.output
+
+
+def shown(write_package, source: str, *, name: str = "wrong") -> str:
+    write_package(name, web=source)
+    done = CliRunner().invoke(main, ["serve", f"{name}.web", "--port", "0"])
+    assert done.exit_code == 1
+    return done.output
+
+
+def test_the_traceback_of_a_failed_import_is_that_of_the_user(write_package):
+    lines = shown(write_package, "def load():\n    return 1 / 0\n\nload()\n").splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert 'wrong/web.py", line 4, in <module>' in lines[1]
+    assert "ZeroDivisionError: division by zero" in lines
+    assert lines[-1] == "Error: wrong.web cannot be imported"
+    assert "gnomon" not in "".join(lines[:3])
+
+
+def test_what_led_to_an_error_is_trimmed_too(write_package):
+    source = """
+try:
+    import nothing_there
+except ImportError as error:
+    raise RuntimeError("no driver") from error
+"""
+    output = shown(write_package, source)
+    assert "ModuleNotFoundError: No module named 'nothing_there'" in output
+    assert "RuntimeError: no driver" in output
+    assert "importlib" not in output
+    hidden = source.replace("from error", "from None")
+    assert "nothing_there" not in shown(write_package, hidden, name="wrong2").replace(
+        "import nothing_there", ""
+    )
+
+
+def test_source_that_is_no_python_is_shown_where_it_is_none(write_package):
+    output = shown(write_package, "def (\n")
+    assert 'wrong/web.py", line 1' in output
+    assert "SyntaxError: invalid syntax\nError: wrong.web cannot be imported\n" in output
+    assert "frozen" not in output
+
+
+def test_an_error_of_ours_is_a_sentence_with_the_place_of_the_user(write_package):
+    output = shown(
+        write_package, "from gnomon import get\n\n@get('no-slash')\ndef f(req, res, lctx, gctx): ...\n"
+    )
+    assert "Traceback" not in output
+    assert re.search(r"Error: \S+/wrong/web.py:3: the path 'no-slash' does not start with a slash", output)
+
+
+def test_an_end_with_an_error_is_shown_where_it_came_from(write_package, monkeypatch):
+    from gnomon import App
+
+    def run(self, **options):
+        raise error
+
+    monkeypatch.setattr(App, "run", run)
+    write_package("ending", web=HANDLERS)
+    for error, said in (
+        (ZeroDivisionError("oh"), "ending.web ended with an error"),
+        (OSError("no number"), "ending.web did not start"),
+    ):
+        done = CliRunner().invoke(main, ["serve", "ending.web"])
+        assert done.exit_code == 1
+        assert f"{type(error).__name__}: {error}" in done.output
+        assert f"Error: {said}" in done.output

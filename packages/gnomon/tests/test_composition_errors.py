@@ -9,7 +9,18 @@ import pytest
 from click.testing import CliRunner
 from trio.testing import trio_test
 
-from gnomon import App, AppAlreadyOpen, Config, HandlerUnusable, Limits, Request, Response, before, get
+from gnomon import (
+    App,
+    AppAlreadyOpen,
+    Config,
+    HandlerUnusable,
+    Limits,
+    Request,
+    Response,
+    SourceUnusable,
+    before,
+    get,
+)
 from gnomon.cli import main
 from gnomon_gtype import Closed
 from gnomon_ingress import Upload
@@ -17,6 +28,10 @@ from gnomon_orchestrator import Hook
 
 if TYPE_CHECKING:
     from somewhere import NotThere
+
+
+class Unknown(TypedDict):
+    field: NotThere
 
 
 @get("/fine")
@@ -192,3 +207,26 @@ def test_headers_have_keys_that_can_be_met():
 
     with pytest.raises(HandlerUnusable, match="NotThere"):
         App(later)
+
+
+def test_a_global_hook_that_a_route_lists_again_is_named_with_the_route():
+    @before
+    def note(lctx): ...
+
+    @get("/", id="home", before=[note])
+    async def home(req, res, lctx, gctx): ...
+
+    with pytest.raises(
+        SourceUnusable, match=r"note runs for every request already, and home lists it once more"
+    ):
+        App(home, note)
+
+
+def test_a_name_that_only_type_checkers_know_is_told_with_its_mend():
+    @get("/", id="home")
+    async def home(req: Request[Unknown], res, lctx, gctx): ...
+
+    with pytest.raises(
+        HandlerUnusable, match=r"'NotThere' is not defined at run time .* outside of `if TYPE_CHECKING`"
+    ):
+        App(home)

@@ -183,7 +183,10 @@ class Annotations:
             return eval(source, {"__builtins__": __builtins__, **space})  # noqa: S307 (text of an annotation is code)
         except NameError as error:
             name = getattr(error, "name", None) or source
-            reason = f"the name {name!r} is not defined where the annotation {source!r} stands; pass namespace={{...}}"
+            reason = (
+                f"the name {name!r} is not defined at run time where the annotation {source!r} stands: import it outside of "
+                "`if TYPE_CHECKING`, and define it in the module and not in a function; GType(..., namespace={...}) gives others"
+            )
             raise UnsupportedAnnotation(path, reason) from None
         except Exception as error:  # whatever the text does when it runs, it is no annotation
             raise UnsupportedAnnotation(path, f"the annotation {source!r} cannot be read: {error}") from error

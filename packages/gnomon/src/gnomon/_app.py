@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from typing import Any, Final
 import trio
 
 from gnomon_context import GlobalContext, LocalContext, open_global_context
-from gnomon_context.runtime import lone_error
+from gnomon_context.runtime import check_modules
 from gnomon_ingress import Config as ServerConfig
 from gnomon_ingress import HttpError, Request, Response, Server, decode_segment
 from gnomon_manifest.declare import HandlerDeclaration
@@ -30,15 +32,13 @@ from ._policies import Guards, PolicyEnforcer
 from ._recording import Recordings
 from ._replay import Replays, ReplayStage
 from ._services import services
-from ._serving import answered, serve, serve_until_signalled
+from ._serving import Address, answered, serve, serve_until_signalled, serve_with_workers
 from ._sources import Source, collect
+from ._storing import storing
 from ._websockets import SocketRoute, socket_route, upgrade_required
 
 # Seconds for which a step may hold the event loop before development says so.
 _BLOCKING: Final = 0.1
-
-# Seconds that recordings which wait for their store get at the shutdown.
-_RECORDER_GRACE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,48 +279,38 @@ class App:
             raise AppAlreadyOpen(
                 "the application is open already: make another App for a second run beside it"
             )
-        shared: GlobalContext[Any] = GlobalContext(
-            modules=self._modules,
-            config=self.config.settings,
-            secrets=self._secrets,
-            max_detached=self.config.max_detached,
-        )
+        shared = self._make_global()
         if self._setup is not None:
             self._setup(shared)
         if self.recorder is not None:
             self.recorder.report_to(shared)
-        async with self._recording(), open_global_context(shared) as gctx:
+        async with storing(self.recorder), open_global_context(shared) as gctx:
             self._gctx = gctx
             try:
                 yield gctx
             finally:
                 self._gctx = None
 
-    @asynccontextmanager
-    async def _recording(self) -> AsyncIterator[None]:
-        """Store recordings until the last request is over."""
-        if self.recorder is None:
-            yield
-            return
-        with lone_error():
-            async with trio.open_nursery() as nursery:
-                writing = await nursery.start(self._write_recordings, self.recorder)
-                try:
-                    yield
-                finally:
-                    with trio.move_on_after(_RECORDER_GRACE, shield=True):
-                        await self.recorder.aclose()
-                    writing.cancel(reason="the application is shut down")
+    def _make_global(self) -> GlobalContext[Any]:
+        """What requests are to share, its configuration read and no module started."""
+        return GlobalContext(
+            modules=self._modules,
+            config=self.config.settings,
+            secrets=self._secrets,
+            max_detached=self.config.max_detached,
+        )
 
-    @staticmethod
-    async def _write_recordings(
-        recorder: Recorder, *, task_status: trio.TaskStatus[trio.CancelScope]
-    ) -> None:
-        """Write also while the application is cancelled: what was recorded until then is still to be stored."""
-        with trio.CancelScope(shield=True) as writing:  # cancelled by whoever started it, after the grace
-            async with trio.open_nursery() as nursery:
-                await nursery.start(recorder.run)
-                task_status.started(writing)
+    def check(self) -> None:
+        """Check what is read only when the application is opened: its configuration, and what its modules need.
+
+        No module is started.
+
+        Raises:
+            ConfigError: The configuration cannot be read, or is not valid.
+            ModuleNotFound: A module depends on one that is not there.
+            ModuleCycle: Modules depend on each other.
+        """
+        check_modules(self._make_global())
 
     def open_replay(self, *, live: frozenset[str] = frozenset()) -> AbstractAsyncContextManager[ReplayStage]:
         """Open the application for replays; `gnomon_snapshot.replay` does it.
@@ -365,6 +355,8 @@ class App:
         host: str = "127.0.0.1",
         port: int = 8000,
         *,
+        uds: str | os.PathLike[str] | None = None,
+        tls: ssl.SSLContext | None = None,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve HTTP until cancelled; a cancellation drains: what runs may finish within the server's grace.
@@ -372,17 +364,25 @@ class App:
         Args:
             host: A name or an address.
             port: 0 takes a free one.
+            uds: The path of a Unix socket, in place of host and port.
+            tls: Speaks HTTPS if given.
             task_status: Started with the URL once requests are answered.
 
         Raises:
             OSError: The address is in use or not ours.
         """
-        await serve(
-            self, Server(self.dispatch, config=self.server_config), host, port, task_status=task_status
-        )
+        address = Address(host=host, port=port, uds=uds, tls=tls)
+        await serve(self, self._server(), address, task_status=task_status)
 
     def run(
-        self, *, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[str], object] | None = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        uds: str | os.PathLike[str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        workers: int = 1,
+        ready: Callable[[str], object] | None = None,
     ) -> None:
         """Serve HTTP in a trio loop of its own until SIGINT or SIGTERM.
 
@@ -392,11 +392,21 @@ class App:
         Args:
             host: A name or an address.
             port: 0 takes a free one.
-            ready: Called with the URL once requests are answered.
+            uds: The path of a Unix socket, in place of host and port; it is removed at the end.
+            tls: Speaks HTTPS if given.
+            workers: How many processes; each opens the application for itself, and one that dies is replaced.
+            ready: Called with the URL once requests are answered, in each process.
 
         Raises:
             OSError: The address is in use or not ours.
+            ValueError: Several workers and port 0, or a Unix socket.
             RuntimeError: Not in the main thread, the one that gets signals: use `serve` there.
         """
-        server = Server(self.dispatch, config=self.server_config)
-        trio.run(serve_until_signalled, self, server, host, port, ready)
+        address = Address(host=host, port=port, uds=uds, tls=tls)
+        if workers == 1:
+            trio.run(serve_until_signalled, self, self._server(), address, ready)
+        else:
+            serve_with_workers(self, self._server, address, workers, ready)
+
+    def _server(self) -> Server:
+        return Server(self.dispatch, config=self.server_config)

@@ -12,6 +12,9 @@ from gnomon_ingress import Config as ServerConfig
 
 from ._arguments import check_kind
 
+# What `gnomon dev` turns on in the process that serves.
+development_by_default = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -21,6 +24,7 @@ class Config:
         timeout: Seconds for a request whose route declares none; `math.inf` for no deadline.
         development: A response with unknown keys is an error; in production they are dropped. And the `end`
             event of a hook or handler that held the event loop for more than 0.1 s without a break says for how long.
+            Left out, it is what the command says: on for `gnomon dev`, off otherwise.
         server: Limits and deadlines of the HTTP server.
         max_detached: Tasks that requests may have handed to the application at one time.
         settings: What `gctx.config` holds: plain values, or the `ConfigSources` to load them from.
@@ -31,7 +35,7 @@ class Config:
     """
 
     timeout: float = 30.0
-    development: bool = False
+    development: bool = field(default_factory=lambda: development_by_default)
     server: ServerConfig = field(default_factory=ServerConfig)
     max_detached: int = 1000
     settings: ConfigSources | Mapping[str, Any] | None = None

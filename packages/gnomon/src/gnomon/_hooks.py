@@ -33,14 +33,22 @@ def route_hooks(declaration: HandlerDeclaration, everywhere: Iterable[Hook]) -> 
         everywhere: The global hooks, which its hooks may require by name.
 
     Raises:
-        SourceUnusable: A hook requires one by a name that nobody has.
+        SourceUnusable: A hook requires one by a name that nobody has, or runs for every request anyway.
     """
+    everywhere = list(everywhere)
     named = _named([*everywhere, *declaration.before])
     points: dict[Point, tuple[Callable[..., Any], ...]] = {
         "before": declaration.before,
         "after": declaration.after,
         "catch": declaration.catch,
     }
+    always = {id(hook.fn) for hook in everywhere}
+    for function in (function for functions in points.values() for function in functions):
+        if id(function) in always:
+            raise SourceUnusable(
+                f"{getattr(function, '__qualname__', function)} runs for every request already, and {declaration.id} "
+                "lists it once more: declare it with level='route', or take it out of the route"
+            )
     return [_as_hook(function, point, named) for point, functions in points.items() for function in functions]
 
 

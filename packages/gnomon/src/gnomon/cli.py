@@ -1,28 +1,36 @@
-"""The command `gnomon`: `serve`, `routes`, and what installed packages add through `gnomon.commands`."""
+"""The command `gnomon`: its own commands, and what installed packages add through `gnomon.commands`."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
 import json
-import re
-import sys
-import traceback
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from gnomon_context import ContextError
-from gnomon_manifest.declare import declaration_of
-from gnomon_orchestrator import OrchestratorError
-from gnomon_router import RouterError
+from gnomon_context import ConfigError, ContextError
 
-from ._app import App, Route
-from ._errors import GnomonError, SourceUnusable
+from ._app import Route
+from ._check_command import check
+from ._development import develop, serving
+from ._errors import GnomonError
+from ._targets import check_target, explained, load_app, loaded, show_own
+
+__all__ = ["GROUP", "load_app", "main"]
 
 GROUP = "gnomon.commands"
+
+_HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+_PORT = click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Commands(click.Group):
@@ -41,6 +49,15 @@ class _Commands(click.Group):
             raise click.ClickException(f"{entry.value} is no click command, so {cmd_name!r} cannot be run")
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None:
+            near = get_close_matches(name, self.list_commands(ctx), 1)
+            ctx.fail(f"there is no command {name!r}" + "".join(f"; did you mean {each}?" for each in near))
+        return super().resolve_command(ctx, args)
+
 
 @click.command("gnomon", cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gnomon", prog_name="gnomon")
@@ -53,24 +70,119 @@ def main() -> None:
 
 @main.command()
 @click.argument("target")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_HOST
+@_PORT
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+    "--uds",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Listen on a Unix socket, in place of host and port; it is removed at the end.",
 )
-def serve(target: str, host: str, port: int) -> None:
-    """Serve TARGET over HTTP until Ctrl-C."""
-    app = _loaded(target)
-    try:
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes on one port; one that dies is replaced, SIGHUP replaces all.",
+)
+@click.option(
+    "--tls-cert", type=_FILE, metavar="FILE", help="Serve HTTPS with this chain of certificates, in PEM."
+)
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key, if it is in another file.")
+@click.pass_context
+def serve(
+    context: click.Context,
+    target: str,
+    host: str,
+    port: int,
+    uds: Path | None,
+    workers: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> None:
+    """Serve TARGET over HTTP until Ctrl-C.
+
+    The first Ctrl-C, or SIGTERM, lets what runs finish; a second one ends its time. The exit status is 0 after that, 1 if
+    TARGET cannot be imported or started, or the address cannot be had, and 2 if the command itself is wrong.
+    """
+    if uds is not None:
+        for name, value in (("host", host), ("port", port)):
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                raise click.UsageError(f"--uds {uds} is in place of --{name} {value}: leave one of them out")
+        if workers > 1:
+            raise click.UsageError("--workers share a port, not a Unix socket: leave --uds or --workers out")
+    if workers > 1 and not port:
+        raise click.UsageError("--workers need one port for all: name it with --port")
+    tls = _tls(tls_cert, tls_key)
+    app = loaded(target)
+    with _starting(target, f"{uds or f'{host}:{port}'}"):
         app.run(
-            host=host, port=port, ready=lambda url: click.echo(f"serving {target} on {url} (Ctrl-C stops)")
+            host=host,
+            port=port,
+            uds=uds,
+            tls=tls,
+            workers=workers,
+            ready=lambda url: click.echo(serving(target, url)),
         )
+
+
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if cert is None:
+        if key is not None:
+            raise click.UsageError("--tls-key needs --tls-cert, the certificate it belongs to")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(cert, key)
+    except (ssl.SSLError, OSError) as error:
+        raise click.ClickException(
+            f"{cert}{f' with the key {key}' if key else ''} cannot be used: {error.strerror or error}; both are files in PEM, "
+            "and the key is that of the first certificate"
+        ) from error
+    return context
+
+
+@contextmanager
+def _starting(target: str, address: str) -> Iterator[None]:
+    """Tell what keeps an application from being served, and where in the user's code."""
+    try:
+        yield
     except ContextError as error:
         # What failed is the user's own code: where it did is what has to be seen.
-        if error.__cause__ is not None:
-            click.echo("".join(traceback.format_exception(error.__cause__)), err=True, nl=False)
+        if error.__cause__ is not None and not isinstance(error, ConfigError):
+            show_own(error.__cause__)
         raise click.ClickException(f"{target} did not start: {error}") from error
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        if error.filename is None or error.errno is None:
+            raise explained(error, f"{target} did not start") from error
+        raise click.ClickException(f"cannot listen on {address}: {os.strerror(error.errno)}") from error
+    except Exception as error:
+        raise explained(error, f"{target} ended with an error") from error
+
+
+@main.command()
+@click.argument("target")
+@_HOST
+@_PORT
+@click.option(
+    "--watch",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Another file, or a folder with all its files, beside the Python files in this folder; may be given again.",
+)
+def dev(target: str, host: str, port: int, watch: tuple[Path, ...]) -> None:
+    """Serve TARGET for development: again after every change.
+
+    A change of a Python file in this folder, or of what --watch names, ends the process that serves and starts another one.
+    The port stays open in between: requests wait. Config(development=...) is on unless the application says otherwise.
+    """
+    try:
+        check_target(target)
+    except GnomonError as error:
+        raise explained(error, target) from error
+    with _starting(target, f"{host}:{port}"):
+        develop(target, host, port, watch, tell=lambda text: click.echo(f"gnomon dev: {text}", err=True))
 
 
 @main.command()
@@ -79,7 +191,7 @@ def serve(target: str, host: str, port: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def routes(target: str, hooks: bool, as_json: bool) -> None:
     """List the routes of TARGET."""
-    found = _loaded(target).routes
+    found = loaded(target).routes
     if as_json:
         click.echo(json.dumps([_as_json(route) for route in found], indent=2))
         return
@@ -95,68 +207,4 @@ def _as_json(route: Route) -> dict[str, object]:
     return {**shown, "websocket": True} if route.websocket else shown
 
 
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*)?")
-
-
-def load_app(target: str) -> App:
-    """The application that a target on the command line names.
-
-    Args:
-        target: `module:attribute`, or a module with an App in `app`, in its submodule `app`, or with handlers.
-
-    Raises:
-        SourceUnusable: There is no such module or attribute, or nothing in it can be served.
-    """
-    if not _TARGET.fullmatch(target) or target.endswith(".py"):
-        hint = f"; write {Path(target).stem}" if target.endswith(".py") else ""
-        raise SourceUnusable(f"{target!r} is no dotted name of a module, nor module:attribute{hint}")
-    module, _, attribute = target.partition(":")
-    if attribute:
-        return _attribute(_module(module), attribute)
-    app = getattr(_module(module), "app", None)
-    if isinstance(app, App):
-        return app
-    if hasattr(_module(module), "__path__") and importlib.util.find_spec(f"{module}.app") is not None:
-        return _attribute(_module(f"{module}.app"), "app")
-    if app is not None and not inspect.ismodule(app) and declaration_of(app) is None:
-        name = "app" if callable(app) else "create_app"
-        raise SourceUnusable(
-            f"{module}.app is a {type(app).__name__} and no App: make it one, or name what makes one, "
-            f"as in {module}:{name}"
-        )
-    made = {name: each for name, each in vars(_module(module)).items() if isinstance(each, App)}
-    if len(made) > 1:
-        raise SourceUnusable(
-            f"{module} has several Apps ({', '.join(made)}) and none of the name app: say which, "
-            f"as in {module}:{next(iter(made))}"
-        )
-    return next(iter(made.values())) if made else App(module)
-
-
-def _loaded(target: str) -> App:
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return load_app(target)
-    except (GnomonError, ContextError, RouterError, OrchestratorError) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _module(name: str) -> object:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
-            raise
-        raise SourceUnusable(
-            f"there is no module {name!r} here: run this in the folder that holds it"
-        ) from error
-
-
-def _attribute(module: object, name: str) -> App:
-    found = getattr(module, name, None)
-    if callable(found) and not isinstance(found, App) and declaration_of(found) is None:
-        found = found()
-    if isinstance(found, App):
-        return found
-    shown = getattr(module, "__name__", repr(module))
-    raise SourceUnusable(f"{shown}:{name} is no App, and no function that returns one")
+main.add_command(check)

@@ -112,7 +112,7 @@ TABLE = [
     (Box[int], "json", '{"item": "a"}', no("wrong_type")),
     (ByHand, "json", '{"a": 1}', None),
     (Node, "json", '{"value": 1, "next": {"value": 2}}', Node(1, Node(2))),
-    (Node, "json", '{"value": 1, "next": {"value": "a"}}', no("no_match")),
+    (Node, "json", '{"value": 1, "next": {"value": "a"}}', no("wrong_type")),
     (Pair, "python", Pair(1), Pair(1)),
     (Pair, "python", (1, "a"), no("wrong_type")),
     (Pair, "python", Pair("a", 1), no("wrong_type", "wrong_type")),  # type: ignore[arg-type]

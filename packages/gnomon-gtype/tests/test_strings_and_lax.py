@@ -141,7 +141,8 @@ REFUSED: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (float, "1e999", [("", "not_finite")]),
     (list[int], ["1", "a"], [("[1]", "wrong_type")]),
     (list[int], [1], [("", "wrong_type")]),
-    (list[int] | None, ["a"], [("", "no_match")]),
+    (list[int] | None, ["a"], [("[0]", "wrong_type")]),
+    (list[int] | set[int], ["a"], [("", "no_match")]),
     (tuple[int, str], ["1", "2", "3"], [("", "too_long")]),
     (Query, {}, [("page", "missing")]),
     (

@@ -8,8 +8,22 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Union
 
 import pytest
+from made_classes import Colour
+from typing_extensions import TypeAliasType
 
-from gnomon_gtype import Closed, Discriminator, GType, Min, MinLength, Sensitive, UnsupportedAnnotation, g
+from gnomon_gtype import (
+    Closed,
+    Discriminator,
+    Email,
+    GType,
+    Message,
+    Min,
+    MinLength,
+    Sensitive,
+    UnsupportedAnnotation,
+    ValidationError,
+    g,
+)
 from gnomon_gtype import schema as n
 
 no = pytest.Refused
@@ -65,8 +79,8 @@ TABLE = [
     (Decimal | int, "json", "1", 1),
     (uuid.UUID | str, "python", "a", "a"),
     (Annotated[int | None, Min(3)], "python", None, None),
-    (Annotated[int | None, Min(3)], "python", 2, no("no_match")),
-    (Annotated[str | list[int], MinLength(1)], "python", [], no("no_match")),
+    (Annotated[int | None, Min(3)], "python", 2, no("too_small")),
+    (Annotated[str | list[int], MinLength(1)], "python", [], no("too_short")),
     (list[int] | list[str], "json", '["a"]', ["a"]),
     (list[int] | list[str], "json", '["a", 1]', no("no_match")),
     (dict[str, int] | list[int], "json", '{"a": 1}', {"a": 1}),
@@ -82,7 +96,7 @@ TABLE = [
     (Pet, "json", '{"kind": "cat", "lives": "many"}', no("wrong_type")),
     (Pet, "json", "[]", no("no_match")),
     (Pet | None, "json", "null", None),
-    (Pet | None, "json", '{"kind": "cat"}', no("no_match")),
+    (Pet | None, "json", '{"kind": "cat"}', no("missing")),
     (
         Annotated[Pet, Discriminator("kind")],
         "python",
@@ -119,12 +133,84 @@ def test_row(rows, annotation, channel, given, outcome):
 
 
 def test_a_failure_says_why_each_member_refused():
-    (problem,) = GType(int | list[str]).problems(["a", 1])
-    assert problem.branches == (
-        (GType(int).problems(["a", 1])[0],),
-        tuple(GType(list[str]).problems(["a", 1])),
-    )
-    assert str(problem) == "Expected an integer or a list, found a list."
+    (problem,) = GType(int | list[str]).problems("a")
+    assert problem.branches == (tuple(GType(int).problems("a")), tuple(GType(list[str]).problems("a")))
+    assert str(problem) == "Expected an integer or a list, found a str."
+
+
+class Square(TypedDict):
+    shape: Literal["square"]
+    side: int
+
+
+class Circle(TypedDict):
+    shape: Literal["circle"]
+    radius: int
+
+
+class Free(TypedDict):
+    points: list[int]
+
+
+Branches = TypeAliasType("Branches", "list[Branches | None]")
+Shapes = list[Square | Circle | Free | Literal["none"] | None]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "said"),
+    [
+        (int | list[str], ["a", 1], "[1]: Expected text, found an int."),
+        (Free | None, {"points": [1, "2"]}, "points[1]: Expected an integer, found a str."),
+        (Email | None, "ada", "Expected an e-mail address."),
+        (Annotated[str, MinLength(2)] | int, "a", "Expected at least 2 characters, found 1."),
+        (Literal["a", "b"] | Annotated[int, Min(3)], 1, "Expected at least 3."),
+        (Literal["a", "b"] | int, "c", "Expected 'a' or 'b'."),
+        (Colour | int, 1.5, "Expected a member of Colour or an integer, found a float."),
+        (Shapes, ["some"], "[0]: Expected 'none'."),
+        (Shapes, [{"shape": "circle", "radius": 1.5}], "[0].radius: Expected an integer, found a float."),
+        (
+            Shapes,
+            [{"shape": "oval"}],
+            (
+                "[0]: Fits none of 3 alternatives: (1) [0].shape: Expected 'square'. (2) [0].shape: Expected 'circle'."
+                " (3) [0].points: The key is missing; expected a list."
+            ),
+        ),
+        (
+            list[list[int] | list[str] | list[bool] | list[float]],
+            [[None]],
+            (
+                "[0]: Fits none of 4 alternatives: (1) [0][0]: Expected an integer, found None. (2) [0][0]: Expected True or"
+                " False, found None. (3) [0][0]: Expected text, found None. …"
+            ),
+        ),
+        (
+            list[Literal["a", "b"] | Annotated[str, MinLength(2, message="no " * 80)]],
+            ["c"],
+            f"[0]: Fits none of 2 alternatives: (1) [0]: Expected 'a' or 'b'. (2) [0]: {('no ' * 80)[:154]}…",
+        ),
+        (Annotated[Free | int, Message("neither points nor a number")], {}, "neither points nor a number"),
+        (Sensitive[Free | int], {}, "Expected a dict or an integer, found a dict."),
+        (Branches | int, [None, ["a"]], "[1][0]: Expected Branches or None, found a str."),
+        (
+            list[int] | list[str],
+            ["a", 1],
+            "Fits none of 2 alternatives: (1) [0]: Expected an integer, found a str. (2) [1]: Expected text, found an int.",
+        ),
+    ],
+)
+def test_the_only_member_for_values_of_this_kind_says_why(annotation, value, said):
+    assert [str(problem) for problem in GType(annotation).problems(value)] == [said]
+
+
+def test_members_of_enumerations_are_told_apart_from_values_of_another_kind():
+    for text, said in (
+        ('"x"', "Expected 'red' or 'blue'."),
+        ("1.5", "Expected 'red' or 'blue' or an integer, found a number."),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            GType(Colour | int).validate_json(text)
+        assert str(caught.value) == said
 
 
 def test_order_is_no_meaning_and_changes_no_result():

@@ -6,7 +6,7 @@ refused value has. Written for clearness: no caching, no shortcuts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from typing import Literal as OneOf
@@ -98,12 +98,7 @@ class Reading:
         limit: object = None,
     ) -> Any:
         """List a problem and return `REFUSED`."""
-        if len(self.problems) >= self.limit:
-            last = Problem(
-                (), "too_many_problems", f"There are more than {self.limit} problems.", "fewer problems", ""
-            )
-            self.problems.append(last)
-            raise TooManyProblems
+        self._make_room()
         if node.meta is not None:
             message = node.meta.messages.get(code) or node.meta.messages.get("*") or message
         wanted = describe(node, channel=self.channel) if expected is None else expected
@@ -113,6 +108,21 @@ class Reading:
             actual = HIDDEN if holds_sensitive(node, self.definitions) else shown(value)
         self.problems.append(Problem(path, code, message, wanted, actual, branches, limit))
         return REFUSED
+
+    def relist(self, problems: Iterable[Problem]) -> Any:
+        """List problems that an attempt has found, and return `REFUSED`."""
+        for problem in problems:
+            self._make_room()
+            self.problems.append(problem)
+        return REFUSED
+
+    def _make_room(self) -> None:
+        if len(self.problems) >= self.limit:
+            last = Problem(
+                (), "too_many_problems", f"There are more than {self.limit} problems.", "fewer problems", ""
+            )
+            self.problems.append(last)
+            raise TooManyProblems
 
     def wrong_type(self, node: Schema, value: Any, path: Path) -> Any:
         """The commonest problem: a value of another kind."""
@@ -177,7 +187,7 @@ def _article(name: str) -> str:
 
 Reader = Callable[[Reading, Any, Any, Path], Any]
 READERS: dict[type[Schema], Reader] = {}
-"""How each class of node is read; filled by `_read_scalars` and `_read_composites`."""
+"""How each class of node is read; filled by `_read_scalars`, `_read_composites` and `_read_unions`."""
 
 
 def reader(*kinds: type[Schema]) -> Callable[[Reader], Reader]:
@@ -217,4 +227,8 @@ def interpret(schema: Schema, value: Any, *, channel: Channel = "python") -> tup
     return (result, ()) if result is not REFUSED else (REFUSED, tuple(reading.problems))
 
 
-from gnomon_gtype import _read_composites, _read_scalars  # noqa: E402, F401  (they fill READERS)
+from gnomon_gtype import (  # noqa: E402  (they fill READERS)
+    _read_composites,  # noqa: F401
+    _read_scalars,  # noqa: F401
+    _read_unions,  # noqa: F401
+)

@@ -22,7 +22,7 @@ from gnomon_gtype._problems import HIDDEN, shown
 from gnomon_gtype._read_scalars import _lengthy
 from gnomon_gtype._schema import UNSET, Schema
 from gnomon_gtype._sensitive import holds_sensitive
-from gnomon_gtype._unions import order_for, preferred
+from gnomon_gtype._unions import preferred
 
 
 def _items_of(reading: Reading, node: c.Array, value: Any) -> list[Any] | None:
@@ -386,42 +386,6 @@ def _set(reading: Reading, node: c.Set, value: Any, path: Path) -> Any:
         if len(reading.problems) > before:
             return REFUSED
     return frozenset(found) if node.frozen else found
-
-
-@reader(c.Union)
-def _union(reading: Reading, node: c.Union, value: Any, path: Path) -> Any:
-    tag = node.discriminator
-    if tag is not None and isinstance(value, dict):
-        return _tagged(reading, node, value, path, tag)
-    branches = []
-    for member in order_for(node.members, value, reading.definitions):
-        result, why = reading.attempt(member, value, path)
-        if not why:
-            return result
-        branches.append(why)
-    wanted = describe(node, channel=reading.channel)
-    message = f"Expected {wanted}, found {reading.kind(value)}."
-    return reading.refuse(node, path, "no_match", message, value, branches=tuple(branches))
-
-
-def _tagged(reading: Reading, node: c.Union, value: dict[Any, Any], path: Path, tag: str) -> Any:
-    known: list[str] = []
-    for member in node.members:
-        record = c.unwrapped(member)
-        assert isinstance(record, c.Record)
-        item = record.field(tag)
-        assert item is not None
-        assert isinstance(item.schema, s.Literal)
-        if tag in value and isinstance(value[tag], str) and value[tag] in item.schema.values:
-            return reading.read(member, value, path)
-        known.extend(map(repr, item.schema.values))
-    wanted = one_of(known)
-    if tag not in value:
-        message = f"The key is missing; expected {wanted}."
-        return reading.refuse(node, (*path, tag), "missing", message, None, expected=wanted)
-    return reading.refuse(
-        node, (*path, tag), "unknown_tag", f"Expected {wanted}.", value[tag], expected=wanted
-    )
 
 
 @reader(c.Intersection)

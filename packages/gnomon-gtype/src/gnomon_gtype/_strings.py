@@ -10,6 +10,7 @@ from gnomon_gtype import _scalars as s
 from gnomon_gtype._interpret import REFUSED, Path, Reading, TooManyProblems
 from gnomon_gtype._problems import Problem
 from gnomon_gtype._read_composites import _check_key_count, _read_others, read_key
+from gnomon_gtype._read_unions import Branch, refuse_union
 from gnomon_gtype._schema import UNSET, Schema
 from gnomon_gtype._unions import resolved
 
@@ -81,11 +82,13 @@ def _read_items(reading: Reading, node: Schema, texts: list[str], path: Path) ->
     """Each text as its item would read it, then the whole as JSON would be read."""
     inner = resolved(node, reading.definitions)
     if isinstance(inner, c.Union):
+        branches: list[Branch] = []
         for member in inner.members:
             result, why = _attempt(reading, member, texts, path)
             if not why:
                 return result
-        return reading.refuse(node, path, "no_match", "The values fit no member of the type.", texts)
+            branches.append((member, tuple(why)))
+        return refuse_union(reading, inner, texts, path, branches)
     items = [_plain(reading, inner, text, index, len(texts)) for index, text in enumerate(texts)]
     return reading.read(node, items, path)
 

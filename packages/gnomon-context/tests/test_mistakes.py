@@ -171,7 +171,11 @@ def test_what_yields_is_not_called(register: Callable[..., object], wrong: Calla
     register(local_context(), awaited)
 
 
-@pytest.mark.parametrize("point", ["on_startup", "on_pre_shutdown", "on_shutdown"])
+@pytest.mark.parametrize(
+    "point",
+    ["on_startup", "on_pre_shutdown", "on_shutdown"]
+    + ["on_health_check", "on_memory_pressure", "on_config_reload"],
+)
 def test_what_yields_is_no_callback_of_the_application(point: str) -> None:
     with pytest.raises(TypeError, match="a callback is called, and yields_late contains a yield"):
         getattr(GlobalContext(), point)(yields_late)

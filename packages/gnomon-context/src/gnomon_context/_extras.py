@@ -95,6 +95,17 @@ def check_runs(fn: object, what: str) -> None:
         )
 
 
+def check_callback(fn: object) -> None:
+    """Refuse what the application could not call.
+
+    Raises:
+        TypeError: it is no function, or a generator.
+    """
+    if not callable(fn):
+        raise TypeError(f"a callback is a function, not {fn!r}")
+    check_runs(fn, "a callback")
+
+
 def check_async(fn: object, method: str) -> None:
     """Refuse what cannot be started as a task.
 

@@ -12,7 +12,7 @@ from ._application import Alert, Application, MemoryWatch
 from ._config import Config
 from ._config_load import ConfigSources
 from ._errors import ContextClosed
-from ._extras import check_sync, name_of
+from ._extras import check_callback, check_sync, name_of
 from ._keys import ModuleKey
 from ._lifecycle import Check, HealthReport, call, make_callback, run_checks
 from ._module import Module, as_modules
@@ -232,8 +232,7 @@ class GlobalContext(Generic[Modules]):
             name: shown in alerts.
             timeout: seconds it may take.
         """
-        if not callable(fn):
-            raise TypeError(f"a callback is a function, not {fn!r}")
+        check_callback(fn)
         if not timeout > 0:
             raise ValueError(f"the timeout of a callback is a positive number of seconds, not {timeout!r}")
         self._application.config_watchers.append((fn, name or name_of(fn), timeout))
@@ -359,8 +358,7 @@ class GlobalContext(Generic[Modules]):
         Raises:
             ContextClosed: the application has ended.
         """
-        if not callable(fn):
-            raise TypeError(f"a callback is a function, not {fn!r}")
+        check_callback(fn)
         if not (0 < threshold <= 1 and interval > 0 and timeout > 0):
             raise ValueError(
                 "threshold is a share from 0 to 1, and interval and timeout are positive numbers of seconds: "

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, final
 import trio
 
 from ._errors import StartupFailed
-from ._extras import check_runs, name_of
+from ._extras import check_callback, name_of
 
 HealthStatus: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
 _FROM_BEST: tuple[HealthStatus, ...] = ("healthy", "degraded", "unhealthy")
@@ -96,9 +96,7 @@ def takes_argument(fn: Callable[..., Any]) -> bool:
 
 def make_callback(fn: Callable[..., Any], name: str | None, priority: int, timeout: float) -> Callback:
     """Check and describe a callback."""
-    if not callable(fn):
-        raise TypeError(f"a callback is a function, not {fn!r}")
-    check_runs(fn, "a callback")
+    check_callback(fn)
     if not timeout > 0:
         raise ValueError(f"the timeout of a callback is a positive number of seconds, not {timeout!r}")
     return Callback(fn, name or name_of(fn), priority, timeout, takes_argument(fn))

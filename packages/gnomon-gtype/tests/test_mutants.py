@@ -73,7 +73,8 @@ MODULES: dict[str, tuple[str, ...]] = {
         ).split()
     },
     **{
-        f"{name}.py": READING for name in "_interpret _read_scalars _read_composites _checks _compile".split()
+        f"{name}.py": READING
+        for name in "_interpret _read_scalars _read_composites _read_unions _checks _compile".split()
     },
     **{
         f"{name}.py": DOCUMENTS

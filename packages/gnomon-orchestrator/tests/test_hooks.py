@@ -37,7 +37,7 @@ def of(bench, family):
         ({"level": "module"}, "level is global, route or local, not 'module'"),
         ({"timeout": 0}, "timeout is a number of seconds above 0, not 0"),
         ({"timeout": math.inf}, "timeout is a number of seconds above 0"),
-        ({"retries": -1}, "retries is 0 or more, not -1"),
+        ({"retries": -1}, "retries is a whole number, 0 or more, not -1"),
         ({"backoff": -0.1}, "backoff is a number of seconds, 0 or more"),
         ({"backoff": math.nan}, "backoff is a number of seconds, 0 or more"),
         ({"retry_on": BaseException}, "retry_on names subclasses of Exception"),

@@ -328,6 +328,27 @@ async def _(bench):
     assert bench.ws.sent == ["accepted", "closed 1011"]
 
 
+@row("the server drains, and the handler waits for a message, or sends one")
+async def _(bench):
+    async def receive_for_ever(ws, lctx):
+        await ws.accept()
+        ws.draining = True
+        await ws.receive()
+
+    outcome = await run(bench, receive_for_ever)
+    assert (outcome.kind, outcome.truncated) == ("shutdown", False)
+    assert bench.ran == [*IN, "on_error", *CATCH, "compensation", "cleanup"]
+    assert bench.ws.sent == ["accepted", "closed 1001"]
+
+    async def a_connection_of_its_own(ws, lctx):
+        await ws.accept()
+        ws.draining, ws.closed = True, True
+        raise trio.BrokenResourceError
+
+    bench.__init__()
+    assert (await run(bench, a_connection_of_its_own)).kind == "disconnect"
+
+
 @row("drain past its grace")
 async def _(bench):
     outcome = await run(bench, stay, during=cancels("shutdown"))

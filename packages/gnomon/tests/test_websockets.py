@@ -256,6 +256,42 @@ async def test_a_drain_past_its_grace_closes_with_1001():
     assert codes == [1001]
 
 
+async def wait_for_one(ws):
+    await ws.receive()
+
+
+async def send_on(ws):
+    while True:
+        await ws.send("tick")
+        await trio.sleep(0.01)
+
+
+@pytest.mark.parametrize("work", [wait_for_one, send_on])
+@trio_test
+async def test_a_handler_that_a_drain_ends_is_shut_down(work, autojump_clock):
+    outcomes = []
+    working = trio.Event()
+
+    @websocket("/work")
+    async def handle(req, ws, lctx, gctx):
+        await ws.accept()
+        working.set()
+        await work(ws)
+
+    @listen("request.finished")
+    def note(event):
+        outcomes.append(event.detail.kind)
+
+    async with Client(App(handle, listeners=[note])) as client, client.websocket("/work") as socket:
+        await working.wait()
+        client.server.drain()
+        with pytest.raises(WebSocketClosed) as closed:
+            while True:
+                await socket.receive()
+    assert closed.value.close_code == 1001
+    assert outcomes == ["shutdown"]
+
+
 def test_routes_show_it(write_package):
     write_package(
         "chatting",

@@ -69,7 +69,7 @@ def bind(function: Callable[..., object], *, allowed: Sequence[str], exactly: bo
     except (TypeError, ValueError) as error:
         raise BindingError(f"{_place(function)}: the signature of this {role} is unknown: {error}") from None
     _check(function, parameters, allowed=allowed, exactly=exactly, role=role)
-    if _yields(function):
+    if yields(function):
         raise BindingError(
             f"{_place(function)}: a {role} is called, and this one contains a yield, so that nothing of it would "
             "run: what surrounds a handler is a before hook and an after hook, and a stream goes into res.stream()"
@@ -89,7 +89,7 @@ def is_async(function: Callable[..., object]) -> bool:
     )
 
 
-def _yields(function: Callable[..., object]) -> bool:
+def yields(function: Callable[..., object]) -> bool:
     """Whether a call of ``function`` makes a generator that nobody would iterate over."""
     while isinstance(function, functools.partial):
         function = function.func

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import trio
 
 from gnomon_context import DeadlineExceeded, LocalContext
 
 from ._errors import RequestCancelled
+
+# What a failure may say of the connection: its client is gone, or its server goes.
+Gone: TypeAlias = Literal["disconnect", "shutdown"]
 
 _KINDS = {"deadline": "timeout", "disconnect": "disconnect", "shutdown": "shutdown", "explicit": "cancelled"}
 

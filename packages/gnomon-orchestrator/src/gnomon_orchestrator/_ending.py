@@ -26,7 +26,7 @@ from gnomon_context.runtime import (
     run_failure_callbacks,
 )
 
-from ._cause import LAST_RESORT, Cause, Default, Overdue, classify, default_for, without_cancelled
+from ._cause import LAST_RESORT, Cause, Default, Gone, Overdue, classify, default_for, without_cancelled
 from ._errors import NoAnswer
 from ._leaks import close_leaks, innermost, leaked
 from ._local import LocalHooks
@@ -240,9 +240,9 @@ class Ending:
         with trio.CancelScope(shield=True) as exit_scope:
             exit_scope.deadline = run.exit_at = trio.current_time() + self.plan.exit_timeout
             child = await self._join()
-            if self._says_that_the_client_is_gone(failure):
+            if (reason := self._said_of_the_connection(failure)) is not None:
                 # Ingress may not have noticed before us.
-                lctx.cancel("disconnect")
+                lctx.cancel(reason)
             cause = classify(failure, lctx, child)
             kind = lctx.settle(cause.kind, cause.error).kind
             if kind != cause.kind and child is not None:
@@ -284,11 +284,12 @@ class Ending:
     async def _end_cut(self, kind: str) -> None:
         """Say that it ends here, where there is a way to say so."""
 
-    def _says_that_the_client_is_gone(self, failure: BaseException) -> bool:
+    def _said_of_the_connection(self, failure: BaseException) -> Gone | None:
+        """Why a request is over, if its failure says so: its client is gone, or its server goes."""
         if self.stage != SENDING or (self.items is not None and self.items.failure is failure):
             # What broke is a connection of the handler, or one that the stream reads from.
-            return False
-        return isinstance(without_cancelled(failure), trio.BrokenResourceError)
+            return None
+        return "disconnect" if isinstance(without_cancelled(failure), trio.BrokenResourceError) else None
 
     async def _join(self) -> BaseException | None:
         try:

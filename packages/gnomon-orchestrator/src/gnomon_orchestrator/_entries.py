@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from gnomon_context import Execution, LocalHook
 
 from ._binding import ARGUMENTS, CATCH_ARGUMENTS, SOCKET_ARGUMENTS, Binding, bind, is_async, name_of
+from ._errors import UnknownHook
 from ._hook import Hook
 from ._steps import Level, Step, StepKind
 from .protocols import Guard, Validator
@@ -159,6 +160,32 @@ def validation_entry(validator: Validator, subject: str) -> Entry:
     argument = "req" if subject == "request" else "res"
     binding = Binding(validator.validate, (argument,), argument, is_async=False)
     return Entry("validation", subject, binding, id=f"validation:{subject}", point=subject)
+
+
+def body_entry() -> Entry:
+    """The entry of the body that is received for a validation."""
+    return Entry("body", "body", Binding(body_entry, (), "", is_async=True), id="body")
+
+
+def require(providers: Sequence[Entry], others: Sequence[Entry]) -> None:
+    """Give each hook that requires another the bit that the other sets.
+
+    Raises:
+        UnknownHook: There is no such one among ``providers``.
+    """
+    for entry in others:
+        required = getattr(entry.hook, "requires", None)
+        if required is None:
+            continue
+        function = required.fn if isinstance(required, Hook) else required
+        for number, provider in enumerate(providers):
+            if provider.binding.function is function:
+                provider.provides = entry.needs = 1 << number
+                break
+        else:
+            raise UnknownHook(
+                f"hook {entry.name!r} requires {name_of(function)!r}, which is no before hook of this plan"
+            )
 
 
 def _bind_cached(function: Callable[..., object], point: str) -> Binding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ._binding import ARGUMENTS, CATCH_ARGUMENTS, bind, is_async, name_of
 from ._errors import DuplicateHook, InvalidHook
+from ._options import is_count, is_seconds
 from ._steps import Level
 
 HookPoint: TypeAlias = Literal["before", "after", "catch"]
@@ -77,11 +77,11 @@ class Hook:
             yield f"point is before, after or catch, not {self.point!r}"
         if self.level is not None and self.level not in get_args(Level):
             yield f"level is global, route or local, not {self.level!r}"
-        if self.timeout is not None and not (math.isfinite(self.timeout) and self.timeout > 0):
+        if self.timeout is not None and not (is_seconds(self.timeout) and self.timeout > 0):
             yield f"timeout is a number of seconds above 0, not {self.timeout!r}"
-        if self.retries < 0:
-            yield f"retries is 0 or more, not {self.retries!r}"
-        if not (math.isfinite(self.backoff) and self.backoff >= 0):
+        if not is_count(self.retries):
+            yield f"retries is a whole number, 0 or more, not {self.retries!r}"
+        if not is_seconds(self.backoff):
             yield f"backoff is a number of seconds, 0 or more, not {self.backoff!r}"
         kinds = self.retry_on if isinstance(self.retry_on, tuple) else (self.retry_on,)
         if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):

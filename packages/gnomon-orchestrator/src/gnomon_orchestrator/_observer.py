@@ -12,6 +12,7 @@ from gnomon_context.runtime import StepReport
 from ._errors import HookTimeout, InvalidHook
 from ._events import EVENT_KINDS, LifecycleEvent
 from ._listen import Listening
+from ._options import check_listener
 
 if TYPE_CHECKING:
     from gnomon_context import RequestOutcome
@@ -38,17 +39,16 @@ def listening_table(listeners: Sequence[Listener]) -> Table:
     """Which listeners want which kind.
 
     Raises:
-        InvalidHook: A listener wants a kind that does not exist.
+        InvalidHook: A listener cannot hear, or wants a kind that does not exist.
     """
     table: Table = {}
     for position, listener in enumerate(listeners):
-        kinds = getattr(listener, "kinds", None)
-        if kinds is None or not callable(listener):
-            raise InvalidHook(f"a listener is callable and has `kinds`, {listener!r} does not: see listen()")
-        unknown = sorted(set(kinds) - EVENT_KINDS)
+        check_listener(listener)
+        kinds = set(listener.kinds)
+        unknown = sorted(kinds - EVENT_KINDS)
         if unknown:
             raise InvalidHook(f"{listener!r} wants {', '.join(unknown)}: there is no such kind of event")
-        for kind in set(kinds):
+        for kind in kinds:
             table[kind] = (*table.get(kind, ()), position)
     return table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, final
@@ -15,15 +14,25 @@ from ._compile import compile_plan
 from ._describe import PlanDescription, describe
 from ._entries import (
     Entry,
+    body_entry,
     guard_entry,
     handler_entry,
     hook_entry,
     local_entry,
+    require,
     validation_entry,
 )
-from ._errors import InvalidHook, UnknownHook
+from ._errors import InvalidHook
 from ._hook import Hook, resolve
 from ._observer import Table, listening_table
+from ._options import (
+    check_boundary,
+    check_guard,
+    check_seconds,
+    check_validator,
+    is_count,
+    several,
+)
 from ._threads import Threads, ThreadStatistics
 
 if TYPE_CHECKING:
@@ -47,7 +56,7 @@ class Orchestrator:
         clock_ns: The monotonic clock of events, in nanoseconds.
 
     Raises:
-        InvalidHook: An option is out of range, or a listener wants a kind that does not exist.
+        InvalidHook: An option is out of range, or a listener is async or wants a kind that does not exist.
         DuplicateHook: Two hooks of one point have been given the same name.
 
     >>> orchestrator = Orchestrator([Hook(lambda res: res.header("x-served-by", "gnomon"), "after", name="stamp")])
@@ -72,17 +81,16 @@ class Orchestrator:
         blocking: float | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        if not (math.isfinite(exit_timeout) and exit_timeout > 0):
-            raise InvalidHook(f"exit_timeout is a number of seconds above 0, not {exit_timeout!r}")
-        if blocking is not None and not (math.isfinite(blocking) and blocking > 0):
-            raise InvalidHook(f"blocking is a number of seconds above 0, not {blocking!r}")
-        if threads < 1:
+        check_seconds(exit_timeout=exit_timeout, blocking=blocking)
+        if not is_count(threads) or threads < 1:
             raise InvalidHook(f"threads is 1 or more, not {threads!r}")
-        self._hooks = resolve(tuple(hooks), level="global")
-        self._guards = tuple(guards)
-        self._listeners = tuple(listeners)
+        self._hooks = resolve(several(hooks, "hooks"), level="global")
+        self._guards = several(guards, "guards")
+        self._listeners = several(listeners, "listeners")
         self._table = listening_table(self._listeners)
-        self._boundaries = tuple(boundaries)
+        self._boundaries = several(boundaries, "boundaries")
+        for boundary in self._boundaries:
+            check_boundary(boundary)
         self._exit_timeout = exit_timeout
         self._threads = Threads(threads)
         self._clock_ns = clock_ns
@@ -122,16 +130,16 @@ class Orchestrator:
 
         Raises:
             BindingError: The handler takes other names.
-            InvalidHook: An option is out of range.
+            InvalidHook: An option is out of range, or a guard or validator could not be asked.
             DuplicateHook: A hook name exists already at its point.
             UnknownHook: A hook requires one that is not part of this plan.
         """
-        _check_seconds(timeout=timeout, stream_timeout=stream_timeout)
+        check_seconds(timeout=timeout, stream_timeout=stream_timeout)
         shown = name or name_of(handler)
         entry = handler_entry(handler, name_of(handler), in_thread=in_thread)
         if in_thread and entry.is_async:
             raise InvalidHook(f"{shown}: in_thread=True is for sync functions; an async one runs on the loop")
-        route = resolve(tuple(hooks), level="route", taken=self._hooks)
+        route = resolve(several(hooks, "hooks"), level="route", taken=self._hooks)
         return Plan(
             self,
             name=shown,
@@ -139,7 +147,7 @@ class Orchestrator:
             version=version,
             handler=entry,
             hooks=(*self._hooks, *route),
-            guards=(*self._guards, *guards),
+            guards=(*self._guards, *several(guards, "guards")),
             request=request,
             response=response,
             timeout=timeout,
@@ -173,13 +181,13 @@ class Orchestrator:
 
         Raises:
             BindingError: The handler takes other names.
-            InvalidHook: An option is out of range.
+            InvalidHook: An option is out of range, or a guard or validator could not be asked.
             DuplicateHook: A hook name exists already at its point.
             UnknownHook: A hook requires one that is not part of this plan.
         """
-        _check_seconds(timeout=timeout)
+        check_seconds(timeout=timeout)
         shown = name or name_of(handler)
-        route = resolve(tuple(hooks), level="route", taken=self._hooks)
+        route = resolve(several(hooks, "hooks"), level="route", taken=self._hooks)
         return WebSocketPlan(
             self,
             name=shown,
@@ -187,7 +195,7 @@ class Orchestrator:
             version=version,
             handler=handler_entry(handler, name_of(handler), websocket=True),
             hooks=(*self._hooks, *route),
-            guards=(*self._guards, *guards),
+            guards=(*self._guards, *several(guards, "guards")),
             request=request,
             timeout=timeout,
         )
@@ -201,7 +209,14 @@ class Orchestrator:
         Args:
             make_error: Makes the error of one request, best a ``StatusError``.
             name: What people know it by.
+
+        Raises:
+            InvalidHook: ``make_error`` is no function.
         """
+        if not callable(make_error):
+            raise InvalidHook(
+                f"make_error is a function that makes the error of one request, not {make_error!r}"
+            )
         binding = Binding(make_error, (), "", is_async=False)
         entry = Entry("refusal", name, binding, id="refusal")
         return Plan(self, name=name, id=name, version="", handler=entry, hooks=self._hooks)
@@ -245,12 +260,18 @@ class _Compiled:
         self.clock_ns: Callable[[], int] = orchestrator._clock_ns
         self.watch: LoopWatch | None = orchestrator._watch
 
+        for guard in guards:
+            check_guard(guard)
+        for option, validator in (("request", request), ("response", response)):
+            if validator is not None:
+                check_validator(validator, option)
+
         way_in, way_out = _ways(hooks)
         self.received: tuple[Entry, ...] = tuple(entry for entry in way_in if _at(entry) == "received")
         self.guards: tuple[Entry, ...] = tuple(
             guard_entry(guard, number) for number, guard in enumerate(guards, 1)
         )
-        self.body_entry: Entry | None = _body_entry() if request is not None and request.reads_body else None
+        self.body_entry: Entry | None = body_entry() if request is not None and request.reads_body else None
         self.request_entry: Entry | None = None if request is None else validation_entry(request, "request")
         self.before: tuple[Entry, ...] = tuple(entry for entry in way_in if _at(entry) is None)
         self.refusal_entry: Entry | None = handler if handler.kind == "refusal" else None
@@ -279,7 +300,7 @@ class _Compiled:
             entry.place(index, id, version)
         for index, entry in enumerate(others, self.send_index + 1):
             entry.place(index, id, version)
-        _require([*self.received, *self.before], [*self.after, *others])
+        require([*self.received, *self.before], [*self.after, *others])
         # The compiled function takes the place of the method, whose frame would cost each request 0.1 µs.
         self.__dict__["run"] = compile_plan(self)  # type: ignore[arg-type]
 
@@ -354,12 +375,6 @@ class WebSocketPlan(_Compiled):
         raise NotImplementedError  # pragma: no cover - see _Compiled
 
 
-def _check_seconds(**options: float | None) -> None:
-    for option, value in options.items():
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise InvalidHook(f"{option} is a number of seconds above 0, not {value!r}")
-
-
 def _ways(hooks: Sequence[Hook]) -> tuple[list[Entry], list[Entry]]:
     """Entries of the hooks in the order of the way in, and in that of the way out."""
     levels = {"global": 0, "route": 1, "local": 2}
@@ -371,27 +386,6 @@ def _ways(hooks: Sequence[Hook]) -> tuple[list[Entry], list[Entry]]:
 
 def _at(entry: Entry) -> str | None:
     return getattr(entry.hook, "at", None)
-
-
-def _body_entry() -> Entry:
-    return Entry("body", "body", Binding(_body_entry, (), "", is_async=True), id="body")
-
-
-def _require(providers: Sequence[Entry], others: Sequence[Entry]) -> None:
-    """Give each hook that requires another the bit that the other sets."""
-    for entry in others:
-        required = getattr(entry.hook, "requires", None)
-        if required is None:
-            continue
-        function = required.fn if isinstance(required, Hook) else required
-        for number, provider in enumerate(providers):
-            if provider.binding.function is function:
-                provider.provides = entry.needs = 1 << number
-                break
-        else:
-            raise UnknownHook(
-                f"hook {entry.name!r} requires {name_of(function)!r}, which is no before hook of this plan"
-            )
 
 
 __all__ = ["Orchestrator", "Plan", "WebSocketPlan"]

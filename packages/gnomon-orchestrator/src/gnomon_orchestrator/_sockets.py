@@ -7,7 +7,7 @@ import trio
 from gnomon_context import RequestPhase
 from gnomon_context.runtime import commit, join_tasks
 
-from ._cause import without_cancelled
+from ._cause import Gone, without_cancelled
 from ._ending import Ending
 
 # RFC 6455, section 7.4.1.
@@ -86,13 +86,16 @@ class SocketEnding(Ending):
             return stated
         return GOING_AWAY if kind == "shutdown" else INTERNAL_ERROR
 
-    def _says_that_the_client_is_gone(self, failure: BaseException) -> bool:
+    def _said_of_the_connection(self, failure: BaseException) -> Gone | None:
         ws = self.run.ws
         if not ws.accepted:
-            return super()._says_that_the_client_is_gone(failure)
+            return super()._said_of_the_connection(failure)
         # What else breaks in a handler is a connection of its own.
         own = without_cancelled(failure)
-        return bool(ws.closed) and isinstance(own, (trio.BrokenResourceError, trio.EndOfChannel))
+        if not ws.closed or not isinstance(own, (trio.BrokenResourceError, trio.EndOfChannel)):
+            return None
+        leaving = ws.draining and getattr(own, "close_code", None) == GOING_AWAY
+        return "shutdown" if leaving else "disconnect"
 
     async def _close(self, code: int) -> bool:
         """Close, cancelled or not; returns whether the client has been told."""

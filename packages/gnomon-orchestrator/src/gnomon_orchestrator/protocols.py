@@ -103,6 +103,11 @@ class Socket(Protocol):
         ...
 
     @property
+    def draining(self) -> bool:
+        """Whether the server drains: a failure that states the ``close_code`` 1001 is its end then, and not the client's."""
+        ...
+
+    @property
     def answer(self) -> Answer:
         """What is sent if the WebSocket is not accepted."""
         ...

@@ -155,6 +155,10 @@ class FakeResponse:
         self.sent.append(self.END)
 
 
+class _GoingAway(trio.EndOfChannel):
+    close_code = 1001
+
+
 class FakeSocket:
     """A WebSocket whose client is a list of messages.
 
@@ -181,6 +185,8 @@ class FakeSocket:
         self.fail = fail
         self.accepted: bool = False
         self.closed: bool = False
+        #: Whether the server drains: receiving closes then.
+        self.draining: bool = False
         self.sent: list[Any] = []
         self._on_accept: Callable[[], object] | None = None
 
@@ -216,10 +222,13 @@ class FakeSocket:
         """Receive one message.
 
         Raises:
-            trio.EndOfChannel: The client has closed.
+            trio.EndOfChannel: The client has closed, or the server drains.
         """
         await self.accept()
         await trio.lowlevel.checkpoint()
+        if self.draining:
+            await self.close(1001)
+            raise _GoingAway
         if self.incoming:
             return self.incoming.pop(0)
         self.closed = True

@@ -36,6 +36,8 @@ def endpoint_a():
         ("/{rest:path}/{x}", 1, "move it to the end"),
         ("/" + "a" * 3000, 2048, "at most 2048 characters"),
         ("/a" * 129, 2048, "at most 128 segments"),
+        (None, 0, "a pattern is a str, not of type NoneType"),
+        (b"/a", 0, "a pattern is a str, not of type bytes"),
     ],
 )
 def test_bad_patterns_are_refused(pattern, position, problem):
@@ -57,6 +59,8 @@ def test_bad_patterns_are_refused(pattern, position, problem):
         ("GÉT", "not a method"),
         ("get", "write 'GET'"),
         ("Post", "write 'POST'"),
+        (None, "None is not a method"),
+        (["GET", "POST"], "not a method; it is a word"),
     ],
 )
 def test_bad_methods_are_refused(method, problem):
@@ -79,7 +83,7 @@ def test_a_conflict_names_both():
     error = caught.value
     assert (error.method, error.existing, error.added) == ("GET", "/users/{id:int}", "/users/{uid:int}")
     assert str(error) == (
-        f"GET /users/{{uid:int}} (a int) matches exactly the same paths as GET /users/{{id:int}} "
+        f"GET /users/{{uid:int}} (of type int) matches exactly the same paths as GET /users/{{id:int}} "
         f"({__name__}.endpoint_a): names of parameters do not tell routes apart; remove one of them, "
         "or change its method, its path or the type of a parameter"
     )
@@ -123,5 +127,5 @@ def test_a_conflict_shows_what_endpoints_say_of_themselves():
 
     router = Router[object]()
     router.add("GET", "/a", Spoken())
-    with pytest.raises(RouteConflict, match="a object.*the spoken one"):
+    with pytest.raises(RouteConflict, match="of type object.*the spoken one"):
         router.add("GET", "/a", object())

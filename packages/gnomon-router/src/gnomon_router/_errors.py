@@ -105,9 +105,13 @@ class MethodError(RouterError, ValueError):
     code: ClassVar[str] = "method_error"
 
 
-def _shown(text: str) -> str:
+def _shown(text: object) -> str:
     """The text as a literal, bounded: a path comes from the network and ends up in logs."""
-    return repr(text) if len(text) <= 200 else f"{text[:200]!r}… ({len(text)} characters)"
+    return (
+        repr(text)
+        if not isinstance(text, str) or len(text) <= 200
+        else f"{text[:200]!r}… ({len(text)} characters)"
+    )
 
 
 def _endpoint(endpoint: object) -> str:
@@ -116,4 +120,4 @@ def _endpoint(endpoint: object) -> str:
         return f"{getattr(endpoint, '__module__', '?')}.{name}"
     if type(endpoint).__str__ is not object.__str__:
         return str(endpoint)  # it has something to say of itself
-    return f"a {type(endpoint).__qualname__}"
+    return f"of type {type(endpoint).__qualname__}"

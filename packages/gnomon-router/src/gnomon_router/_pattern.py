@@ -74,6 +74,8 @@ def parse(pattern: str) -> tuple[str | Parameter, ...]:
     Raises:
         PatternError: With the position of the first mistake.
     """
+    if not isinstance(pattern, str):
+        raise PatternError(pattern, 0, f"a pattern is a str, not of type {type(pattern).__qualname__}")
     if not pattern.startswith("/"):
         raise PatternError(pattern, 0, f"a pattern starts with a slash; write {'/' + pattern[:64]!r}")
     if len(pattern) > MAX_LENGTH:

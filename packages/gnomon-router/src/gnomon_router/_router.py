@@ -274,7 +274,7 @@ use one of int, uuid, float, str, path
 
 
 def _check_method(method: str) -> None:
-    if not _TOKEN.fullmatch(method):
+    if not isinstance(method, str) or not _TOKEN.fullmatch(method):
         raise MethodError(f"{method!r} is not a method; it is a word such as 'GET' (RFC 9110, section 9.1)")
     if method not in _STANDARD and method.upper() in _STANDARD:
         raise MethodError(f"methods are case-sensitive: write {method.upper()!r} instead of {method!r}")

@@ -631,3 +631,13 @@ async def test_a_view_starts_nothing_that_it_does_not_grant_or_that_it_replaces(
         view = gctx.view(modules={"a": 5})
         assert await view.start_module("a") == await view.restart_module("a") == 5
     assert started == []
+
+
+@trio_test
+async def test_a_view_shows_a_module_no_longer_when_it_stops() -> None:
+    async with open_global_context(modules={"a": Module(value=1), "b": Module(value=2)}) as gctx:
+        view = gctx.view(modules={"b": 3})
+        assert (view.modules.a, view.modules["b"], view.modules.b) == (1, 3, 3)
+    assert (view.modules["b"], view.modules.b) == (3, 3)
+    with pytest.raises(ModuleNotStarted, match="'a' is stopped"):
+        _ = view.modules.a

@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from gnomon_context import Execution
 from gnomon_snapshot import Limits, MemoryStore, Recorder, Recording, Snapshot, SnapshotCorrupt
 from gnomon_snapshot import _recorded as recorder_module
-from gnomon_snapshot._compact import Frames
+from gnomon_snapshot._compact import Frames, _raw
 from gnomon_snapshot._expand import FRAME, VALUES
 from gnomon_snapshot._format import COMPACT, PLAIN, seal, unpack, version_of
 from gnomon_snapshot._graph import NotPlain
@@ -97,6 +98,53 @@ def test_both_formats_say_the_same(body: Any, stored: Any, answer: Any, name: st
     assert summarise(again.snapshot) == summarise(compact.snapshot)
     for written in (compact.to_bytes(), plain.to_bytes()):
         assert b"sesame-open" not in written and b"secret-in-a-cookie" not in written
+
+
+class Fields(dict[str, str]):
+    """Header fields as a server has them."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__({_text(name).lower(): _text(value) for name, value in raw})
+        self.raw = tuple(raw)
+
+    def getall(self, name: str) -> list[str]:
+        return [_text(value) for found, value in self.raw if _text(found).lower() == name]
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [
+            (b"Host", b"a"),
+            (b"Authorization", b"Bearer sesame-open"),
+            (b"X-Y", b"\xe4"),
+            (b"Set-Cookie", b"s=sesame-open"),
+        ],
+        [(b"X-Y", b"1"), (b"x-y", b"2")],
+        [],
+    ],
+)
+def test_header_fields_as_they_came(raw: Any) -> None:
+    def handler(req: Any, res: Any, lctx: Any, gctx: Any) -> None:
+        req.headers, res.headers = Fields(raw), Fields(raw)
+
+    compact, plain = both(handler)
+    assert (version(compact), version(plain)) == (COMPACT, PLAIN)
+    assert without_times(compact.snapshot.tree) == without_times(plain.snapshot.tree)
+    assert [pair[0] for pair in compact.snapshot.tree["request"]["headers"]] == [
+        _text(name).lower() for name, _ in raw
+    ]
+    assert b"sesame-open" not in compact.to_bytes()
+
+
+def test_header_fields_that_are_no_bytes_are_read_at_once() -> None:
+    assert _raw(Fields([("x-y", "1")])) is None
+    assert _raw(Fields([(b"x-y", b"1"), (b"x-z", "1")])) is None
+    assert _raw(Fields([(b"x-y", b"1"), (b"X-Z", b"2")])) == (b"x-y", b"1", b"X-Z", b"2")
 
 
 def test_an_ordinary_recording_is_short() -> None:
@@ -276,6 +324,19 @@ class Event(NamedTuple):
 
 
 COMMON = ("GET", "/", "", (), "", "completed", "ok", False, False)
+
+
+class Other(NamedTuple):
+    kind: str = "phase"
+
+
+def test_events_of_any_class_are_read() -> None:
+    frames, event = Frames(), Event("phase")
+    objects = tuple(SimpleNamespace(**event._asdict()) for _ in range(2))
+    assert frames.encoded(COMMON, None, (event, event)) == frames.encoded(COMMON, None, objects)
+    assert frames.encoded(COMMON, None, (event, objects[0])) == frames.encoded(COMMON, None, objects)
+    with pytest.raises(AttributeError):
+        frames.encoded(COMMON, None, (Other(),))
 
 
 def test_frames_are_remembered_within_a_bound() -> None:

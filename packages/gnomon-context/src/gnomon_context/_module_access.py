@@ -62,7 +62,8 @@ class ModuleAccess:
         replaced: Mapping[str, Any] = MappingProxyType({}),
         granted: frozenset[str] | None = None,
     ) -> None:
-        self.__dict__.update(_registry=registry, _replaced=replaced, _granted=granted, _running={})
+        # What stands in for a module stays: a view of nothing else costs no more than its making.
+        self.__dict__.update(replaced, _registry=registry, _replaced=replaced, _granted=granted, _running={})
 
     def _derive(self, replaced: dict[str, Any], only: Iterable[str] | None) -> ModuleAccess:
         granted = self._granted
@@ -111,6 +112,8 @@ class ModuleAccess:
         value = self._replaced[name] if entry is None else self._registry.value_of(entry)
         if isinstance(key, ModuleKey):
             check_promise(name, value, key.promises)
+        if entry is not None or not isinstance(key, str):
+            self._registry.note(self)
         self._show(key, value)
         return value
 

@@ -155,9 +155,11 @@ class ModuleRegistry:
 
     def view(self, replaced: Mapping[str, Any], granted: frozenset[str] | None) -> ModuleAccess:
         """Another access to the same modules."""
-        access = ModuleAccess(self, replaced, granted)
+        return ModuleAccess(self, replaced, granted)
+
+    def note(self, access: ModuleAccess) -> None:
+        """Tell an access when a module stops, for it shows one."""
         self._accesses.add(access)
-        return access
 
     def show_values(self) -> None:
         """Let modules that are plain values be used without a start, for tests."""

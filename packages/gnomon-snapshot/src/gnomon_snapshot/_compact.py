@@ -9,8 +9,11 @@ knows that there are two.
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable
 from datetime import UTC
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 import cbor2
@@ -27,15 +30,17 @@ from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._session import Session
 from gnomon_snapshot._store import Summary
 
-_traced: Final = attrgetter(*TRACED)
 _executed: Final = attrgetter(*EXECUTION)
 # Integers of more than 64 bits whose length takes two bytes or more: only those can pass the bound of `Graph`.
 _HUGE: Final = (b"\xc2\x59", b"\xc3\x59", b"\xc2\x5a", b"\xc3\x5a")
 # Bounded: names of hooks and handlers stand in a frame, which somebody may make anew for every request.
 _MOST_FRAMES: Final = 1024
+_BINARY: Final = frozenset({bytes})
 _LEAST_HUGE: Final = 4096
 _CAPTURED: Final = VALUES.index("captured")
 _RECEIVED: Final = VALUES.index("received")
+_ASKED: Final = VALUES.index("fields")
+_ANSWERED: Final = VALUES.index("answered")
 
 
 class Frames:
@@ -46,7 +51,7 @@ class Frames:
 
     def encoded(self, common: tuple[Any, ...], execution: Execution | None, events: tuple[Any, ...]) -> bytes:
         """The frame of a request: method to `recovered` in the order of `FRAME`, what ran last, and the trace."""
-        key = (common, execution, tuple(map(_traced, events)))
+        key = (common, execution, _rows_of(events))
         try:
             known = self._known.get(key)
         except TypeError:  # what is told with an event need not have a hash
@@ -58,6 +63,24 @@ class Frames:
                     self._known.clear()
                 self._known[key] = known
         return known
+
+
+def _rows_of(events: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    """What a trace keeps of each event; for named tuples of one class in a fraction of the time."""
+    kinds = {*map(type, events)}
+    read = _reader(kinds.pop()) if len(kinds) == 1 else _TRACED
+    return tuple(map(read, events))
+
+
+_TRACED: Final = attrgetter(*TRACED)
+
+
+@functools.lru_cache(maxsize=64)
+def _reader(cls: type) -> Callable[[Any], tuple[Any, ...]]:
+    fields = getattr(cls, "_fields", ())
+    if issubclass(cls, tuple) and {*TRACED} <= {*fields}:
+        return itemgetter(*map(fields.index, TRACED))
+    return _TRACED
 
 
 def _encoded_frame(common: tuple[Any, ...], execution: Execution | None, events: tuple[Any, ...]) -> bytes:
@@ -193,6 +216,10 @@ class Draft:
         values = self._values.copy()
         for place in (_CAPTURED, _RECEIVED):
             values[place] = (values[place] - EPOCH) // MICROSECOND
+        if type(values[_ASKED]) is tuple:
+            values[_ASKED] = _asked(_decoded(values[_ASKED]), self._secrets, settings.credentials)
+        if type(values[_ANSWERED]) is tuple:
+            values[_ANSWERED] = _answered(_decoded(values[_ANSWERED]), settings.credentials)
         frame = settings.frames.encoded(common, self._execution, self._events)
         body = {"frame": frame, "values": values}
         try:
@@ -259,9 +286,32 @@ def _request(
         body = request.body
     except Exception:  # not parsed, or refused
         body = data
+    fields: Any = _raw(request.headers)
+    if fields is None:
+        fields = _asked(pairs_of(request.headers), secrets, credentials)
+    return _text(request.target), fields, body if type(body) in PLAIN else copy_plain(body, seen), data
+
+
+def _raw(headers: Any) -> tuple[bytes, ...] | None:
+    """Names and values in turn as they came, to be read when the recording is encoded; `None` if that cannot be."""
+    raw = getattr(headers, "raw", None)
+    if type(raw) is not tuple or len(raw) != len(headers) or not hasattr(headers, "getall"):
+        return None
+    flat = tuple(itertools.chain.from_iterable(raw))
+    return flat if _BINARY.issuperset(map(type, flat)) else None
+
+
+def _decoded(raw: tuple[bytes, ...]) -> list[tuple[str, str]]:
+    """The same as pairs of text, see `pairs_of`."""
+    names = (name.decode("latin-1").lower() for name in raw[::2])
+    return [*zip(names, (value.decode("latin-1") for value in raw[1::2]), strict=True)]
+
+
+def _asked(pairs: list[tuple[Any, Any]], secrets: Secrets, credentials: frozenset[str]) -> list[Any]:
+    """Names and values in turn; at the end the places of the credentials, if there are any."""
     fields: list[Any] = []
     withheld = []
-    for name, value in pairs_of(request.headers):
+    for name, value in pairs:
         lowered = _text(name).lower()
         if lowered in credentials:
             withheld.append(len(fields) // 2)
@@ -269,14 +319,22 @@ def _request(
         fields += (name, _text(value))
     if withheld:
         fields.append(withheld)
-    return _text(request.target), fields, body if type(body) in PLAIN else copy_plain(body, seen), data
+    return fields
+
+
+def _answered(pairs: list[tuple[Any, Any]], credentials: frozenset[str]) -> list[Any]:
+    """Names and values in turn, `None` for those of credentials."""
+    fields: list[Any] = []
+    for name, value in pairs:
+        fields += (_text(name), None if name.lower() in credentials else _text(value))
+    return fields
 
 
 def _response(response: Any, credentials: frozenset[str], seen: set[int]) -> tuple[Any, Any, Any, bool, bool]:
     """Status, header fields, body, and whether it was finished and had begun to be sent."""
-    fields: list[Any] = []
-    for name, value in pairs_of(response.headers):
-        fields += (_text(name), None if name.lower() in credentials else _text(value))
+    fields: Any = _raw(response.headers)
+    if fields is None:
+        fields = _answered(pairs_of(response.headers), credentials)
     status, body = response.status_code, response.body
     if type(status) is not int:
         raise NotPlain

@@ -6,6 +6,7 @@ was; in a replay it would come to another place, for nobody waits for it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -38,10 +39,10 @@ def detached_unseen(session: Detaching, *, run: bool) -> Callable[[str], bool]:
         session: The session.
         run: Whether the work is run.
     """
+    return functools.partial(_tell, session, run)
 
-    def tell(name: str) -> bool:
-        session.detaches = True
-        session.names[f"lctx.detach({name})!"] = _UNSEEN
-        return run
 
-    return tell
+def _tell(session: Detaching, run: bool, name: str) -> bool:
+    session.detaches = True
+    session.names[f"lctx.detach({name})!"] = _UNSEEN
+    return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -110,6 +111,8 @@ class Drawn(random.Random):
 class RecordedConfig(Mapping[str, Any]):
     """A section of a configuration that writes down what is read of it."""
 
+    __slots__ = ("_path", "_real", "_sections", "_session")
+
     def __init__(self, session: Session, real: Config, path: tuple[str, ...] = ()) -> None:
         self._session = session
         self._real = real
@@ -136,9 +139,9 @@ class RecordedConfig(Mapping[str, Any]):
 
 def topics_unseen(names: dict[str, str]) -> Callable[[str, str], None]:
     """What tells, among the names of a session, that messages of topics are not recorded."""
+    return functools.partial(_tell_topic, names)
 
-    def tell(use: str, topic: str) -> None:
-        what = "of" if use == "subscribe" else "for"
-        names[f"gctx.{use}!"] = f"the messages {what} a topic are not recorded (here {topic!r})"
 
-    return tell
+def _tell_topic(names: dict[str, str], use: str, topic: str) -> None:
+    what = "of" if use == "subscribe" else "for"
+    names[f"gctx.{use}!"] = f"the messages {what} a topic are not recorded (here {topic!r})"

@@ -11,7 +11,7 @@ import trio
 from gnomon_context import GlobalContext, LocalContext, ModuleNotStarted, Sources
 from gnomon_context.runtime import read_through, rebase
 from gnomon_snapshot._capture import Redactor, RequestLike, ResponseLike, capture_tree, learn_body
-from gnomon_snapshot._compact import Settings, compact
+from gnomon_snapshot._compact import compact
 from gnomon_snapshot._detached import detached_unseen
 from gnomon_snapshot._graph import Graph, NotPlain
 from gnomon_snapshot._hidden import hidden_fields, redacted, without_hidden_query
@@ -41,6 +41,11 @@ class LiveRecording:
         gctx: What the request gets as its global context: its modules, configuration and sources are recorded.
     """
 
+    __slots__ = (
+        *("_taken", "gctx", "places", "recorder", "secrets", "session", "timeline", "unrecorded"),
+        "__weakref__",
+    )
+
     def __init__(self, recorder: Recorder, gctx: GlobalContext[Any], sources: Sources) -> None:
         self.recorder: Recorder = recorder
         self.secrets: Secrets = Secrets()
@@ -69,9 +74,10 @@ class LiveRecording:
     def _modules(self, gctx: GlobalContext[Any]) -> dict[str, Any]:
         """A stand-in for every module that runs."""
         found = {}
-        for name in gctx.modules:
+        modules, adopt = gctx.modules, self.session.adopt
+        for name in modules:
             try:
-                found[name] = self.session.adopt(name, gctx.modules[name])
+                found[name] = adopt(name, modules[name])
             except ModuleNotStarted:
                 self.unrecorded.append(name)
         return found
@@ -242,9 +248,7 @@ class LiveRecording:
                 response=response,
                 events=events,
                 timeout=timeout,
-                settings=Settings(
-                    recorder._frames, recorder.manifest, recorder.limits, recorder.credential_headers
-                ),
+                settings=recorder._settings,
                 client=_host(request),
             )
         except (NotPlain, AttributeError):

@@ -11,7 +11,7 @@ import trio
 from gnomon_context import GlobalContext, LocalContext, Sources, SystemSources
 from gnomon_snapshot._background import BackgroundWriter, WriterStatistics
 from gnomon_snapshot._capture import CREDENTIAL_HEADERS, Redactor
-from gnomon_snapshot._compact import Frames
+from gnomon_snapshot._compact import Frames, Settings
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._recorded import LiveRecording
 from gnomon_snapshot._recording import Recording
@@ -25,9 +25,10 @@ _LIMITS: Final = Limits()
 _SYSTEM: Final = SystemSources()
 # Recordings that are encoded one after the other: less than a millisecond, and with warm caches.
 _AT_ONCE: Final = 16
+_EVERY: Final = 2**32  # what no checksum reaches
 _BATCH: Final = 512  # recordings that go into one transaction
 # Seconds that a recording waits for others to be written with: each writing has a price of its own.
-_LINGER: Final = 0.1
+_LINGER: Final = 0.25
 
 
 @final
@@ -94,9 +95,9 @@ class Recorder:
         self.manifest: str = manifest
         self.limits: Limits = limits
         self._capacity = capacity
-        self._frames = Frames()
+        self._settings = Settings(Frames(), manifest, limits, credential_headers)
         plain = not (sampling.failures or sampling.routes or sampling.header)
-        self._limit: float | None = sampling.rate * 2**32 if plain else None
+        self._limit: float | None = sampling.rate * _EVERY if plain else None
         self._unwritten: list[Snapshot] = []
         self._writer: BackgroundWriter | None = None
         self._alert: Callable[..., object] | None = None
@@ -116,7 +117,7 @@ class Recorder:
         if (
             limit is not None
         ):  # only a rate decides: what every request pays for stands here as short as it can be
-            if crc32(lctx.request_id.encode(errors="replace")) >= limit:
+            if limit < _EVERY and crc32(lctx.request_id.encode("utf-8", "replace")) >= limit:
                 return False
             chosen = True
         else:

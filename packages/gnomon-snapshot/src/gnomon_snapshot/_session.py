@@ -26,15 +26,14 @@ from gnomon_snapshot._calls import EXITS, HANDLE, arguments_of, canonical
 from gnomon_snapshot._detached import DETACHED, is_detached
 from gnomon_snapshot._graph import ATOMS, PLAIN, Graph, NotPlain, copy_plain
 from gnomon_snapshot._limits import Limits
-from gnomon_snapshot._live import class_of, is_live
+from gnomon_snapshot._live import is_live
 from gnomon_snapshot._secrets import Secrets, withheld_node
 from gnomon_snapshot._standin import (
     Owner,
-    make_standin,
     named,
     owner_of,
-    protocols_of,
     real_method,
+    standin_for,
 )
 from gnomon_snapshot._types import Types, name_of
 from gnomon_snapshot._within import described, real, replaced, written
@@ -72,6 +71,12 @@ class Session:
         secret_modules: The modules of which no answer is written.
         redactors: By place, `modules.<module>.<method>.result` or `.arguments`.
     """
+
+    __slots__ = (
+        *("_copied", "_handle_count", "_handles", "_label_count", "_labels", "_main", "_numbers", "_short"),
+        *("began", "calls", "clock", "config", "detaches", "draws", "lctx", "limits", "loose", "names"),
+        *("paused", "redactors", "secret_modules", "secrets", "types"),
+    )
 
     def __init__(
         self,
@@ -416,8 +421,7 @@ class Session:
     def adopt(self, path: str, value: Any) -> Any:
         """A stand-in for a module or a handle."""
         # the owner keeps the value alive, so that its identity is nobody else's
-        standin = make_standin(self, Owner(path, type(value), value), protocols_of(class_of(value)))
-        self._handles[id(value)] = standin
+        standin = self._handles[id(value)] = standin_for(self, path, value)
         return standin
 
     # What is no call.

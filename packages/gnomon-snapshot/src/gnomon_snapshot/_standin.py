@@ -93,10 +93,25 @@ class StandIn:
 
 def make_standin(backend: Backend, owner: Owner, protocols: frozenset[str]) -> Any:
     """A stand-in that has the special methods of `protocols` and no others."""
-    made = object.__new__(_class_with(protocols))
-    object.__setattr__(made, "__gnomon_backend__", backend)
-    object.__setattr__(made, "__gnomon_owner__", owner)
+    return _made(_class_with(protocols), backend, owner)
+
+
+def standin_for(backend: Backend, path: str, value: Any) -> Any:
+    """A stand-in for a value, with the special methods that its class has."""
+    cls: type = type(value)
+    return _made(_class_for(cls), backend, Owner(path, cls, value))
+
+
+def _made(cls: type[StandIn], backend: Backend, owner: Owner) -> Any:
+    made = object.__new__(cls)
+    _set_backend(made, backend)
+    _set_owner(made, owner)
     return made
+
+
+# What the slots have, past the class, which hands every setting of an attribute on.
+_set_backend: Final = StandIn.__dict__["__gnomon_backend__"].__set__
+_set_owner: Final = StandIn.__dict__["__gnomon_owner__"].__set__
 
 
 def owner_of(value: object) -> Owner | None:
@@ -108,6 +123,11 @@ def owner_of(value: object) -> Owner | None:
 def protocols_of(cls: type) -> frozenset[str]:
     """The special methods that the instances of a class have."""
     return frozenset(name for name in SPECIAL if getattr(cls, name, None) is not None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _class_for(cls: type) -> type[StandIn]:
+    return _class_with(protocols_of(cls))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -144,9 +144,11 @@ class Watch:
         if watched is None:
             return
         watched.events.append(event)
-        if event.kind == "phase" and event.name == "responding" and watched.res.streaming:
-            watched.watch_stream()
-        elif event.kind == "request.finished":
+        kind = event.kind
+        if kind == "phase":
+            if event.name == "responding" and watched.res.streaming:
+                watched.watch_stream()
+        elif kind == "request.finished":
             del self.live[event.request_id]
             watched.finish(watched)
 

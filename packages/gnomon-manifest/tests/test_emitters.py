@@ -95,7 +95,7 @@ def test_openapi_tells_everything_that_a_route_can_give(manifest: Manifest) -> N
     }
     assert [item["example"] for item in post["parameters"]] == [1, 1, "string"]
     assert sorted(post["responses"]) == [
-        "201", "400", "401", "402", "403", "409", "413", "415", "429", "500", "503", "504"
+        "201", "400", "401", "402", "403", "404", "409", "413", "415", "429", "500", "503", "504"
     ]  # fmt: skip
     assert post["responses"]["201"]["content"] == {
         "application/json": {"schema": {"$ref": "#/components/schemas/OrderOutput"}, "example": order}
@@ -243,3 +243,12 @@ def test_any_json_may_stand_where_a_schema_should(manifest: Manifest, schema: An
     assert openapi(found)
     assert typescript_client(found)
     assert markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "missing"), [("int", True), ("float", True), ("uuid", True), ("path", False)]
+)
+def test_a_value_of_another_form_is_no_path(manifest_of: Build, pattern: str, missing: bool) -> None:
+    manifest = manifest_of(f"@get('/a/{{id:{pattern}}}')\ndef a(req, res, lctx, gctx): ...")
+    (path,) = openapi(manifest)["paths"].values()
+    assert ("404" in path["get"]["responses"]) == missing

@@ -16,6 +16,8 @@ __all__ = ["Operation", "accepted", "call_names", "errors_of", "operations"]
 
 # a media range (RFC 9110, section 12.5.1)
 _MEDIA: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+", re.ASCII)
+# what a value of another form does not match, so that there is nothing at the path
+_TYPED_PLACE: Final = re.compile(r":(?:int|float|uuid)\}")
 _PARAMETER: Final = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 
 
@@ -64,6 +66,8 @@ def errors_of(handler: Handler) -> dict[int, tuple[str, ...]]:
         found[413] = {"body_too_large"}
     if typed:
         found[415] = {"unsupported_media_type"}
+    if _TYPED_PLACE.search(handler.path or ""):
+        found[404] = {"route_not_found"}
     if policies.roles:
         found |= {401: set(), 403: set()}
     if policies.rate_limit:

@@ -259,7 +259,7 @@ UNSUPPORTED = [
     (Final, "", "needs a type"),
     (tuple[int, te.Unpack[list[int]]], "[1]", "only a tuple can be unpacked"),  # type: ignore[valid-type]
     (tuple[te.Unpack[tuple[int, ...]], te.Unpack[tuple[str, ...]]], "[1]", "at most one"),
-    (te.LiteralString, "", "is not a type"),
+    (te.LiteralString, "", "write str"),
     (types.SimpleNamespace, "SimpleNamespace", "plain class"),
     (Annotated[str, Min(3)], "", "numbers, dates and times"),
     (Annotated[int, MinLength(3)], "", "text, bytes and collections"),

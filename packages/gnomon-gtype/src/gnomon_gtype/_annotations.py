@@ -20,6 +20,7 @@ import typing_extensions as te
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
+from gnomon_gtype._annotated_generics import GENERICS, read_arguments
 from gnomon_gtype._composites import union
 from gnomon_gtype._errors import SchemaError, UnsupportedAnnotation
 from gnomon_gtype._foreign import foreign_node
@@ -45,6 +46,7 @@ _PLAIN: dict[Any, Schema] = {
     te.Never: s.Nothing(),
     list: c.Array(rest=s.Anything()),
     tuple: c.Array(rest=s.Anything(), container="tuple"),
+    typing.Tuple: c.Array(rest=s.Anything(), container="tuple"),  # noqa: UP006 (others look like their classes)
     abc.Sequence: c.Array(rest=s.Anything(), container="sequence"),
     dict: c.Map(),
     abc.Mapping: c.Map(),
@@ -78,6 +80,15 @@ _QUALIFIERS = {
     for name in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar")
     for item in (getattr(typing, name, None), getattr(te, name, None))
     if item is not None
+}
+_FORMS: dict[Any, str] = {
+    typing.Optional: "Optional[...] or ... | None",
+    typing.Union: "Union[..., ...] or ... | ...",
+    typing.Literal: "Literal['a', 'b']",
+    te.Literal: "Literal['a', 'b']",
+    te.Annotated: "Annotated[int, Min(1)]",
+    te.Self: "the class by its name, in quotes",
+    te.LiteralString: "str",
 }
 _ALIASES = tuple({te.TypeAliasType, getattr(typing, "TypeAliasType", te.TypeAliasType)})
 _ADVICE: dict[Any, str] = {
@@ -169,6 +180,10 @@ class Annotations:
             return schema
         if _hashable(annotation) and annotation in _QUALIFIERS:
             raise UnsupportedAnnotation(path, f"{annotation} needs a type: write {_name(annotation)}[...]")
+        if _hashable(annotation) and annotation in _FORMS:
+            raise UnsupportedAnnotation(
+                path, f"{annotation} is no type by itself: write {_FORMS[annotation]}"
+            )
         raise UnsupportedAnnotation(
             path, f"{annotation!r} is not a type; write an annotation such as str or list[int]"
         )
@@ -215,8 +230,8 @@ class Annotations:
             return self.read(arguments[0], path, given)
         if isinstance(origin, _ALIASES):
             return self.read_alias(origin, _substituted(arguments, given), path)
-        if origin in _GENERICS:
-            return _GENERICS[origin](self, arguments, path, given)
+        if origin in GENERICS:
+            return read_arguments(self, origin, arguments, path, given)
         if isinstance(origin, type):
             return self.read_class(origin, _substituted(arguments, given), path)
         raise UnsupportedAnnotation(path, f"{annotation!r} is not supported")
@@ -256,6 +271,10 @@ class Annotations:
         from gnomon_gtype import _annotated_classes as classes
 
         if issubclass(cls, enum.Enum):
+            if cls.__module__ == "enum":
+                raise UnsupportedAnnotation(
+                    path, f"{cls.__name__} has no members: write an enumeration of one's own"
+                )
             return s.EnumMember(cls)
         build = classes.builder_for(cls)
         if build is None:
@@ -323,80 +342,3 @@ def _refusal(cls: type) -> str:
         f"{cls.__name__} is a plain class: make it a dataclass, a TypedDict or a NamedTuple, "
         "or give it __get_pydantic_core_schema__"
     )
-
-
-def _list(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    return c.Array(rest=reader.read(arguments[0], f"{path}[]", given))
-
-
-def _sequence(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    return c.Array(rest=reader.read(arguments[0], f"{path}[]", given), container="sequence")
-
-
-def _dict(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    keys = reader.read(arguments[0], f"{path}{{key}}", given)
-    return c.Map(keys, reader.read(arguments[1], f"{path}{{}}", given))
-
-
-def _set(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    return c.Set(reader.read(arguments[0], f"{path}[]", given))
-
-
-def _frozenset(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    return c.Set(reader.read(arguments[0], f"{path}[]", given), frozen=True)
-
-
-def _pattern(_reader: Annotations, arguments: Any, path: str, _given: Mapping[Any, Any]) -> Schema:
-    if arguments[0] not in (str, Any):
-        raise UnsupportedAnnotation(path, "only re.Pattern[str] is supported")
-    return s.Regex()
-
-
-def _tuple(reader: Annotations, arguments: Any, path: str, given: Mapping[Any, Any]) -> Schema:
-    if len(arguments) == 2 and arguments[1] is ...:
-        return c.Array(rest=reader.read(arguments[0], f"{path}[]", given), container="tuple")
-    before: list[Schema] = []
-    after: list[Schema] = []
-    middle: Schema | None = None
-    for index, item in enumerate(arguments):
-        place = f"{path}[{index}]"
-        if not _is_unpacked(item):
-            (before if middle is None else after).append(reader.read(item, place, given))
-            continue
-        inner = reader.read(_unpacked(item), place, given)
-        if not isinstance(inner, c.Array) or inner.container != "tuple":
-            raise UnsupportedAnnotation(place, "only a tuple can be unpacked into a tuple")
-        if inner.rest is None and middle is None:
-            before.extend(inner.prefix)
-        elif inner.rest is None:
-            after.extend(inner.prefix)
-        elif middle is None:
-            before.extend(inner.prefix)
-            middle = inner.rest
-            after.extend(inner.suffix)
-        else:
-            raise UnsupportedAnnotation(place, "a tuple has at most one part of any length")
-    return c.Array(tuple(before), middle, tuple(after), container="tuple")
-
-
-def _is_unpacked(item: Any) -> bool:
-    return te.get_origin(item) in (typing.Unpack, te.Unpack) or bool(getattr(item, "__unpacked__", False))
-
-
-def _unpacked(item: Any) -> Any:
-    if te.get_origin(item) in (typing.Unpack, te.Unpack):
-        return te.get_args(item)[0]
-    return te.get_origin(item)[te.get_args(item)]
-
-
-_GENERICS: dict[Any, Callable[[Annotations, Any, str, Mapping[Any, Any]], Schema]] = {
-    list: _list,
-    abc.Sequence: _sequence,
-    tuple: _tuple,
-    dict: _dict,
-    abc.Mapping: _dict,
-    set: _set,
-    abc.Set: _set,
-    frozenset: _frozenset,
-    re.Pattern: _pattern,
-}

@@ -187,13 +187,27 @@ def _found(table: dict[Any, None], value: Any) -> bool:
 
 def literal_from_json(node: Literal | type[enum.Enum], value: Any) -> Any:
     """The member whose JSON form is the parsed JSON `value`; `ValueError` when there is none."""
+    alike = []
     for member in node.values if isinstance(node, Literal) else node:
         plain = member.value if isinstance(member, enum.Enum) else member
         if isinstance(plain, bytes):
             plain = base64.b64encode(plain).decode()
-        if json_kind(plain) == json_kind(value) and plain == value:
-            return member
+        if _same_json(plain, value):
+            if not isinstance(plain, tuple):
+                return member
+            alike.append(member)  # a list is written so too, and is what the text says
+    if alike:
+        return alike[0]
     raise ValueError("none of the members")
+
+
+def _same_json(plain: Any, value: Any) -> bool:
+    """Whether `value` is what `plain` is written as: tuples are written as arrays."""
+    if json_kind(plain) is not json_kind(value):
+        return False
+    if isinstance(plain, (list, tuple)):
+        return len(plain) == len(value) and all(map(_same_json, plain, value))
+    return bool(plain == value)
 
 
 def json_kind(value: Any) -> type:

@@ -195,9 +195,20 @@ class GType(Generic[T]):
         try:
             return self._handle.compiled().serializer().to_json(value, warnings="error")
         except (PydanticSerializationError, RecursionError, UnicodeError, AttributeError) as error:
-            hidden = holds_sensitive(self._schema, {})
-            reason = "it is not of the type" if hidden else str(error).strip().splitlines()[-1].strip()[:200]
-            raise DumpError(f"the value cannot be written as JSON: {reason}") from None
+            raise DumpError(f"the value cannot be written as JSON: {self._unwritten(value, error)}") from None
+
+    def _unwritten(self, value: Any, error: Exception) -> str:
+        """Why a value was not written: what is wrong with it, or else what the writer says."""
+        try:
+            problems = self.problems(value)
+        except Exception:  # of a check of the application, which has no say here
+            problems = ()
+        if problems:
+            more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+            return f"{problems[0]}{more}"
+        if holds_sensitive(self._schema, {}):
+            return "it is not of the type"
+        return str(error).strip().splitlines()[-1].strip()[:200]
 
     def redact(self, value: Any) -> Any:
         """A copy of `value` with every sensitive place blanked, for logs, snapshots and diagnostics.

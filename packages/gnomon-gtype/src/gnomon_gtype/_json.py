@@ -30,7 +30,9 @@ def parse(data: str | bytes | bytearray) -> tuple[Any, tuple[Problem, ...]]:
     """The parsed text, or what keeps it from being JSON."""
     try:
         value = from_json(data, allow_inf_nan=False)
-    except (ValueError, TypeError) as error:  # a TypeError for what is neither text nor bytes
+    except TypeError as error:
+        return None, (_not_json("it contains a lone surrogate" if isinstance(data, str) else str(error)),)
+    except ValueError as error:
         return None, (_not_json(str(error)),)
     return value, strict_problems(data)
 

@@ -185,6 +185,8 @@ class Length(Marker):
 
     def apply(self, node: Schema) -> Schema:
         longest = self.shortest if self.longest is None else self.longest
+        if longest < self.shortest:
+            raise SchemaError(f"nothing has a length of at least {self.shortest} and at most {longest}")
         sized = _sized(node, self.shortest, longest)
         return _said(_said(sized, "too_short", self.message), "too_long", self.message)
 
@@ -528,6 +530,11 @@ def apply_marker(node: Schema, marker: Any) -> Schema | None:
         raise SchemaError(f"write {marker.__name__}(...), an instance, not the class")
     if isinstance(marker, re.Pattern):
         return Pattern(marker.pattern).apply(node)
+    if te.get_origin(marker) is te.Annotated:
+        raise SchemaError(
+            "a type stands among the metadata of Annotated, where it would do nothing: write Sensitive[int] for"
+            " Annotated[int, Sensitive], and Email alone for Annotated[str, Email]"
+        )
     changed = _apply_annotated_type(node, marker)
     # a protocol, and slow to ask
     if changed is None and isinstance(marker, at.GroupedMetadata):

@@ -7,6 +7,7 @@ from typing import Any
 
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
+from gnomon_gtype._describe import describe
 from gnomon_gtype._interpret import REFUSED, Path, Reading, TooManyProblems
 from gnomon_gtype._problems import Problem
 from gnomon_gtype._read_composites import _check_key_count, _read_others, read_key
@@ -136,7 +137,8 @@ def _read_record(
         if item.name in entries and item.init:
             found[item.name] = _read(reading, item.schema, entries[item.name], (*path, item.name))
         elif item.init and item.required:
-            reading.refuse(item.schema, (*path, item.name), "missing", "The key is missing.", None)
+            message = f"The key is missing; expected {describe(item.schema, channel='json')}."
+            reading.refuse(item.schema, (*path, item.name), "missing", message, None)
         elif item.default is not UNSET:
             found[item.name] = item.default
         elif item.default_factory is not UNSET:

@@ -65,6 +65,10 @@ def contains(
     With `json` every JSON text that `validate_json` of the narrower type accepts is accepted by that of the wider, or the
     witness is such a text. This is what matters between two programs that send each other JSON: the text of a `UUID` is text.
 
+    Raises:
+        TypeError: one of the two is no `GType`.
+        ValueError: there is no such channel.
+
     >>> from typing import Annotated
     >>> from uuid import UUID
     >>> from gnomon_gtype import GType, Max, Min
@@ -75,6 +79,11 @@ def contains(
     >>> contains(GType(str), GType(UUID)).answer, contains(GType(str), GType(UUID), channel="json").answer
     ('no', 'yes')
     """
+    for side, given in (("wider", wider), ("narrower", narrower)):
+        if not isinstance(given, GType):
+            raise TypeError(f"{side} is a GType, not {given!r}: write contains(GType(...), GType(...))")
+    if channel not in ("python", "json"):
+        raise ValueError(f"channel is 'python' or 'json', not {channel!r}")
     if wider == narrower:
         return _YES
     known: dict[str, Schema] = {}

@@ -117,9 +117,9 @@ class Shapes:
         plain: list[Any] = []
         for value in values:
             written = _written(value)
-            if type(written) not in (type(None), bool, int, float, str, tuple):
+            if type(written) not in (type(None), bool, int, float, str):
                 return self._read(node)
-            if type(written) is not tuple and written == written:
+            if written == written:
                 plain.append(written)
         scalars = [value for value in plain if value is not None]
         null = [s.Null()] if None in plain else []

@@ -83,8 +83,15 @@ def at_once(ask) -> tuple[list[str], list[object], object]:
 
 def test_a_unix_socket_is_removed_at_the_end(tmp_path):
     path = tmp_path / "shop.sock"
-    urls, answers, ready = at_once(lambda url: over_unix(url.removeprefix("unix:")))
-    App(hello).run(uds=path, ready=ready)
+    modes = []
+
+    def ask(url: str) -> bytes:
+        modes.append(path.stat().st_mode & 0o777)
+        return over_unix(url.removeprefix("unix:"))
+
+    urls, answers, ready = at_once(ask)
+    App(hello).run(uds=path, uds_mode=0o660, ready=ready)
+    assert modes == [0o660]
     assert urls == [f"unix:{path}"]
     assert answers[0].endswith(b"http")
     assert not path.exists()
@@ -160,8 +167,8 @@ def test_the_command_takes_a_certificate_and_a_unix_socket(folder, certificate, 
     done = invoke(main, ["serve", "greeting", "--tls-cert", str(chain), "--tls-key", str(key)])
     assert done.exit_code == 0
     assert isinstance(run[0]["tls"], ssl.SSLContext)
-    assert invoke(main, ["serve", "greeting", "--uds", "s.sock"]).exit_code == 0
-    assert (str(run[1]["uds"]), run[1]["tls"]) == ("s.sock", None)
+    assert invoke(main, ["serve", "greeting", "--uds", "s.sock", "--uds-mode", "660"]).exit_code == 0
+    assert (str(run[1]["uds"]), run[1]["uds_mode"], run[1]["tls"]) == ("s.sock", 0o660, None)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +186,7 @@ def test_the_command_takes_a_certificate_and_a_unix_socket(folder, certificate, 
         (["--uds", "s", "--host", "::"], 2, "--uds s is in place of --host ::"),
         (["--uds", "s", "--workers", "2"], 2, "--workers share a port, not a Unix socket"),
         (["--workers", "2", "--port", "0"], 2, "--workers need one port for all"),
+        (["--uds-mode", "rw"], 2, "'rw' is not octal, as 660 is"),
         (["--workers", "0"], 2, "0 is not in the range"),
         (["--prot", "80"], 2, "'--prot'"),
     ],

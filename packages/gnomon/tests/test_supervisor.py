@@ -119,6 +119,21 @@ def test_one_that_does_not_end_is_urged_and_killed():
     assert 8 < world.slept < 12
 
 
+def test_one_that_ends_when_it_is_urged_is_not_killed():
+    assert World(interrupt, deaf_to=1).run() == ["start", "terminate", "terminate"]
+
+
+def test_an_interrupt_that_comes_with_a_change_ends_it():
+    world = World()
+
+    def both() -> None:
+        world.write("a.py")()
+        interrupt()
+
+    world._script = iter([both])
+    assert world.run() == ["start", "terminate"]
+
+
 def test_each_further_signal_hastens_the_end():
     world = World(interrupt, interrupt, interrupt, deaf_to=9)
     assert world.run()[-1] == "kill"
@@ -128,6 +143,17 @@ def test_each_further_signal_hastens_the_end():
 def test_an_interrupt_ends_the_wait_for_the_rest_of_a_change():
     world = World()
     world._script = iter([world.write("a.py"), interrupt])
+    assert world.run()[-1] == "terminate"
+
+
+def test_what_is_written_without_end_does_not_keep_it_from_ending():
+    world = World()
+
+    def both() -> None:
+        world.write("b.py")()
+        interrupt()
+
+    world._script = iter([world.write("a.py"), both])
     assert world.run()[-1] == "terminate"
 
 

@@ -356,6 +356,7 @@ class App:
         port: int = 8000,
         *,
         uds: str | os.PathLike[str] | None = None,
+        uds_mode: int = 0o600,
         tls: ssl.SSLContext | None = None,
         task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -365,13 +366,14 @@ class App:
             host: A name or an address.
             port: 0 takes a free one.
             uds: The path of a Unix socket, in place of host and port.
+            uds_mode: Its permissions.
             tls: Speaks HTTPS if given.
             task_status: Started with the URL once requests are answered.
 
         Raises:
             OSError: The address is in use or not ours.
         """
-        address = Address(host=host, port=port, uds=uds, tls=tls)
+        address = Address(host=host, port=port, uds=uds, uds_mode=uds_mode, tls=tls)
         await serve(self, self._server(), address, task_status=task_status)
 
     def run(
@@ -380,6 +382,7 @@ class App:
         host: str = "127.0.0.1",
         port: int = 8000,
         uds: str | os.PathLike[str] | None = None,
+        uds_mode: int = 0o600,
         tls: ssl.SSLContext | None = None,
         workers: int = 1,
         ready: Callable[[str], object] | None = None,
@@ -393,6 +396,7 @@ class App:
             host: A name or an address.
             port: 0 takes a free one.
             uds: The path of a Unix socket, in place of host and port; it is removed at the end.
+            uds_mode: Its permissions.
             tls: Speaks HTTPS if given.
             workers: How many processes; each opens the application for itself, and one that dies is replaced.
             ready: Called with the URL once requests are answered, in each process.
@@ -402,7 +406,7 @@ class App:
             ValueError: Several workers and port 0, or a Unix socket.
             RuntimeError: Not in the main thread, the one that gets signals: use `serve` there.
         """
-        address = Address(host=host, port=port, uds=uds, tls=tls)
+        address = Address(host=host, port=port, uds=uds, uds_mode=uds_mode, tls=tls)
         if workers == 1:
             trio.run(serve_until_signalled, self, self._server(), address, ready)
         else:

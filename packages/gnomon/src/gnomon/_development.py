@@ -116,5 +116,5 @@ def _outlive_nobody(alive: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - the child, whose coverage ends with it
     main(sys.argv[1:])

@@ -45,6 +45,7 @@ class Address:
         host: A name or an address.
         port: 0 takes a free one.
         uds: The path of a Unix socket, in place of host and port; it is removed at the end.
+        uds_mode: Its permissions.
         tls: Speaks HTTPS if given.
         listeners: Sockets that listen already, in place of host and port.
     """
@@ -52,6 +53,7 @@ class Address:
     host: str = "127.0.0.1"
     port: int = 8000
     uds: str | os.PathLike[str] | None = None
+    uds_mode: int = 0o600
     tls: ssl.SSLContext | None = None
     listeners: Sequence[socket.socket] = ()
 
@@ -64,7 +66,7 @@ class Address:
         if self.listeners:
             return list(self.listeners)
         if self.uds is not None:
-            return [open_unix_listener(os.fspath(self.uds), backlog=backlog)]
+            return [open_unix_listener(os.fspath(self.uds), backlog=backlog, mode=self.uds_mode)]
         return open_tcp_listeners(self.host, self.port, backlog=backlog)
 
     def url(self, listener: socket.socket) -> str:

@@ -62,7 +62,9 @@ def collect(sources: Iterable[Source]) -> Declared:
             handlers.append((function, declaration))
         elif (hook := hook_of(function)) is not None:
             (hooks if hook.level == "global" else listed).append((function, hook))
-        elif (module := module_of(function)) is not None:
+        else:
+            module = module_of(function)
+            assert module is not None, "nothing else is collected"
             modules.append((function, module))
     _refuse_unlisted(listed, [declaration for _, declaration in handlers])
     return Declared(tuple(handlers), tuple(hooks), tuple(modules))

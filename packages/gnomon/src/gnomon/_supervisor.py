@@ -86,7 +86,7 @@ class Supervisor:
                 self._tell(f"it ended with {said(child.returncode)}; waiting for a change")
             self._sleep(_PERIOD)
             now = self._look()
-            if now != seen:
+            if now != seen and not self._signals:
                 self._tell(f"changed: {_shown(changes(seen, self._settled(now)))}; starting again")
                 return
 

@@ -33,6 +33,13 @@ _PORT = click.option(
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+def _octal(value: str) -> int:
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not octal, as 660 is") from None
+
+
 class _Commands(click.Group):
     """The built-in commands, and one for each entry point; those are loaded only when they are used."""
 
@@ -79,6 +86,14 @@ def main() -> None:
     help="Listen on a Unix socket, in place of host and port; it is removed at the end.",
 )
 @click.option(
+    "--uds-mode",
+    type=_octal,
+    default="600",
+    show_default=True,
+    metavar="OCTAL",
+    help="Who may use that socket.",
+)
+@click.option(
     "--workers",
     default=1,
     show_default=True,
@@ -96,6 +111,7 @@ def serve(
     host: str,
     port: int,
     uds: Path | None,
+    uds_mode: int,
     workers: int,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -120,6 +136,7 @@ def serve(
             host=host,
             port=port,
             uds=uds,
+            uds_mode=uds_mode,
             tls=tls,
             workers=workers,
             ready=lambda url: click.echo(serving(target, url)),

@@ -91,7 +91,7 @@ def _filled(path: Path, rows: int) -> None:
         WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
         INSERT INTO snapshot
         SELECT n, printf('%032x', n), n * 1000, 'GET', '/orders/' || n, '/orders/{id}', 'v' || (n % 7), 'orders.show',
-               CASE n % 10 WHEN 0 THEN 'error' ELSE 'ok' END, '', '', 700, zeroblob(700)
+               CASE n % 10 WHEN 0 THEN 'error' ELSE 'ok' END, '', '', 700, 0, zeroblob(700)
         FROM numbers
         """,
         (rows,),

@@ -26,9 +26,11 @@ from gnomon_snapshot import (
     SnapshotCorrupt,
     SqliteStore,
     StoreError,
+    _sqlite_rows,
     capture,
 )
-from gnomon_snapshot._store import summarise, words_of
+from gnomon_snapshot._sqlite import _migrate
+from gnomon_snapshot._store import microseconds, summarise, words_of
 from gnomon_snapshot.testing import STORE_CHECKS, check_store, difference, make_snapshot
 from gnomon_snapshot.testing.strategies import TYPES, Node, values
 
@@ -418,7 +420,7 @@ async def test_files_of_something_else(tmp_path):
         ("text", "no database"),
         ("foreign", "something else: choose another file"),
         ("unversioned", "something else: choose another file"),
-        ("newer", "schema version 9, and this release knows 1"),
+        ("newer", "schema version 9, and this release knows 2"),
         ("no/such/folder", "its folder .* is not there: make it"),
         (".", "it is a folder: name a file in it"),
     ):
@@ -430,20 +432,159 @@ async def test_files_of_something_else(tmp_path):
     unversioned.close()
 
 
-@trio_test
-async def test_an_index_that_files_had_once_is_dropped(tmp_path):
-    async with SqliteStore(tmp_path / "old") as store:
-        await store.put(make_snapshot(1), make_snapshot(2))
-    old = apsw.Connection(str(tmp_path / "old"))
-    old.execute("CREATE INDEX word_by_request ON word (request_id)")
+FIRST_SCHEMA = """
+CREATE TABLE snapshot (id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, method TEXT NOT NULL,
+    path TEXT NOT NULL, route TEXT NOT NULL, version TEXT NOT NULL, handler_id TEXT NOT NULL, outcome TEXT NOT NULL,
+    error TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+CREATE INDEX by_time ON snapshot (at, request_id, size);
+CREATE INDEX by_route ON snapshot (route, at, request_id);
+CREATE INDEX by_version ON snapshot (version, at, request_id);
+CREATE INDEX by_outcome ON snapshot (outcome, at, request_id);
+CREATE TABLE word (word TEXT NOT NULL, at INTEGER NOT NULL, request_id TEXT NOT NULL,
+    PRIMARY KEY (word, at, request_id)) STRICT, WITHOUT ROWID;
+CREATE INDEX word_by_request ON word (request_id);
+PRAGMA application_id = 0x474E534E;
+PRAGMA user_version = 1;
+"""
+
+
+def make_first(path, *snapshots):
+    """A file as the first schema had it."""
+    old = apsw.Connection(str(path))
+    old.execute("PRAGMA journal_mode = WAL")
+    old.execute(FIRST_SCHEMA)
+    for snapshot in snapshots:
+        summary = summarise(snapshot)
+        at = microseconds(summary.captured_at)
+        row = (summary.request_id, at, *summary[2:], snapshot.to_bytes())
+        old.execute(f"INSERT INTO snapshot VALUES (NULL, {', '.join('?' * 12)})", row)
+        for word in words_of(summary):
+            old.execute("INSERT INTO word VALUES (?, ?, ?)", (word, at, summary.request_id))
     old.close()
-    async with SqliteStore(tmp_path / "old") as store:
-        kept, forgotten = (await store.list()).summaries
-        assert await store.delete(forgotten.request_id)
-    new = apsw.Connection(str(tmp_path / "old"))
+
+
+@trio_test
+async def test_a_file_of_the_first_schema(tmp_path):
+    path = tmp_path / "s"
+    lost = ValueError("1 was lost")
+    make_first(path, make_snapshot(1, route="/carts/{id}"), make_snapshot(2, route="/carts/{id}"))
+    async with SqliteStore(path) as store, SqliteStore(path) as other:
+        await store.put(make_snapshot(3, route="/carts/{id}", error=lost, outcome="error"))
+        searches = [("carts", [3, 2, 1]), ("1", [3, 1]), ("carts 1", [3, 1]), ("2 3", []), ("get", [3, 2, 1])]
+        for query, found in (*searches, ("lost carts", [3]), ("lost melons", [])):
+            for asked in (store, other):
+                page = await asked.list(Query(text=query))
+                assert [each.request_id for each in page.summaries] == [
+                    make_snapshot(n).request_id for n in found
+                ]
+        await store.put(make_snapshot(2, route="/melons"))
+        assert await store.delete(make_snapshot(1).request_id)
+        assert [len((await store.list(Query(text=text))).summaries) for text in ("2", "melons", "carts")] == [
+            0,
+            1,
+            1,
+        ]
+    new = apsw.Connection(str(path))
     assert new.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'word_by_request'").get == 0
-    assert new.execute("SELECT DISTINCT request_id FROM word").fetchall() == [(kept.request_id,)]
+    assert {row[0] for row in new.execute("SELECT word FROM word")} == {"1", "3", "valueerror", "was", "lost"}
     new.close()
+
+
+@trio_test
+async def test_a_file_that_cannot_be_made_one_of_this_schema(tmp_path):
+    path = tmp_path / "s"
+    make_first(path, make_snapshot(1))
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE label (x)")
+    with pytest.raises(StoreError, match="already exists"):
+        async with SqliteStore(path):
+            pass
+    assert other.pragma("user_version") == 1
+    other.execute("DROP TABLE label")
+    other.close()
+    async with SqliteStore(path) as store:
+        assert len((await store.list()).summaries) == 1
+
+
+def test_two_that_bring_a_file_up_to_date_at_once(tmp_path):
+    make_first(tmp_path / "s")
+    first, second = (apsw.Connection(str(tmp_path / "s")) for _ in range(2))
+    _migrate(first)
+    _migrate(second)
+    assert second.pragma("user_version") == 2
+    first.close()
+    second.close()
+
+
+@trio_test
+async def test_words_of_a_route_stand_once_within_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(_sqlite_rows, "_MOST_LABELS", 2)
+    snapshots = [make_snapshot(n, route=f"/r{n % 4}/{{id}}") for n in range(12)]
+    async with SqliteStore(tmp_path / "s") as store, SqliteStore(tmp_path / "s") as other:
+        for number, snapshot in enumerate(snapshots):
+            await (store, other)[number % 2].put(snapshot)
+        for text, found in (
+            ("r1", 3),
+            ("r3", 3),
+            ("get", 12),
+            ("r1 5", 1),
+            ("r3 5", 0),
+            ("id 7", 1),
+            ("nowhere", 0),
+        ):
+            page = await store.list(Query(text=text))
+            assert len(page.summaries) == found, text
+        page = await store.list(Query(text="get"), limit=5)
+        rest = await store.list(Query(text="get"), limit=50, after=page.next)
+        ids = [each.request_id for each in (*page.summaries, *rest.summaries)]
+        assert ids == [snapshot.request_id for snapshot in reversed(snapshots)]
+    connection = apsw.Connection(str(tmp_path / "s"))
+    assert connection.execute("SELECT count(*) FROM label").get == 2
+    connection.close()
+
+
+_WORDS = st.sampled_from(["a", "bb", "get", "show", "orders", "ccc", "1", "2"])
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.lists(_WORDS, max_size=3), st.none() | _WORDS), min_size=1, max_size=8),
+    st.lists(st.tuples(st.lists(_WORDS, min_size=1, max_size=3), st.integers(1, 4)), min_size=1, max_size=4),
+)
+def test_both_stores_find_the_same_by_words(kept, searches):
+    async def main(folder):
+        memory = MemoryStore()
+        async with SqliteStore(f"{folder}/s") as store:
+            for number, (parts, error) in enumerate(kept):
+                failed = None if error is None else ValueError(error)
+                outcome = "ok" if failed is None else "error"
+                made = make_snapshot(
+                    number, route="/".join(["", *parts, "{id}"]), error=failed, outcome=outcome
+                )
+                await memory.put(made)
+                await store.put(made)
+            for words, limit in searches:
+                after = None
+                while True:
+                    expected = await memory.list(Query(text=" ".join(words)), limit=limit, after=after)
+                    assert await store.list(Query(text=" ".join(words)), limit=limit, after=after) == expected
+                    after = expected.next
+                    if after is None:
+                        break
+
+    with tempfile.TemporaryDirectory() as folder:
+        trio.run(main, folder)
+
+
+@trio_test
+async def test_labels_of_a_transaction_that_failed_are_forgotten(tmp_path, monkeypatch):
+    async with SqliteStore(tmp_path / "s") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(_sqlite_rows, "_INSERT_WORD", "nonsense ")
+            with pytest.raises(StoreError):
+                await store.put(make_snapshot(1, route="/melons/{id}"))
+        await store.put(make_snapshot(1, route="/melons/{id}"))
+        assert len((await store.list(Query(text="get melons"))).summaries) == 1
 
 
 def test_two_that_make_the_schema_at_once(tmp_path):

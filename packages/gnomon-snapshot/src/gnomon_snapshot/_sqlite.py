@@ -6,14 +6,15 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, final
+from typing import Final, Self, TypeVar, final
 
 import apsw
 import trio
 
 from gnomon_snapshot._errors import StoreError
 from gnomon_snapshot._snapshot import Snapshot
-from gnomon_snapshot._sqlite_rows import COLUMNS, OLD_INDEX, SCHEMA, delete_rows, put_rows
+from gnomon_snapshot._sqlite_rows import MIGRATION, SCHEMA, delete_rows, put_rows
+from gnomon_snapshot._sqlite_search import find_rows
 from gnomon_snapshot._store import (
     EVERYTHING,
     Page,
@@ -21,20 +22,18 @@ from gnomon_snapshot._store import (
     Retention,
     Summary,
     check_limit,
-    microseconds,
     moment_of,
     not_found,
     oldest_kept,
     page_of,
     read_cursor,
-    split_words,
 )
 from gnomon_snapshot._types import NO_TYPES, Types
 
 T = TypeVar("T")
 
 APPLICATION_ID: Final = 0x474E534E  # "GNSN"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _READERS: Final = 2
 _LOG: Final = (
     4000  # pages of the log that are taken over at once: the busy ones among them are written once for all
@@ -86,6 +85,7 @@ class SqliteStore:
         self._closed = False
         # a connection belongs to the thread that holds its limiter; the writer also has the schema made
         self._writer: apsw.Connection | None = None
+        self._labels: dict[str, int] = {}
         self._writing = trio.CapacityLimiter(1)
         self._readers: list[apsw.Connection] = []
         self._reading = trio.CapacityLimiter(_READERS)
@@ -99,7 +99,7 @@ class SqliteStore:
 
     async def put(self, *snapshots: Snapshot) -> None:
         """Keep snapshots, all in one transaction; see `SnapshotStore.put`."""
-        await self._write(lambda connection: put_rows(connection, snapshots))
+        await self._write(lambda connection: put_rows(connection, snapshots, self._labels))
 
     async def get(self, request_id: str) -> Snapshot:
         """The snapshot of a request; see `SnapshotStore.get`."""
@@ -112,8 +112,7 @@ class SqliteStore:
         """A page of summaries; see `SnapshotStore.list`."""
         check_limit(limit)
         place = None if after is None else read_cursor(after)
-        statement, values = _listing(query, place, limit + 1)
-        rows = await self._read(lambda connection: list(connection.execute(statement, values)))
+        rows = await self._read(lambda connection: find_rows(connection, query, place, limit + 1))
         return page_of((Summary(row[0], moment_of(row[1]), *row[2:]) for row in rows), limit)
 
     async def delete(self, request_id: str) -> bool:
@@ -183,6 +182,7 @@ class SqliteStore:
                 self._writer.execute("COMMIT")
                 return result
             except BaseException:
+                self._labels.clear()  # those of this transaction are gone
                 _roll_back(self._writer)
                 raise
 
@@ -251,7 +251,21 @@ def _prepare(connection: apsw.Connection) -> None:
         raise StoreError(
             f"{connection.filename} has schema version {version}, and this release knows {SCHEMA_VERSION}: update it"
         )
-    connection.execute(OLD_INDEX)
+    if version < SCHEMA_VERSION:
+        _migrate(connection)
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    """Make of a file of the first schema one of the second; what stands in it stays as it is."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.pragma("user_version") < SCHEMA_VERSION:  # no other process was faster
+            connection.execute(MIGRATION)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
 
 
 def _has_tables(connection: apsw.Connection) -> bool:
@@ -281,41 +295,6 @@ def _get(connection: apsw.Connection, request_id: str) -> bytes | None:
     for (data,) in connection.execute("SELECT data FROM snapshot WHERE request_id = ?", (request_id,)):
         return bytes(data)
     return None
-
-
-def _listing(query: Query, place: tuple[int, str] | None, limit: int) -> tuple[str, tuple[Any, ...]]:
-    """The statement and its values; every condition is a constant of this module."""
-    conditions: list[str] = []
-    values: list[Any] = []
-    words = sorted(split_words(query.text), key=len)
-    # the longest word is likely the rarest: its entries are walked, the others only looked up
-    walked = "word AS walked CROSS JOIN snapshot USING (request_id)" if words else "snapshot AS walked"
-    if words:
-        conditions.append("walked.word = ?")
-        values.append(words.pop())
-    for word in words:
-        conditions.append(
-            "EXISTS (SELECT 1 FROM word WHERE word.word = ? AND word.at = walked.at"
-            " AND word.request_id = walked.request_id)"
-        )
-        values.append(word)
-    for column, wanted in (("route", query.route), ("version", query.version), ("outcome", query.outcome)):
-        if wanted is not None:
-            conditions.append(f"{column} = ?")
-            values.append(wanted)
-    if query.since is not None:
-        conditions.append("walked.at >= ?")
-        values.append(microseconds(query.since))
-    if query.until is not None:
-        conditions.append("walked.at < ?")
-        values.append(microseconds(query.until))
-    if place is not None:
-        conditions.append("(walked.at, walked.request_id) < (?, ?)")
-        values += place
-    columns = COLUMNS.replace("request_id, at", "walked.request_id, walked.at")
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = "ORDER BY walked.at DESC, walked.request_id DESC LIMIT ?"
-    return f"SELECT {columns} FROM {walked} {where} {order}", (*values, limit)  # noqa: S608 - constants
 
 
 def _newest_beyond(

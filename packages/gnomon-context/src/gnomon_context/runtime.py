@@ -74,6 +74,7 @@ __all__ = [
     "Observe",
     "Step",
     "StepReport",
+    "application_of",
     "begin",
     "cancel_live",
     "check_modules",
@@ -163,6 +164,19 @@ def pass_through(lctx: LocalContext, phase: RequestPhase) -> None:
         return
     for step in ahead[: ahead.index(phase) + 1]:
         lctx.advance(step)
+
+
+def application_of(gctx: GlobalContext[Any]) -> object:
+    """What all views of one application have in common, and those of no other; a weak reference to it can be kept.
+
+    Args:
+        gctx: the global context, or a view of it.
+
+    >>> gctx = GlobalContext()
+    >>> application_of(gctx.view()) is application_of(gctx)
+    True
+    """
+    return gctx._application
 
 
 def rebase(lctx: LocalContext, gctx: GlobalContext[Any]) -> None:

@@ -25,6 +25,7 @@ from gnomon_snapshot._errors import (
 from gnomon_snapshot._exchange import export_snapshots, import_snapshots
 from gnomon_snapshot._limits import Limits
 from gnomon_snapshot._patch import Operation, apply, diff
+from gnomon_snapshot._protect import protect
 from gnomon_snapshot._recorded import LiveRecording
 from gnomon_snapshot._recorder import Recorder
 from gnomon_snapshot._recording import RecordedRequest, RecordedStep, Recording, Traced, traced
@@ -119,6 +120,7 @@ __all__ = [
     "diff",
     "export_snapshots",
     "import_snapshots",
+    "protect",
     "replay",
     "replay_all",
     "replay_async",

@@ -159,6 +159,10 @@ class Blanking:
             **part,
             "request": None if part["request"] is None else self._message(part["request"]),
             "calls": list(map(self.call, part["calls"])),
+            # what a method is called stays; why something went unseen may name what a user named
+            "names": {
+                name: self.text(told) if name[-1:] == "!" else told for name, told in part["names"].items()
+            },
             "config": [[path, self.value(value)] for path, value in part["config"]],
             "trace": list(map(self._event, part["trace"])),
             "places": [[name, calls, self._registered(held)] for name, calls, held in part["places"]],

@@ -12,6 +12,7 @@ from gnomon_snapshot import _tags as tag
 from gnomon_snapshot._graph import Graph
 from gnomon_snapshot._hidden import hidden_fields, parsed_body, redacted, withheld_copy, without_hidden_query
 from gnomon_snapshot._limits import Limits
+from gnomon_snapshot._protect import protected
 from gnomon_snapshot._secrets import Secrets
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._types import NO_TYPES, Types
@@ -109,7 +110,8 @@ def capture(
         manifest: The fingerprint of the manifest in force.
         redactors: By place, `request.body`, `request.query`, `request.headers`, `request.target`, `response.body` or
             `state.<key>`: what blanks the sensitive parts of that value before it is written. Where one fails, nothing of
-            the value is written. What they blank is blanked wherever else it stands in the snapshot, too.
+            the value is written. What they blank is blanked wherever else it stands in the snapshot, too. Those of an
+            application that is protected (see `protect`; `gnomon.App` is) are in force without being given.
         credential_headers: Names of header fields, in small letters, whose values are not written.
         limits: Bounds.
         types: The classes that come back as themselves from this object; any reader can bring its own.
@@ -123,7 +125,7 @@ def capture(
     >>> [loss.path for loss in capture(lctx).losses]
     ['/state/handle']
     """
-    secrets = Secrets()
+    found, secrets = protected(lctx, response, redactors or {})
     tree = capture_tree(
         lctx,
         secrets,
@@ -131,7 +133,7 @@ def capture(
         response=response,
         events=events,
         manifest=manifest,
-        redactors=redactors or {},
+        redactors=found,
         credential_headers=credential_headers,
         limits=limits,
     )

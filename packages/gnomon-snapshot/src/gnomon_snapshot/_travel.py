@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, TypeAlias, final
+from weakref import WeakKeyDictionary, ref
 
 from gnomon_context import ContextClosed, LocalContext, NoContext, current_context
 from gnomon_snapshot._capture import capture
@@ -12,6 +13,7 @@ from gnomon_snapshot._timeline import Timeline
 from gnomon_snapshot._types import NO_TYPES, Types
 
 _FINISHED: Final = "request.finished"
+Reference: TypeAlias = Callable[[], Any]
 
 
 class StepLike(Protocol):
@@ -114,6 +116,8 @@ class TimeTravel:
         self._requests: dict[str, _Travelled] = {}  # oldest first
         self._held = 0
         self.refused: int = 0
+        # What the last step had of requests that are not wanted, or not yet; a request may hold its context.
+        self._passed: WeakKeyDictionary[LocalContext, tuple[Reference, Reference]] = WeakKeyDictionary()
 
     async def before_step(self, step: StepLike, lctx: LocalContext, /) -> None:
         """Keep a snapshot before a step; never waits."""
@@ -185,6 +189,8 @@ class TimeTravel:
             self.refused += 1
             return None
         travelled = self._requests[lctx.request_id] = _Travelled(lctx, Timeline(types=self._types))
+        if lctx in self._passed:
+            travelled.req, travelled.res = (of() for of in self._passed.pop(lctx))
         return travelled
 
     def _make_room(self) -> bool:
@@ -195,6 +201,8 @@ class TimeTravel:
         try:
             travelled = self._wanted(lctx)
             if travelled is None:
+                if step is not None:
+                    self._passed[lctx] = _reference(step.req), _reference(step.res)
                 return None
             timeline = travelled.timeline
             if len(timeline) >= self._steps or (self._held >= self._size and not self._make_room()):
@@ -211,6 +219,14 @@ class TimeTravel:
         number = timeline.add(name, snapshot)
         self._held += timeline.size - before
         return number
+
+
+def _reference(value: Any) -> Reference:
+    """A weak reference, to nothing where there can be none."""
+    try:
+        return ref(value)
+    except TypeError:
+        return lambda: None
 
 
 class _Travelled:

@@ -29,7 +29,7 @@ from gnomon_manifest.declare import (
 )
 from gnomon_orchestrator import EventKind, LifecycleEvent, Listener
 
-from ._app import App, Route
+from ._app import App
 from ._config import Config
 from ._errors import (
     AppAlreadyOpen,
@@ -40,6 +40,7 @@ from ._errors import (
     SourceUnusable,
 )
 from ._policies import PolicyEnforcer
+from ._routes import Route
 
 __all__ = [
     "App",

@@ -6,7 +6,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import trio
@@ -16,10 +16,10 @@ from gnomon_context.runtime import check_modules
 from gnomon_ingress import Config as ServerConfig
 from gnomon_ingress import HttpError, Request, Response, Server, decode_segment
 from gnomon_manifest.declare import HandlerDeclaration
-from gnomon_orchestrator import Hook, Listener, Orchestrator, Plan, WebSocketPlan
+from gnomon_orchestrator import Hook, Listener, Orchestrator
 from gnomon_orchestrator.protocols import Boundary, Guard
 from gnomon_router import MethodNotAllowed, RouteNotFound, Router
-from gnomon_snapshot import Recorder
+from gnomon_snapshot import Recorder, Redactor, protect
 
 from ._arguments import check_callable, check_kind
 from ._binding import request_validator, response_validator
@@ -29,50 +29,17 @@ from ._hooks import global_hooks, route_hooks
 from ._lanes import Lane, Spec
 from ._places import blaming, place_of
 from ._policies import Guards, PolicyEnforcer
-from ._recording import Recordings
+from ._recording import Recordings, Redactors
 from ._replay import Replays, ReplayStage
+from ._routes import Endpoint, Route
 from ._services import services
 from ._serving import Address, answered, serve, serve_until_signalled, serve_with_workers
 from ._sources import Source, collect
 from ._storing import storing
-from ._websockets import SocketRoute, socket_route, upgrade_required
+from ._websockets import socket_route, upgrade_required
 
 # Seconds for which a step may hold the event loop before development says so.
 _BLOCKING: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method on one path, and everything that runs for it."""
-
-    method: str
-    path: str
-    id: str
-    plan: Plan | WebSocketPlan
-
-    @property
-    def websocket(self) -> bool:
-        """Whether it speaks WebSocket; a plain request is then answered with 426."""
-        return isinstance(self.plan, WebSocketPlan)
-
-    def describe(self) -> str:
-        """What runs for a request to this route, in order, as text."""
-        return str(self.plan.describe())
-
-
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
-    plan: Plan
-    timeout: float
-    body_limit: int | None
-    version: str
-    where: str
-    spec: Spec
-    socket: SocketRoute | None = None
-
-    def __str__(self) -> str:
-        # What a conflict of routes shows.
-        return self.where
 
 
 class App:
@@ -91,7 +58,8 @@ class App:
         setup: Called with the global context whenever the application is opened, before modules start: the place for
             `gctx.on_startup`, `on_pre_shutdown`, `on_shutdown`, `on_health_check` and `on_alert`.
         recording: Which requests are recorded, so that they can be replayed, and where recordings are kept.
-        boundaries: Stand between the steps of every request: a `gnomon_snapshot.Debugger`, or `TimeTravel`.
+        boundaries: Stand between the steps of every request: a `gnomon_snapshot.Debugger`, or `TimeTravel`. What the types
+            of a handler call sensitive is in no snapshot of its requests, whoever takes it.
 
     Raises:
         SourceUnusable: A source that cannot be imported or declares nothing.
@@ -150,9 +118,10 @@ class App:
         self._recordings = (
             None if recording is None else Recordings(recording, self._make_lane, self._listeners, between)
         )
+        self._redactors: Final = Redactors()
         self._replays: Replays | None = None
-        self._router: Router[_Endpoint] = Router()
-        self._refusals: dict[tuple[str, ...], _Endpoint] = {}
+        self._router: Router[Endpoint] = Router()
+        self._refusals: dict[tuple[str, ...], Endpoint] = {}
         self._not_found = self._refusal(
             lambda: HttpError(404, "route_not_found", "There is nothing at this path.")
         )
@@ -186,7 +155,7 @@ class App:
         )
         where = f"{declaration.id} ({place_of(handler)})"
         spec = Spec(handler, declaration)
-        endpoint = _Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where, spec)
+        endpoint = Endpoint(plan, timeout, declaration.body_limit, declaration.version or "", where, spec)
         routes = []
         for method in declaration.methods:
             self._router.add(method, declaration.path, endpoint)
@@ -200,15 +169,15 @@ class App:
         plan = self._orchestrator.refusal(upgrade_required, name=declaration.id)
         where = f"{declaration.id} ({place_of(handler)})"
         version = declaration.version or ""
-        endpoint = _Endpoint(plan, timeout, None, version, where, Spec(make_error=upgrade_required), socket)
+        endpoint = Endpoint(plan, timeout, None, version, where, Spec(make_error=upgrade_required), socket)
         self._router.add("GET", declaration.path, endpoint)
         return [Route("GET", declaration.path, declaration.id, socket.plan)]
 
-    def _refusal(self, make_error: Callable[[], Exception]) -> _Endpoint:
+    def _refusal(self, make_error: Callable[[], Exception]) -> Endpoint:
         plan = self._orchestrator.refusal(make_error, name="refusal")
-        return _Endpoint(plan, self.config.timeout, None, "", "refusal", Spec(make_error=make_error))
+        return Endpoint(plan, self.config.timeout, None, "", "refusal", Spec(make_error=make_error))
 
-    def _not_allowed(self, allowed: tuple[str, ...]) -> _Endpoint:
+    def _not_allowed(self, allowed: tuple[str, ...]) -> Endpoint:
         """One plan for each set of methods: there are as many as there are shapes of path."""
         endpoint = self._refusals.get(allowed)
         if endpoint is None:
@@ -219,7 +188,7 @@ class App:
             )
         return endpoint
 
-    def _find(self, req: Request[Any, Any, Any]) -> tuple[_Endpoint, str]:
+    def _find(self, req: Request[Any, Any, Any]) -> tuple[Endpoint, str]:
         """What answers a request, and the pattern that matched; its path parameters are on it."""
         pattern = ""
         try:
@@ -234,6 +203,14 @@ class App:
                 for name, value in req.params.items()
             }
         return endpoint, pattern
+
+    def _hidden(self, lctx: LocalContext, res: Response[Any] | None) -> Mapping[str, Redactor]:
+        """What blanks the sensitive places of a request, wherever a snapshot of it is taken."""
+        try:
+            endpoint = self._router.match(lctx.meta.method, lctx.meta.path).endpoint
+        except (RouteNotFound, MethodNotAllowed):
+            return {}
+        return self._redactors.of(endpoint.typed, 0 if res is None else res.status_code)
 
     async def dispatch(self, req: Request[Any, Any, Any], res: Response[Any]) -> None:
         """Run one request through the whole lifecycle, up to its last byte and cleanup.
@@ -280,6 +257,7 @@ class App:
                 "the application is open already: make another App for a second run beside it"
             )
         shared = self._make_global()
+        protect(shared, self._hidden)
         if self._setup is not None:
             self._setup(shared)
         if self.recorder is not None:

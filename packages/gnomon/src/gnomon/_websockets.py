@@ -15,6 +15,7 @@ from gnomon_orchestrator.protocols import Guard
 
 from ._binding import message_types, request_validator
 from ._hooks import route_hooks
+from ._lanes import Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class SocketRoute:
     """One WebSocket handler: its plan, and what its messages are checked by."""
 
     plan: WebSocketPlan
+    spec: Spec
     receive: GType[Any] | None
     send: GType[Any] | None
     message_limit: int | None
@@ -65,7 +67,7 @@ def socket_route(
         name=declaration.id,
         version=declaration.version or "",
     )
-    return SocketRoute(plan, receive, send, declaration.body_limit)
+    return SocketRoute(plan, Spec(handler, declaration), receive, send, declaration.body_limit)
 
 
 def upgrade_required() -> HttpError:

@@ -16,10 +16,10 @@ from click.core import ParameterSource
 
 from gnomon_context import ConfigError, ContextError
 
-from ._app import Route
 from ._check_command import check
 from ._development import develop, serving
 from ._errors import GnomonError
+from ._routes import Route
 from ._targets import check_target, explained, load_app, loaded, show_own
 
 __all__ = ["GROUP", "load_app", "main"]

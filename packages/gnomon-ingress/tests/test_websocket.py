@@ -136,7 +136,8 @@ async def test_typed_messages(autojump_clock: MockClock, caplog: pytest.LogCaptu
             with pytest.raises(KeyError):
                 await ws.receive()
 
-    async with Client(handled(handler)) as client:
+    events: list[ConnectionEvent] = []
+    async with Client(handled(handler), config=Config(on_event=events.append)) as client:
         async with client.websocket("/careless") as socket:
             await socket.send({"x": 1})
             assert await socket.receive_json() == {"x": 2}
@@ -156,7 +157,13 @@ async def test_typed_messages(autojump_clock: MockClock, caplog: pytest.LogCaptu
             await socket.send({"y": 1})
             assert [message async for message in socket] == []
             assert socket.close_code == 1000
-    assert "MessageInvalid: a received message has 1 problem(s)" in caplog.text
+    # What a client sent is its own fault and fills no log; what we sent is a crash.
+    assert "a received message" not in caplog.text
+    assert "MessageInvalid: a sent message has 1 problem(s)" in caplog.text
+    assert [(event.kind, event.status, event.code) for event in events] == [
+        ("refused", 1007, "message_invalid"),
+        ("crashed", 500, "internal_error"),
+    ]
 
 
 @trio_test

@@ -11,7 +11,7 @@ import trio
 
 from ._asgi_socket import AsgiLink
 from ._connection import Dispatch
-from ._errors import ClientGone, HttpError, is_goodbye
+from ._errors import ClientGone, HttpError, is_goodbye, is_of_client
 from ._events import send_with_heartbeat
 from ._failure import answer_failure
 from ._handshake import Origins, check_origin
@@ -316,7 +316,8 @@ class _Opening(_Exchange):
                 if link.closed and is_goodbye(error):
                     pass
                 elif socket.accepted:
-                    logger.exception("the dispatch of %r raised", request)
+                    if not is_of_client(error):
+                        logger.exception("the dispatch of %r raised", request)
                     code = failure_code(error)
                 else:
                     self._answer_exception(response, error)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ._body import BodyReader
-from ._errors import ClientGone, is_goodbye
+from ._errors import ClientGone, is_goodbye, is_of_client
 from ._failure import answer_failure
 from ._form import LONGEST
 from ._head import HeadParser, Refusal
 from ._input import Input
 from ._json import dump_json
+from ._limits import ConnectionEvent
 from ._output import HEAD, IDLE, RUN
 from ._request import Client, Request
 from ._response import Response
@@ -235,8 +236,11 @@ class Connection(Input):
         if self.link is not None and response._status == 101 and response._started:
             # Of another client's WebSocket it would be a failure like any other.
             if not (self.link.closed and is_goodbye(error)):
-                self.link.failure_code = failure_code(error)
-                self.report_crash(error)
+                code = self.link.failure_code = failure_code(error)
+                if is_of_client(error):
+                    self.server.report(ConnectionEvent("refused", code, error.code, str(error)))
+                else:
+                    self.report_crash(error)
             return
         if self._broken and is_goodbye(error):
             return

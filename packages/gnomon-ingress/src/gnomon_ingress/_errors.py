@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import TypeGuard
 
 import trio
+
+_NOT_THE_TYPE = 1007
 
 
 class IngressError(RuntimeError):
@@ -146,4 +149,9 @@ class MessageInvalid(IngressError, ValueError):
         # No values: they are the user's data, and messages of exceptions end up in logs.
         super().__init__(f"a {direction} message has {len(problems)} problem(s)")
         self.problems: tuple[object, ...] = tuple(problems)
-        self.close_code: int = 1007 if direction == "received" else 1011
+        self.close_code: int = _NOT_THE_TYPE if direction == "received" else 1011
+
+
+def is_of_client(error: Exception) -> TypeGuard[MessageInvalid]:
+    """Whether an exception says that a client sent what does not fit: nothing that a server logs."""
+    return isinstance(error, MessageInvalid) and error.close_code == _NOT_THE_TYPE

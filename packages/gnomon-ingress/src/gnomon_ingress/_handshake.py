@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from hashlib import sha1
 
 from ._head import Refusal
-from ._headers import Headers
+from ._headers import Headers, MutableHeaders
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -34,6 +34,19 @@ def accept_token(key: str) -> str:
     's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
     """
     return b64encode(sha1(key.encode("ascii") + _MAGIC, usedforsecurity=False).digest()).decode("ascii")
+
+
+def acceptance(key: str, subprotocol: str | None, extensions: str, headers: MutableHeaders) -> bytes:
+    """Return the head that accepts an opening request, without its end."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers.lines()]
+    if subprotocol is not None:
+        lines.append(f"sec-websocket-protocol: {subprotocol}\r\n")
+    if extensions:
+        lines.append(f"sec-websocket-extensions: {extensions}\r\n")
+    return (
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+        f"sec-websocket-accept: {accept_token(key)}\r\n{''.join(lines)}"
+    ).encode("latin-1")
 
 
 def offered_subprotocols(headers: Headers) -> tuple[str, ...]:

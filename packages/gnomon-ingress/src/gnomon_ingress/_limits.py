@@ -20,7 +20,7 @@ class Limits:
         idle_timeout: Seconds a connection may stay without a request; then it is closed.
         head_timeout: Seconds from the first byte of a head to its last; then 408.
         body_timeout: Seconds the server waits for one body; then 408.
-        body_rate: Bytes per second that prolong ``body_timeout``: a large upload may take its time, a trickle may not.
+        body_rate: Bytes per second that prolong ``body_timeout`` and ``message_timeout``: a large upload may take its time, a trickle may not.
         send_timeout: Seconds the server waits for the client to take one response; then the connection is cut.
         send_rate: Bytes per second that prolong ``send_timeout``.
         connections: Open connections; the next gets 503 and is closed.
@@ -29,6 +29,7 @@ class Limits:
         discard_size: Unread bytes of a body that are read and dropped to keep a connection; more closes it.
         message_size: Bytes of one WebSocket message, unless the route sets ``ws.message_limit``; more is 1009.
         message_fragments: Frames of one WebSocket message; more is 1008.
+        message_timeout: Seconds from the first byte of a WebSocket message, or of a frame, to its last; more is 1008.
         ping_interval: Seconds of silence after which a WebSocket's client is pinged.
         pong_timeout: Seconds it then has to show that it lives; else the connection is lost (1006).
         close_timeout: Seconds a client has to answer a close, and a handler has to end after its client has closed.
@@ -56,6 +57,7 @@ class Limits:
     discard_size: int = 64 * 1024
     message_size: int = 1024 * 1024
     message_fragments: int = 1024
+    message_timeout: float = 30.0
     ping_interval: float = 20.0
     pong_timeout: float = 20.0
     close_timeout: float = 10.0

@@ -6,7 +6,7 @@ in the server's nursery under a scope of its own and ends before the connection 
 
 from __future__ import annotations
 
-import io
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, 
 
 from ._deflate import negotiate
 from ._errors import ClientGone, WebSocketClosed
-from ._handshake import accept_token
+from ._handshake import acceptance
 from ._headers import MutableHeaders
+from ._incoming import Incoming
 from ._limits import ConnectionEvent
 from ._transport import Interrupted
 
@@ -68,8 +69,11 @@ class WireLink:
         #: Whether a task reads for this WebSocket.
         self.reading: bool = False
         self._limits = limits
+        self._incoming = Incoming(limits.message_timeout, limits.body_rate)
         self._extensions, self._deflate = negotiate(
-            extensions, carrier.server.config.websocket_deflate, lambda: self.message_limit - self._size
+            extensions,
+            carrier.server.config.websocket_deflate,
+            lambda: self.message_limit - self._incoming.size,
         )
         self._frames = FrameConnection(
             ConnectionType.SERVER, extensions=[] if self._deflate is None else [self._deflate]
@@ -78,9 +82,6 @@ class WireLink:
         # Whether the handler has learned of the drain, or will when it next receives.
         self._told = False
         self._lock = trio.Lock()
-        # The message that is arriving.
-        self._pieces: io.StringIO | io.BytesIO | None = None
-        self._size = self._fragments = 0
         # Messages that have arrived, and who waits for them or for room.
         self._queue: deque[tuple[str | bytes, int]] = deque()
         self._waiting_bytes = 0
@@ -106,15 +107,7 @@ class WireLink:
 
     async def open(self, subprotocol: str | None, headers: MutableHeaders) -> None:
         """Send ``101 Switching Protocols`` and begin to read."""
-        lines = [f"{name}: {value}\r\n" for name, value in headers.lines()]
-        if subprotocol is not None:
-            lines.append(f"sec-websocket-protocol: {subprotocol}\r\n")
-        if self._extensions:
-            lines.append(f"sec-websocket-extensions: {self._extensions}\r\n")
-        head = (
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-            f"sec-websocket-accept: {accept_token(self._key)}\r\n{''.join(lines)}"
-        ).encode("latin-1")
+        head = acceptance(self._key, subprotocol, self._extensions, headers)
         async with self._lock:
             try:
                 await self._carrier.switch_protocols(head)
@@ -134,7 +127,8 @@ class WireLink:
 
     def drain(self) -> None:
         """Tell the handler, by ending what it receives, that the server drains; one that never receives, by its next send."""
-        self._draining, self._size = True, 0
+        self._draining = True
+        self._incoming.clear()
         self._arrived.unpark_all()
         self._room.unpark_all()
 
@@ -213,7 +207,11 @@ class WireLink:
         data = self._carrier.take_buffered()
         try:
             while not data or await self._take(data):
-                data = await self._carrier.receive_frames(_READ)
+                received = await self._receive_in_time()
+                if received is None:
+                    await self._fail(1008, "slow_message", "a message took too long")
+                    return
+                data = received
                 if not data:
                     break
                 self._heard = True
@@ -225,19 +223,31 @@ class WireLink:
             pass
         self._lose()
 
+    async def _receive_in_time(self) -> bytes | None:
+        """Return more bytes, none at the end; ``None`` once a message has taken too long."""
+        deadline = math.inf if self.closed or self._draining else self._incoming.deadline
+        if deadline == math.inf:
+            return await self._carrier.receive_frames(_READ)
+        with trio.move_on_at(deadline):
+            return await self._carrier.receive_frames(_READ)
+        return None
+
     async def _take(self, data: bytes) -> bool:
         """Parse what came; return whether more is to be read."""
+        complete = False
         self._frames.receive_data(data)
         for number, event in enumerate(self._frames.events(), 1):
             if not number % _EVENTS_IN_A_ROW:
                 await trio.lowlevel.checkpoint()
             if isinstance(event, (TextMessage, BytesMessage)):
+                complete |= event.message_finished
                 if not (self.closed or self._draining) and not await self._gather(event):
                     return False
             elif isinstance(event, CloseConnection):
                 await self._take_close(event)
                 return False
             else:
+                complete = True
                 self._control_frames += 1
                 if self._control_frames > _CONTROL_FRAMES:
                     await self._fail(1008, "control_flood", "too many control frames")
@@ -246,6 +256,7 @@ class WireLink:
                     # Only the last one has to be answered (RFC 6455, section 5.5.3).
                     self._pong = bytes(event.payload)
         await self._answer_ping()
+        self._incoming.note(len(data), complete=complete, now=trio.current_time())
         return True
 
     async def _answer_ping(self) -> None:
@@ -256,35 +267,24 @@ class WireLink:
 
     async def _gather(self, event: TextMessage | BytesMessage) -> bool:
         """Take a piece of a message; return whether it is within the limits."""
-        data = event.data
-        if isinstance(data, str):
-            self._size += len(data) if data.isascii() else len(data.encode())
-        else:
-            self._size += len(data)
-        if self._size > self.message_limit:
+        incoming = self._incoming
+        incoming.count(event)
+        if incoming.size > self.message_limit:
             await self._fail(_TOO_BIG)
             return False
-        self._fragments += event.frame_finished
-        if self._fragments > self._limits.message_fragments:
+        if incoming.fragments > self._limits.message_fragments:
             await self._fail(1008, "too_many_fragments", "a message has too many fragments")
             return False
-        pieces: Any = self._pieces
-        if pieces is None:
-            if event.message_finished:
-                await self._deliver(data if isinstance(data, str) else bytes(data))
-                return True
-            pieces = self._pieces = io.StringIO(newline="") if isinstance(data, str) else io.BytesIO()
-        pieces.write(data)
-        if event.message_finished:
-            await self._deliver(pieces.getvalue())
+        message = incoming.join(event)
+        if message is not None:
+            await self._deliver(message)
         return True
 
     async def _deliver(self, message: str | bytes) -> None:
         """Hand a message over, and wait while the handler has enough."""
-        self._queue.append((message, self._size))
-        self._waiting_bytes += self._size
-        self._pieces = None
-        self._size = self._fragments = 0
+        size = self._incoming.clear()
+        self._queue.append((message, size))
+        self._waiting_bytes += size
         self._arrived.unpark()
         while len(self._queue) >= _MESSAGES_WAITING or self._waiting_bytes >= _BYTES_WAITING:
             if self.closed or self._draining:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import annotated_types as at
 import pytest
 
 from gnomon_gtype import (
+    DumpError,
     Gt,
     GType,
     Max,
@@ -22,6 +23,37 @@ from gnomon_gtype import (
 )
 
 no = pytest.Refused
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (dt.timedelta(), "PT0S"),
+        (dt.timedelta(1), "P1D"),
+        (dt.timedelta(-1), "-P1D"),
+        (dt.timedelta(seconds=-1.5), "-PT1.5S"),
+        (dt.timedelta(hours=10, seconds=30), "PT10H30S"),
+        (dt.timedelta(minutes=5), "PT5M"),
+        (dt.timedelta(0, 10, 20), "PT10.00002S"),
+        (dt.timedelta(365), "P365D"),
+        (dt.timedelta(1481, 3661), "P1481DT1H1M1S"),
+        (dt.timedelta.max, "P999999999DT23H59M59.999999S"),
+        (dt.timedelta.min, "-P999999999D"),
+    ],
+)
+def test_durations_are_written_as_they_are_read(length, text):
+    for annotation, value, written in (
+        (dt.timedelta, length, f'"{text}"'),
+        (dt.timedelta | int, length, f'"{text}"'),
+        (dict[dt.timedelta, int], {length: 1}, f'{{"{text}":1}}'),
+    ):
+        made: GType[Any] = GType(annotation)
+        assert made.dump_json(value).decode() == written
+        assert made.validate_json(written) == value
+    with pytest.raises(DumpError, match="Expected a timedelta, found a str"):
+        GType(dt.timedelta).dump_json(text)  # type: ignore[arg-type]
+
+
 UTC = dt.UTC
 EAST = dt.timezone(dt.timedelta(hours=2))
 NOON = dt.datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -252,3 +252,17 @@ def parse_duration(text: str) -> datetime.timedelta:
     except OverflowError as error:
         raise ValueError(str(error)) from None
     return -length if text.startswith("-") else length
+
+
+def write_duration(length: datetime.timedelta) -> str:
+    """ISO 8601 text of the form `DURATION`: days, hours, minutes and seconds, no longer units."""
+    sign, length = ("-", -length) if length < datetime.timedelta() else ("", length)
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    rest = (
+        f"{seconds}.{length.microseconds:06}".rstrip("0").rstrip(".") if length.microseconds else f"{seconds}"
+    )
+    amounts = [(f"{hours}", "H"), (f"{minutes}", "M"), (rest, "S")]
+    time = "".join(f"{amount}{unit}" for amount, unit in amounts if amount != "0")
+    days = f"{length.days}D" if length.days else ""
+    return f"{sign}P{days}{'T' + time if time else ''}" if days or time else "PT0S"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import enum
 import ipaddress
 import math
@@ -13,6 +14,7 @@ from typing import Any
 from pydantic_core import CoreConfig, SchemaSerializer, to_jsonable_python
 from pydantic_core import core_schema as core
 
+from gnomon_gtype import _checks as checks
 from gnomon_gtype import _composites as c
 from gnomon_gtype import _scalars as s
 from gnomon_gtype._interpret import REFUSED, Reading
@@ -60,6 +62,8 @@ def jsonable(node: Schema, value: Any, known: Known) -> Any:
         return base64.b64encode(value).decode()
     if isinstance(value, _WRITTEN_AS_TEXT):
         return str(value)
+    if isinstance(value, datetime.timedelta):
+        return checks.write_duration(value)
     if isinstance(node, c.Array) and isinstance(value, (list, tuple)):
         return [
             jsonable(part, item, known)
@@ -92,6 +96,8 @@ def _key_text(key: Any) -> Any:
         return base64.b64encode(key).decode()
     if key is None:
         return "null"
+    if isinstance(key, datetime.timedelta):
+        return checks.write_duration(key)
     return str(key).lower() if isinstance(key, bool) else key
 
 
@@ -116,6 +122,17 @@ def _jsonable_record(node: c.Record, value: Any, known: Known) -> dict[str, Any]
 
 def _float(node: s.Float, known: Known) -> CoreSchema:
     return core.float_schema() if node.finite else _by_walk(node, known)
+
+
+def _duration(_node: s.Duration, _known: Known) -> CoreSchema:
+    """The engine writes years, which have no length and are not read."""
+
+    def write(value: Any) -> str:
+        if not isinstance(value, datetime.timedelta):
+            raise TypeError("a duration is a timedelta")
+        return checks.write_duration(value)
+
+    return core.any_schema(serialization=core.plain_serializer_function_ser_schema(write))
 
 
 def _literal(node: s.Literal, known: Known) -> CoreSchema:
@@ -193,7 +210,7 @@ SERIALISERS: dict[type[Schema], Callable[[Any, Known], CoreSchema]] = {
     s.Date: lambda _node, _known: core.date_schema(),
     s.Time: lambda _node, _known: core.time_schema(),
     s.DateTime: lambda _node, _known: core.datetime_schema(),
-    s.Duration: lambda _node, _known: core.timedelta_schema(),
+    s.Duration: _duration,
     s.Uuid: lambda _node, _known: core.uuid_schema(),
     c.Array: _array,
     c.Record: _record,

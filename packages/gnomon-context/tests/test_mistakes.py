@@ -214,3 +214,11 @@ async def test_what_belongs_to_the_loop_is_refused_in_a_thread_and_changes_nothi
         await trio.to_thread.run_sync(trio.from_thread.run_sync, lctx.cancel)
     assert lctx.outcome is not None and lctx.outcome.kind == "cancelled"
     assert len(refused) == 1 and refused[0].endswith(f"write trio.from_thread.run_sync(lctx.{method}, ...)")
+
+
+def test_with_is_not_async_with() -> None:
+    for manager in (open_global_context(), open_local_context(GlobalContext())):
+        name = type(manager).__name__
+        with pytest.raises(TypeError, match=rf"use `async with {name}\(\.\.\.\)`, not `with"):
+            with manager:  # type: ignore[attr-defined]
+                raise AssertionError

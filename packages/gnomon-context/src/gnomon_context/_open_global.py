@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, final
 
 import trio
 
+from ._async_only import AsyncOnly
 from ._errors import ContextClosed
 from ._global import GlobalContext, Modules
 from ._lifecycle import run_shutdown, run_startup
@@ -20,7 +21,7 @@ _LAST_GRACE = 1.0
 
 
 @final
-class open_global_context(Generic[Modules]):  # noqa: N801 - used like a function
+class open_global_context(AsyncOnly, Generic[Modules]):  # noqa: N801 - used like a function
     """Run an application: `async with open_global_context(...) as gctx`.
 
     Modules start, then the start-up callbacks run; a failure stops what had started, in reverse. At the end

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import trio
 
+from ._async_only import AsyncOnly
 from ._current import current
 from ._ending import commit, join_tasks, leave_entered, run_cleanups, run_compensations, run_failure_callbacks
 from ._errors import ContextClosed, DeadlineExceeded
@@ -22,7 +23,7 @@ from .runtime import begin, end, move_deadline, pass_through
 
 
 @final
-class open_local_context:  # noqa: N801 - used like a function: `async with open_local_context(gctx)`
+class open_local_context(AsyncOnly):  # noqa: N801 - used like a function: `async with open_local_context(gctx)`
     """Run a block as one request: tasks joined, undone on failure, cleaned up, closed.
 
     The block is the handler: the after and catch hooks that it registers run when it is left, and take `lctx`,

@@ -292,6 +292,12 @@ def test_a_reload_is_a_new_value(tmp_path: Path) -> None:
             with pytest.raises(ConfigError):
                 await gctx.reload_config()
             assert gctx.config is new
+            file.write_text("a = 4")
+            gctx.on_config_reload(lambda new, old: gctx.reload_config())
+            await gctx.reload_config()
+            assert gctx.config.a == 4 and str(alerts[-1].error).startswith(
+                "what hears of a reload runs within"
+            )
             assert gctx.view(config={"a": 3}).config.a == 3
         async with open_global_context(config=Config({"a": 1})) as gctx:
             with pytest.raises(ContextClosed, match="give ConfigSources"):

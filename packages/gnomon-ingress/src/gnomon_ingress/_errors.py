@@ -70,14 +70,22 @@ class RequestInvalid(IngressError, ValueError):
     detail = "The request does not have the declared shape."
     headers: Mapping[str, str] | None = None
 
-    def __init__(self, problems: Sequence[object]) -> None:
+    def __init__(self, problems: Sequence[object], *, detail: str | None = None) -> None:
         super().__init__(f"the request has {len(problems)} problem(s)")
         self.problems: tuple[object, ...] = tuple(problems)
+        if detail is not None:
+            self.detail = detail
 
     @property
     def errors(self) -> tuple[object, ...]:
         """The problems, under the name a problem document gives them."""
         return self.problems
+
+
+def _in_words(problem: object) -> str:
+    """Where and what, without a value."""
+    where = getattr(problem, "pointer", "") or "the whole"
+    return f"{where}: {getattr(problem, 'message', problem)}"
 
 
 class ResponseInvalid(IngressError, ValueError):
@@ -87,7 +95,8 @@ class ResponseInvalid(IngressError, ValueError):
 
     def __init__(self, status: int | None, problems: Sequence[object]) -> None:
         what = "an item of the stream" if status is None else f"the body for status {status}"
-        super().__init__(f"{what} has {len(problems)} problem(s): {problems!r:.500}")
+        said = "; ".join(map(_in_words, problems))
+        super().__init__(f"{what} is not as declared: {said:.500}")
         #: ``None`` for an item of a stream.
         self.status_code: int | None = status
         self.problems: tuple[object, ...] = tuple(problems)

@@ -111,7 +111,7 @@ class RequestValidator:
         elif self._bodiless:
             subject.body = None
         if problems:
-            raise RequestInvalid(problems)
+            raise RequestInvalid(problems, detail=_mistaken(subject) if self._body is not None else None)
 
     def _take_body(
         self, kind: RequestType | type[bytes], req: Request[Any, Any, Any], problems: list[FieldProblem]
@@ -134,6 +134,13 @@ class RequestValidator:
                 form = parse_multipart(raw, parameters.get("boundary", ""))
                 return _collect(kind.validate_strings, form.fields, "body", problems)
         raise unsupported_media(("application/json", FORM_TYPE, MULTIPART_TYPE))
+
+
+def _mistaken(req: Request[Any, Any, Any]) -> str | None:
+    """What to say of JSON that its client calls a form, as curl does unless it is told otherwise."""
+    if req.media_type == FORM_TYPE and (req.raw_body or b"").lstrip()[:1] in (b"{", b"["):
+        return "The body was read as a form, as its Content-Type says, and looks like JSON: send application/json."
+    return None
 
 
 class ResponseValidator:

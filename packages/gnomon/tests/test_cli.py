@@ -47,6 +47,8 @@ def test_a_target_is_found(shop, target):
         ("shop.app:missing", "shop.app:missing is no App"),
         ("json", "'json' declares no handler"),
         ("./shop.py", "'./shop.py' is no dotted name of a module, nor module:attribute; write shop"),
+        ("shop/web.py", "nor module:attribute; write shop.web"),
+        ("shop/", "nor module:attribute; write shop"),
         ("shop.py", "'shop.py' is no dotted name of a module, nor module:attribute; write shop"),
         ("", "'' is no dotted name"),
         (":app", "':app' is no dotted name"),
@@ -181,6 +183,9 @@ def test_a_command_that_is_misspelt_is_named():
     done = CliRunner().invoke(main, ["sevre", "shop"])
     assert done.exit_code == 2
     assert "there is no command 'sevre'; did you mean serve?" in done.output
+    assert (
+        "there is no command 'run'; did you mean serve?" in CliRunner().invoke(main, ["run", "shop"]).output
+    )
     assert "there is no command 'x'\n" in CliRunner().invoke(main, ["x"]).output
 
 

@@ -189,6 +189,7 @@ def test_the_command_takes_a_certificate_and_a_unix_socket(folder, certificate, 
         (["--uds-mode", "rw"], 2, "'rw' is not octal, as 660 is"),
         (["--workers", "0"], 2, "0 is not in the range"),
         (["--prot", "80"], 2, "'--prot'"),
+        (["--reload"], 2, "another command: gnomon dev greeting"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(folder, options, status, message):
@@ -196,3 +197,13 @@ def test_options_that_do_not_go_together_are_refused(folder, options, status, me
     assert done.exit_code == status
     assert message in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_host_that_nobody_knows_is_told_in_a_line(folder, monkeypatch):
+    def run(self, **options):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(App, "run", run)
+    done = CliRunner().invoke(main, ["serve", "greeting", "--host", "nowhere.invalid"])
+    assert done.exit_code == 1
+    assert done.output == "Error: cannot listen on nowhere.invalid:8000: Name or service not known\n"

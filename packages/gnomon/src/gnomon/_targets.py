@@ -42,7 +42,8 @@ def check_target(target: str) -> None:
         SourceUnusable: It is neither the dotted name of a module, nor `module:attribute`.
     """
     if not _TARGET.fullmatch(target) or target.endswith(".py"):
-        hint = f"; write {Path(target).stem}" if target.endswith(".py") else ""
+        dotted = ".".join(part for part in Path(target.removesuffix(".py")).parts if part not in (".", "/"))
+        hint = f"; write {dotted}" if _TARGET.fullmatch(dotted) else ""
         raise SourceUnusable(f"{target!r} is no dotted name of a module, nor module:attribute{hint}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,15 @@ _HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Add
 _PORT = click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )
+# What other runtimes call it.
+_MEANT = {
+    "run": "serve",
+    "start": "serve",
+    "reload": "dev",
+    "watch": "dev",
+    "develop": "dev",
+    "lint": "check",
+}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -61,7 +71,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None:
-            near = get_close_matches(name, self.list_commands(ctx), 1)
+            near = [_MEANT[name]] if name in _MEANT else get_close_matches(name, self.list_commands(ctx), 1)
             ctx.fail(f"there is no command {name!r}" + "".join(f"; did you mean {each}?" for each in near))
         return super().resolve_command(ctx, args)
 
@@ -104,6 +114,7 @@ def main() -> None:
     "--tls-cert", type=_FILE, metavar="FILE", help="Serve HTTPS with this chain of certificates, in PEM."
 )
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Its private key, if it is in another file.")
+@click.option("--reload", is_flag=True, hidden=True)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -115,12 +126,15 @@ def serve(
     workers: int,
     tls_cert: Path | None,
     tls_key: Path | None,
+    reload: bool,
 ) -> None:
     """Serve TARGET over HTTP until Ctrl-C.
 
     The first Ctrl-C, or SIGTERM, lets what runs finish; a second one ends its time. The exit status is 0 after that, 1 if
     TARGET cannot be imported or started, or the address cannot be had, and 2 if the command itself is wrong.
     """
+    if reload:
+        raise click.UsageError(f"to serve again after every change is another command: gnomon dev {target}")
     if uds is not None:
         for name, value in (("host", host), ("port", port)):
             if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
@@ -169,6 +183,8 @@ def _starting(target: str, address: str) -> Iterator[None]:
         if error.__cause__ is not None and not isinstance(error, ConfigError):
             show_own(error.__cause__)
         raise click.ClickException(f"{target} did not start: {error}") from error
+    except socket.gaierror as error:
+        raise click.ClickException(f"cannot listen on {address}: {error.strerror}") from error
     except OSError as error:
         if error.filename is None or error.errno is None:
             raise explained(error, f"{target} did not start") from error

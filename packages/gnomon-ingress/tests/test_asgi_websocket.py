@@ -214,7 +214,7 @@ def test_under_a_real_server() -> None:
                     application, config, shutdown_trigger=stop.wait, task_status=task_status
                 )
             )
-            with trio.fail_after(20):
+            with trio.fail_after(60):
                 await trio.to_thread.run_sync(use, int(urls[0].rpartition(":")[2]))
             stop.set()
 

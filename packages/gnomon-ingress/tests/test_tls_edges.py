@@ -74,7 +74,7 @@ class Served:
         await stream.send_all(GET)
         assert b"200 OK" in bytes(await stream.receive_some())
         await stream.transport_stream.aclose()
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while self.server.statistics().connections:
                 await trio.sleep(0.01)
         assert [event for event in self.events if event.kind == "crashed"] == []
@@ -96,7 +96,7 @@ async def test_what_is_no_tls(authority: trustme.CA) -> None:
         ):
             stream = await served.raw()
             await stream.send_all(data)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 try:
                     await stream.send_eof()
                     while await stream.receive_some():
@@ -109,7 +109,7 @@ async def test_what_is_no_tls(authority: trustme.CA) -> None:
         await tls.send_all(GET)
         assert b"200 OK" in bytes(await tls.receive_some())
         await tls.transport_stream.send_all(os.urandom(500))
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             try:
                 while await tls.transport_stream.receive_some():
                     pass
@@ -154,7 +154,7 @@ def test_a_client_that_leaves_in_the_middle(how: str, authority: trustme.CA) -> 
                     sock = stream.transport_stream.socket
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     sock.close()
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while len(ended) < 2:
                     await trio.sleep(0.01)
             await served.is_well()
@@ -189,7 +189,7 @@ async def test_deadlines_and_readers_that_do_not_read(authority: trustme.CA) -> 
         idle, slow, deaf = [await served.connect() for _ in range(3)]
         await slow.send_all(b"GET / HT")
         await deaf.send_all(GET.replace(b"/ ", b"/large "))
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             assert bytes(await slow.receive_some()).startswith(b"HTTP/1.1 408")
             assert bytes(await idle.receive_some()) == b""
             while not {"idle", "head", "send"} <= {event.code for event in served.events}:

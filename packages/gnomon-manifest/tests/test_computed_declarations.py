@@ -281,7 +281,10 @@ OTHERS: list[tuple[str, str, bool]] = [
     ("import somewhere\napi = somewhere.Api()", "@api.get('/a')", True),
     ("", "@unknown('/a')", True),
     ("import functools", "@functools.cache", False),
-    ("import gnomon", "@gnomon.something", False),
+    ("import gnomon", "@gnomon.something", True),
+    ("from gnomon import psot", "@psot('/a')", True),
+    ("import gnomon", "@gnomon.testing.something", False),
+    ("import gnomon", "@gnomon.App", False),
     ("from . import main", "@main.something", True),
     ("from . import deco", "@deco", True),
 ]
@@ -330,3 +333,10 @@ def b():
 """
     files = {"main.py": source, "deco.py": "from gnomon import get\nv2 = get\ndef v1(): ...\ntable = {}"}
     assert list(places(build(write_package(tmp_path, files)))) == [3, 5]
+
+
+def test_a_number_of_any_size_in_a_type_is_no_fault_of_the_manifest(tmp_path: Path) -> None:
+    text = f"from gnomon import *\nfrom typing import Literal\n@get('/a')\ndef a(req, res: Response[Literal[0x{'f' * 5000}]], lctx, gctx): ..."
+    manifest = build(write_package(tmp_path, {"main.py": text}))
+    assert [finding.code for finding in manifest.findings] == ["unresolvable_type"]
+    assert Manifest.from_json(manifest.to_json()) == manifest

@@ -320,6 +320,7 @@ def test_a_forgotten_path_is_told() -> None:
         ({"timeout": 0}, "positive number of seconds"),
         ({"timeout": True}, "positive number of seconds"),
         ({"timeout": float("nan")}, "positive number of seconds"),
+        ({"timeout": 10**400}, "far too large"),
         ({"timeout": -math.inf}, "positive number of seconds"),
         ({"responses": {100: int}}, "200 to 599"),
         ({"responses": {True: int}}, "200 to 599"),

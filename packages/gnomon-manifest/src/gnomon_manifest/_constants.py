@@ -15,6 +15,7 @@ from ._names import Definition, Inside, Module, Names, Outside, dotted
 __all__ = ["NotStatic", "binding_value", "constant"]
 
 _MOST: Final = 100_000
+_BITS: Final = 10_000
 _OPERATORS: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -108,7 +109,7 @@ class _Reader:
 
     def read(self, node: ast.expr, module: Module) -> Any:
         if isinstance(node, ast.Constant):
-            return node.value
+            return self.sized(node.value, node, module)
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self.named(node, module)
         if isinstance(node, ast.Tuple):
@@ -143,6 +144,12 @@ class _Reader:
             and isinstance(given.value, str)
             and given.value.strip().lower() in ("inf", "infinity", "+inf", "+infinity")
         )
+
+    def sized(self, value: Any, node: ast.expr, module: Module) -> Any:
+        """A value, unless it is a number with so many digits that Python writes none of them."""
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise self.fail(f"the number has more than {_BITS} bits", node, module)
+        return value
 
     def mapping(self, node: ast.Dict, module: Module) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -180,7 +187,7 @@ class _Reader:
                 pass
             else:
                 if not isinstance(result, (str, bytes, tuple, list)) or len(result) <= _MOST:
-                    return result
+                    return self.sized(result, node, module)
         raise self.fail(f"{ast.unparse(node)[:80]!r} can not be computed from the source", node, module)
 
 

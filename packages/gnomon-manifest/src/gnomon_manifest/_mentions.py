@@ -26,6 +26,7 @@ from ._names import (
     dotted,
     imported_names,
 )
+from ._outside import exported_names
 from ._reach import Reach
 
 __all__ = ["Mentions", "Verdict"]
@@ -152,7 +153,9 @@ class Mentions:
             return "declares"
         if name in _COMPUTES:
             return "computed"
-        package = name.partition(".")[0]
+        package, _, rest = name.partition(".")
+        if package in HOMES and "." not in rest and rest not in (exported_names(package) or ()):
+            return "foreign"  # `gnomon.psot`: a slip, or what a later version has
         known = package in sys.stdlib_module_names or package.startswith("gnomon")
         return None if known else "foreign"
 

@@ -102,7 +102,10 @@ def positive_seconds(value: Any, what: str, *, unbounded: bool = False) -> float
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
     if not fits or (value == math.inf and not unbounded):
         raise DeclarationError(f"{what} is a positive number of seconds, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise DeclarationError(f"{what} is a number of seconds that is far too large") from error
 
 
 def positive_bytes(value: Any, what: str) -> int:

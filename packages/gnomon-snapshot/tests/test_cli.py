@@ -5,6 +5,7 @@ import json
 import sqlite3
 from datetime import datetime
 from importlib.metadata import entry_points
+from typing import get_args
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 import gnomon_snapshot.cli as cli
 from gnomon_context import Execution, GlobalContext, LocalContext
+from gnomon_context._outcome import OutcomeKind
 from gnomon_snapshot import Limits, Query, Snapshot, SqliteStore, capture
 from gnomon_snapshot._format import pack
 from gnomon_snapshot.testing import make_snapshot
@@ -118,7 +120,12 @@ def test_list_by_times(store, since, until, count):
     ("arguments", "problem"),
     [
         (["list", "--since", "soon"], "is no time"),
-        (["list", "--since", "xh"], "is no time|is no length"),
+        (["list", "--since", "xh"], "is no time"),
+        (["list", "--since", "tomorow"], "is no time"),
+        (["list", "--since", "1xh"], "is no length"),
+        (["list", "--outcome", "eror"], "is not one of"),
+        (["diff", "a", "b", "--only", "/stat"], "is no place"),
+        (["diff", "a", "b", "--ignore", "state"], "is no place"),
         (["list", "--until", ""], "is no time"),
         (["list", "--limit", "0"], "0 is not in the range"),
         (["prune"], "say what to keep"),
@@ -347,3 +354,7 @@ def test_a_recording(tmp_path):
     compare = functools.partial(run, "--store", store, "diff", one.request_id, two.request_id)
     assert compare("--ignore", "/meta/path").stdout == ""
     assert "+ /recording/calls/0: 7\n" in compare("--exact", "--only", "/recording", code=1).stdout
+
+
+def test_every_outcome_can_be_asked_for():
+    assert get_args(OutcomeKind) == cli._OUTCOMES

@@ -429,11 +429,20 @@ def test_the_steps_of_a_recording_are_listed(shop, tmp_path):
 
 def test_what_cannot_be_replayed_says_why(shop, tmp_path):
     recording, nowhere = shop
-    assert "no snapshot of the request" in run("unknown")[1]
-    assert "there is no store" in run("unknown", "--store", tmp_path / "none.sqlite3")[1]
-    assert "no step 'nowhere'" in run(recording.request_id, "--from-step", "nowhere")[1]
-    assert "there is no module" in run(recording.request_id, "--app", "not_there")[1]
-    assert "give --app" in run(nowhere.request_id)[1]
+    (tmp_path / "cut.gnomon").write_bytes(recording.to_bytes()[:-1])
+    (tmp_path / "text.sqlite3").write_text("no database " * 100)
+    for arguments, exit_code, told in (
+        (["unknown"], 1, "no snapshot of the request"),
+        (["unknown", "--store", tmp_path / "none.sqlite3"], 2, "there is no store"),
+        (["unknown", "--store", tmp_path / "text.sqlite3"], 3, "is no database"),
+        ([tmp_path / "cut.gnomon"], 3, "digest"),
+        ([recording.request_id, "--from-step", "nowhere"], 2, "no step 'nowhere'"),
+        ([recording.request_id, "--live", "nothing"], 2, "no module 'nothing'"),
+        ([recording.request_id, "--app", "not_there"], 2, "there is no module"),
+        ([nowhere.request_id], 2, "give --app"),
+    ):
+        code, output = run(*arguments)
+        assert (code, told in output) == (exit_code, True), output
 
 
 def test_a_hook_of_a_route_may_require_a_global_one_behind_gates_too():

@@ -17,6 +17,7 @@ from gnomon_snapshot._errors import SnapshotError, SnapshotNotFound
 from gnomon_snapshot._exchange import export_snapshots, import_snapshots
 from gnomon_snapshot._patch import diff
 from gnomon_snapshot._render import USUAL, changes, chosen, show, snapshot_as_json, summary_as_json, table
+from gnomon_snapshot._snapshot import PARTS
 from gnomon_snapshot._sqlite import SqliteStore
 from gnomon_snapshot._store import MAX_PAGE, Query, Retention
 
@@ -24,6 +25,7 @@ __all__ = ["snapshot"]
 
 T = TypeVar("T")
 
+_OUTCOMES: Final = ("ok", "error", "timeout", "disconnect", "cancelled", "shutdown")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BYTES: Final = {
     "": 1, "B": 1,
@@ -54,7 +56,7 @@ def _size(value: str) -> int:
 
 def _moment(value: str) -> datetime:
     try:
-        if value[-1:] in _SECONDS:
+        if value[:1].isdigit() and value[-1:] in _SECONDS:
             return datetime.now(UTC) - timedelta(seconds=_age(value))
         moment = datetime.fromisoformat(value)
     except (ValueError, OverflowError):
@@ -79,12 +81,23 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--route", help="Of this route, such as /orders/{id}."),
             click.option("--version", help="Served by this version."),
-            click.option("--outcome", help="Ended so: ok, error, timeout, disconnect, cancelled, shutdown."),
+            click.option("--outcome", type=click.Choice(_OUTCOMES), help="Ended so."),
             click.option("--text", default="", help="Words of method, path, route, handler, error."),
         )
     ):
         command = option(command)
     return command
+
+
+def _places(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
+    """Refuse what leads nowhere: a part that is not there would differ in nothing."""
+    for pointer in value:
+        first = pointer.split("/")[1:2]
+        if pointer and (pointer[0] != "/" or first[0] not in {*PARTS, "recording", "*"}):
+            raise click.BadParameter(
+                f"{pointer!r} is no place in a snapshot: it begins with /{', /'.join(sorted(PARTS))}"
+            )
+    return value
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -191,10 +204,17 @@ def show_command(request_id: str, as_json: bool) -> None:
 @click.option(
     "--only",
     multiple=True,
+    callback=_places,
     metavar="POINTER",
     help="Only below this place, such as /state; may be given again.",
 )
-@click.option("--ignore", multiple=True, metavar="POINTER", help="Not below this place; * is any one step.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    callback=_places,
+    metavar="POINTER",
+    help="Not below this place; * is any one step.",
+)
 @click.option("--exact", is_flag=True, help="Also the times and ids that differ between any two requests.")
 @_JSON
 def diff_command(

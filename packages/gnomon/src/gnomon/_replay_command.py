@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import trio
 
-from gnomon_snapshot import Recording, SnapshotError, SqliteStore
+from gnomon_snapshot import Recording, ReplayError, SnapshotError, SqliteStore
 from gnomon_snapshot import replay as replay_recording
 
 from ._app import App
@@ -56,7 +56,10 @@ def replay(
 ) -> None:
     """Run the recorded request REQUEST_ID again, against today's code, and show what differs.
 
-    REQUEST_ID may also be a file that holds one recording. Exits with 1 if anything differs.
+    REQUEST_ID may also be a file that holds one recording.
+
+    Exit status: 0 when nothing differs, 1 when something does or there is no such recording, 2 when the command itself
+    is wrong or the application cannot be loaded, 3 when the store or the file could not be read.
     """
     try:
         recording = _load(request_id, store)
@@ -66,10 +69,31 @@ def replay(
         app = _load_app(target or _package_of(recording), path or Path.cwd())
         step = int(from_step) if from_step is not None and from_step.isdecimal() else from_step
         report = replay_recording(recording, app, allow_live=live, from_step=step)
-    except (SnapshotError, GnomonError) as error:
-        raise click.ClickException(str(error)) from error
+    except (SnapshotError, GnomonError, OSError) as error:
+        raise _failure(error) from error
     click.echo(json.dumps(report.to_json(), indent=2, default=str) if as_json else str(report))
     sys.exit(0 if report.empty else 1)
+
+
+class _Wrong(click.ClickException):
+    """The command or the application is not as it has to be."""
+
+    exit_code = 2
+
+
+class _Unreadable(click.ClickException):
+    """The store or a file could not be read."""
+
+    exit_code = 3
+
+
+def _failure(error: Exception) -> click.ClickException:
+    """What is told of an exception, so that no failure is taken for a difference."""
+    if isinstance(error, (ReplayError, GnomonError)):
+        return _Wrong(str(error))
+    if isinstance(error, LookupError):  # no such recording
+        return click.ClickException(str(error))
+    return _Unreadable(str(error))
 
 
 def _load(request_id: str, store: Path) -> Recording:
@@ -77,7 +101,7 @@ def _load(request_id: str, store: Path) -> Recording:
     if file.is_file():
         return Recording.from_bytes(file.read_bytes())
     if not store.exists():
-        raise click.ClickException(f"there is no store {store}: name one with --store or GNOMON_SNAPSHOTS")
+        raise click.UsageError(f"there is no store {store}: name one with --store or GNOMON_SNAPSHOTS")
 
     async def get() -> Recording:
         async with SqliteStore(store) as opened:
@@ -98,12 +122,13 @@ def _package_of(recording: Recording) -> str:
     execution = recording.snapshot.execution
     package = "" if execution is None else execution.handler_id.partition(".")[0]
     if not package or package == "refusal":
-        raise click.ClickException(
-            "no handler served this request, so its application is not known: give --app"
-        )
+        raise click.UsageError("no handler served this request, so its application is not known: give --app")
     return package
 
 
 def _load_app(target: str, folder: Path) -> App:
     sys.path.insert(0, str(folder.resolve()))
-    return load_app(target)
+    try:
+        return load_app(target)
+    except click.ClickException as error:
+        raise _Wrong(error.format_message()) from error

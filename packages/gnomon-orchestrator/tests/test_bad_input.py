@@ -11,7 +11,15 @@ import trio.testing
 from trio.testing import trio_test
 
 from gnomon_context import LocalContext, open_global_context
-from gnomon_orchestrator import DuplicateHook, Hook, NoAnswer, Orchestrator, ScopeLeaked, UnexpectedReturn
+from gnomon_orchestrator import (
+    BindingError,
+    DuplicateHook,
+    Hook,
+    NoAnswer,
+    Orchestrator,
+    ScopeLeaked,
+    UnexpectedReturn,
+)
 from gnomon_orchestrator._leaks import close_leaks, innermost
 from gnomon_orchestrator.testing import Bench, FakeRequest, FakeResponse, Refused
 
@@ -395,6 +403,21 @@ async def _(bench):
         answer, hooks=[Hook(lambda: None, "before"), Hook(lambda: None, "before")]
     )
     assert len({entry.id for entry in plan.entries}) == len(plan.entries)
+
+
+@row("contains a `yield`")
+async def _(bench):
+    def generator(res):
+        yield
+
+    with pytest.raises(BindingError, match="contains a yield"):
+        Hook(generator)
+
+    def register(lctx):
+        with pytest.raises(TypeError, match="contains a yield"):
+            lctx.after(generator)
+
+    assert (await bench(answer, [Hook(register)])).kind == "ok"
 
 
 @row("is retried against a deadline of 10 ms")

@@ -64,6 +64,11 @@ class Strange(enum.Enum):
     NO_NUMBER = math.nan
 
 
+class NoNumber(enum.Enum):
+    A = "a"
+    NAN = math.nan
+
+
 class Unhashable(enum.Enum):
     A = "a"
     B = "b"
@@ -484,7 +489,7 @@ def test_shapes_of_bytes_have_the_same_lengths():
         assert [accepted(shape, text, {}) for text in texts] == [accepted(node, text, {}) for text in texts]
 
 
-@pytest.mark.parametrize("cls", [Colour, Level, Odd, Strange, Fickle, Unhashable])
+@pytest.mark.parametrize("cls", [Colour, Level, Odd, Strange, NoNumber, Fickle, Unhashable])
 def test_shapes_of_members_and_of_sets_of_them(cls):
     node = n.EnumMember(cls)
     alone = [None, "a", "b", "red", 1, 1.0, 2, True, [1, 2], [1.0, 2], []]

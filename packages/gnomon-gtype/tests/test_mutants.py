@@ -46,6 +46,7 @@ READING = (
     "test_hostile_objects.py",
     "test_survivors.py",
     "test_survivors_documents.py",
+    "test_survivors_readings.py",
 )
 DOCUMENTS = (
     "test_json_schema_import.py",
@@ -53,6 +54,7 @@ DOCUMENTS = (
     "test_json_schema_differential.py",
     "test_survivors.py",
     "test_survivors_documents.py",
+    "test_survivors_readings.py",
 )
 TREES = (
     "test_schema.py",
@@ -63,6 +65,7 @@ TREES = (
     "test_unions.py",
     "test_survivors.py",
     "test_survivors_documents.py",
+    "test_survivors_readings.py",
 )
 MODULES: dict[str, tuple[str, ...]] = {
     **{
@@ -84,7 +87,13 @@ MODULES: dict[str, tuple[str, ...]] = {
         ).split()
     },
     **{f"{name}.py": TREES for name in "_schema _merge _merge_records _unions _recursion".split()},
-    "_json.py": ("test_properties.py", "test_bad_input.py", "test_edges.py", "test_survivors_documents.py"),
+    "_json.py": (
+        "test_properties.py",
+        "test_bad_input.py",
+        "test_edges.py",
+        "test_survivors_documents.py",
+        "test_survivors_readings.py",
+    ),
 }
 
 Change = tuple[ast.AST, str, Callable[[], None], Callable[[], None]]

@@ -162,6 +162,9 @@ class Annotations:
             return self.read(self.evaluate(annotation, path), path, given)
         if _hashable(annotation) and (plain := _PLAIN.get(annotation)) is not None:
             return plain
+        if _hashable(annotation) and annotation in _FORMS:  # some of them are classes in some Pythons
+            name = _name(annotation)
+            raise UnsupportedAnnotation(path, f"{name} is no type by itself: write {_FORMS[annotation]}")
         origin = te.get_origin(annotation)
         if origin is not None:
             return self.read_generic(annotation, origin, path, given)
@@ -180,10 +183,6 @@ class Annotations:
             return schema
         if _hashable(annotation) and annotation in _QUALIFIERS:
             raise UnsupportedAnnotation(path, f"{annotation} needs a type: write {_name(annotation)}[...]")
-        if _hashable(annotation) and annotation in _FORMS:
-            raise UnsupportedAnnotation(
-                path, f"{annotation} is no type by itself: write {_FORMS[annotation]}"
-            )
         raise UnsupportedAnnotation(
             path, f"{annotation!r} is not a type; write an annotation such as str or list[int]"
         )

@@ -261,8 +261,10 @@ async def test_a_drain_reads_what_is_there() -> None:
             await trio.sleep(0.01)
         os.write(streams[0].socket.fileno(), GET)
         os.write(streams[2].socket.fileno(), GET)
-        # Nobody has read any of it yet, and nobody shall before the drain begins.
+        # Nobody has read any of it yet, and nobody shall before the drain begins, after which they have been quiet for long.
         server.draining = True
+        for connection in server.connections:
+            connection.age, connection.seen = 5.0, connection.sequence
         server._end_idle()
         server.drain()
         for stream, count in zip(streams, (1, 0, 1), strict=True):

@@ -146,6 +146,15 @@ def test_a_successor_inherits_early(driven: Driven, caplog: pytest.LogCaptureFix
     assert f"worker {old} ended with signal 9; its successor has started" in caplog.text
 
 
+def test_who_has_served_well_is_replaced_at_once(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
+    old = driven.slot.pid
+    driven.slot.failures = 5
+    driven.slot.started -= 60
+    os.kill(old, signal.SIGKILL)
+    driven.until(lambda: driven.slot.pid not in (0, old))
+    assert f"worker {old} ended with signal 9; another starts in 0.0 s" in caplog.text
+
+
 def test_an_end_while_a_successor_starts(driven: Driven) -> None:
     old = driven.slot.pid
     driven.restart("waits")
@@ -213,6 +222,8 @@ def test_nobody_listens_for_the_word(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(word)
     monkeypatch.setattr(ready, "_pipe", None)
     ready.await_ready(pipe, ())
+    worker_ready()
+    # Whoever says it again, or where there is no supervisor, does nothing.
     worker_ready()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.close(pipe)

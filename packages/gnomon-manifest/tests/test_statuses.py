@@ -117,3 +117,18 @@ def test_errors_are_named_by_constants_too(manifest_of: Build) -> None:
     assert [(problem.status, problem.code) for problem in handler.problems] == [
         (403, "hidden"), (404, "hidden"), (409, "taken"), (410, "gone"),
     ]  # fmt: skip
+
+
+def test_an_answer_by_another_name_is_followed(manifest_of: Build) -> None:
+    manifest = manifest_of(
+        """
+        def send(rows: list[int], answer: Response[list[int]]):
+            rows.append(1)
+            if len(rows) > 3: answer.status(201)
+            answer.json(rows)
+        @get("/")
+        def read(req, res: Response[list[int]], lctx, gctx):
+            send([], res)
+        """
+    )
+    assert list(manifest.handlers[0].types.responses) == [200, 201]

@@ -358,3 +358,13 @@ def test_a_recording(tmp_path):
 
 def test_every_outcome_can_be_asked_for():
     assert get_args(OutcomeKind) == cli._OUTCOMES
+
+
+def test_an_export_for_which_there_is_no_room_names_its_file(store, tmp_path, monkeypatch):
+    async def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    assert "nowhere" in run("--store", store, "export", tmp_path / "nowhere" / "file", code=3).output
+    monkeypatch.setattr(cli, "export_snapshots", full)
+    output = run("--store", store, "export", tmp_path / "copy", code=3).output
+    assert f"No space left on device: '{tmp_path / 'copy'}'" in output

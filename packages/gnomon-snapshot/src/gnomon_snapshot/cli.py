@@ -248,7 +248,16 @@ def diff_command(
 def export_command(file: Path, progress: bool | None, as_json: bool, **conditions: Any) -> None:
     """Write snapshots into one FILE, which is there when it is complete."""
     tell = _teller("exported", progress)
-    count = _with_store(lambda store: export_snapshots(store, file, query=Query(**conditions), progress=tell))
+
+    async def work(store: SqliteStore) -> int:
+        try:
+            return await export_snapshots(store, file, query=Query(**conditions), progress=tell)
+        except OSError as error:  # a full disk is told without the name of the file
+            if error.errno is None or error.filename is not None:
+                raise
+            raise OSError(error.errno, error.strerror, str(file)) from error
+
+    count = _with_store(work)
     _tell_done("exported", "exported", count, tell, as_json)
 
 

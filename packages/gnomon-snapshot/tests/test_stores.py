@@ -522,7 +522,7 @@ async def test_words_of_a_route_stand_once_within_a_bound(tmp_path, monkeypatch)
     snapshots = [make_snapshot(n, route=f"/r{n % 4}/{{id}}") for n in range(12)]
     async with SqliteStore(tmp_path / "s") as store, SqliteStore(tmp_path / "s") as other:
         for number, snapshot in enumerate(snapshots):
-            await (store, other)[number % 2].put(snapshot)
+            await (store, other)[number // 6].put(snapshot)
         for text, found in (
             ("r1", 3),
             ("r3", 3),
@@ -541,6 +541,18 @@ async def test_words_of_a_route_stand_once_within_a_bound(tmp_path, monkeypatch)
     connection = apsw.Connection(str(tmp_path / "s"))
     assert connection.execute("SELECT count(*) FROM label").get == 2
     connection.close()
+
+
+@trio_test
+async def test_words_beyond_the_bound_are_not_found(tmp_path):
+    route = "/".join(["", *(f"w{n}" for n in range(30)), "{id}"])
+    memory = MemoryStore()
+    async with SqliteStore(tmp_path / "s") as store:
+        for kept in (make_snapshot(7, route=route), make_snapshot(8)):
+            await memory.put(kept)
+            await store.put(kept)
+        for text in ("w29 7", "get", "id", "show", "orders 8"):
+            assert await store.list(Query(text=text)) == await memory.list(Query(text=text))
 
 
 _WORDS = st.sampled_from(["a", "bb", "get", "show", "orders", "ccc", "1", "2"])

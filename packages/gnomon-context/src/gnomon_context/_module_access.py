@@ -139,6 +139,8 @@ class ModuleAccess:
         raise AttributeError(f"modules are stopped by their application, not deleted: {name!r}")
 
     def _names(self) -> list[str]:
+        if self._granted is None and not self._replaced:
+            return [*self._registry.entries]
         names = dict.fromkeys((*self._registry.entries, *self._replaced))
         return [
             name for name in names if self._granted is None or name in self._granted or name in self._replaced

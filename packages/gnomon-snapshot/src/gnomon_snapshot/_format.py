@@ -36,8 +36,10 @@ def pack(body: dict[str, Any], *, magic: bytes = MAGIC) -> bytes:
 
 def seal(encoded: bytes, version: int, *, magic: bytes = MAGIC) -> bytes:
     """Put an encoded body into an envelope."""
-    digested = bytes((version,)) + encoded
-    return magic + digested[:1] + hashlib.sha256(digested).digest() + encoded
+    mark = bytes((version,))
+    digest = hashlib.sha256(mark)
+    digest.update(encoded)
+    return b"".join((magic, mark, digest.digest(), encoded))
 
 
 def version_of(data: bytes) -> int:

@@ -202,10 +202,12 @@ class Session:
         refused = ""
         if self.redactors and self._redacts(owner, name, "arguments"):
             node = self._redacted_arguments(owner, name, given, kwargs)
+            shown, keywords = node["args"], node["kwargs"]
         elif self._are_plain(given, kwargs) if plain is None else plain:
-            node = {"args": list(given), "kwargs": kwargs.copy()}
+            shown, keywords = list(given), kwargs.copy()
         else:
             node = self._arguments(given, kwargs)
+            shown, keywords = node["args"], node["kwargs"]
             if owner.cls is not SharedState and any(
                 isinstance(value, _ROUTINES) for value in (*given, *kwargs.values())
             ):  # the function of an update has no effects, and what it made is the answer
@@ -217,7 +219,8 @@ class Session:
             "on": owner.path,
             "name": name,
             "mode": mode,
-            **node,
+            "args": shown,
+            "kwargs": keywords,
             "started": self.at(),
             "ended": None,
             "how": "pending",

@@ -431,6 +431,7 @@ def test_what_cannot_be_replayed_says_why(shop, tmp_path):
     recording, nowhere = shop
     (tmp_path / "cut.gnomon").write_bytes(recording.to_bytes()[:-1])
     (tmp_path / "text.sqlite3").write_text("no database " * 100)
+    (tmp_path / "broken.py").write_text("1 / 0")
     for arguments, exit_code, told in (
         (["unknown"], 1, "no snapshot of the request"),
         (["unknown", "--store", tmp_path / "none.sqlite3"], 2, "there is no store"),
@@ -439,6 +440,11 @@ def test_what_cannot_be_replayed_says_why(shop, tmp_path):
         ([recording.request_id, "--from-step", "nowhere"], 2, "no step 'nowhere'"),
         ([recording.request_id, "--live", "nothing"], 2, "no module 'nothing'"),
         ([recording.request_id, "--app", "not_there"], 2, "there is no module"),
+        (
+            [recording.request_id, "--app", "broken", "--path", tmp_path],
+            2,
+            "Error: broken cannot be imported",
+        ),
         ([nowhere.request_id], 2, "give --app"),
     ):
         code, output = run(*arguments)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from trio.testing import trio_test
 
 from gnomon import App, Config, get
+from gnomon._serving import Address, serve_until_signalled
 from gnomon.cli import main
 from gnomon_ingress import Config as ServerConfig
 
@@ -130,3 +131,20 @@ def test_the_command_serves_until_it_is_signalled(write_package, monkeypatch):
     done = CliRunner().invoke(main, ["serve", "greeting", "--port", "0"])
     assert done.exit_code == 0
     assert echoed[0].startswith("serving greeting on http://127.0.0.1:")
+
+
+def test_nobody_has_to_be_told_that_it_serves():
+    class Server:
+        """One that is told to end as soon as it serves."""
+
+        config = ServerConfig()
+
+        def __init__(self) -> None:
+            self.drain_begun = trio.Event()
+
+        async def serve(self, listeners, *, tls) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await trio.sleep_forever()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        trio.run(serve_until_signalled, App(hello), Server(), Address(listeners=[listener]), None)

@@ -14,7 +14,7 @@ from gnomon_snapshot import replay as replay_recording
 
 from ._app import App
 from ._errors import GnomonError
-from .cli import load_app
+from ._targets import explained, load_app
 
 
 @click.command()
@@ -130,5 +130,6 @@ def _load_app(target: str, folder: Path) -> App:
     sys.path.insert(0, str(folder.resolve()))
     try:
         return load_app(target)
-    except click.ClickException as error:
-        raise _Wrong(error.format_message()) from error
+    except Exception as error:
+        # Whatever its modules raise: it is the user's, and no difference of a replay.
+        raise _Wrong(explained(error, f"{target} cannot be imported").format_message()) from error

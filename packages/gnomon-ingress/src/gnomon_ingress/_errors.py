@@ -67,7 +67,7 @@ class RequestInvalid(IngressError, ValueError):
 
     code: str = "request_invalid"
     status = HTTPStatus.BAD_REQUEST.value
-    detail = "The request does not have the declared shape."
+    detail: str = "The request does not have the declared shape."
     headers: Mapping[str, str] | None = None
 
     def __init__(self, problems: Sequence[object], *, detail: str | None = None) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, Final
 
 import cbor2
@@ -20,6 +21,7 @@ _PLAIN: Final = ATOMS | {str, bytes}
 _FOREIGN: Final = frozenset({CBORSimpleValue, type(undefined)})
 _LOOKED_AT: Final = _FOREIGN | {dict, list, CBORTag}
 _JOIN: Final = "".join
+_FLAT: Final = chain.from_iterable
 _BIGNUMS: Final = (2, 3)  # RFC 8949, section 3.4.3
 
 _Hook = Callable[[Any, bool], Any]
@@ -104,23 +106,27 @@ def _loads(encoded: bytes, hooks: _Closed) -> Any:
 
 def _check(content: Any, text_keys: bool) -> None:
     """Refuse what CBOR has and a snapshot has not; built values are left alone, their tags have looked after them."""
-    waiting: list[Any] = [[content]]
+    level: Iterable[Any] = (content,)
     try:
-        while waiting:
-            for item in waiting.pop():
+        while level:
+            maps: list[dict[Any, Any]] = []
+            below: list[Iterable[Any]] = []
+            for item in level:
                 cls = type(item)
-                if cls not in _LOOKED_AT:  # nearly all: a third of reading is this loop
+                if cls not in _LOOKED_AT:  # nearly all: a quarter of reading is this loop
                     continue
                 if cls is dict:
-                    if text_keys:
-                        _JOIN(item)  # the fastest way to see that all are text
-                    waiting.append(item.values())
+                    maps.append(item)
+                    below.append(item.values())
                 elif cls is list:
-                    waiting.append(item)
+                    below.append(item)
                 elif cls is CBORTag:
-                    waiting.append([item.value])
+                    below.append((item.value,))
                 else:
                     raise SnapshotCorrupt(f"{item!r:.100} does not belong into a snapshot")
+            if text_keys:
+                _JOIN(_FLAT(maps))  # the fastest way to see that all are text
+            level = _FLAT(below) if below else ()
     except TypeError:
         raise _OtherKeys from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import graph
 import pytest
+import release
 
 ROOT = graph.ROOT
 PACKAGES = graph.packages()
@@ -96,6 +97,11 @@ def test_modules_stay_small(name):
     for path in (PACKAGES[name].folder / "src").rglob("*.py"):
         lines = path.read_text().splitlines()
         assert len(lines) <= 800, f"{path.relative_to(ROOT)} has {len(lines)} lines"
+
+
+@every_package
+def test_a_changelog_fragment_is_of_a_kind(name):
+    release.fragments(PACKAGES[name])
 
 
 def test_no_shared_attic():

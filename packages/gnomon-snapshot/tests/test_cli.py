@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import sqlite3
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -10,13 +11,15 @@ from typing import get_args
 import pytest
 import trio
 from click.testing import CliRunner
+from recordings import Store
+from replays import OrderNotFound
 
 import gnomon_snapshot.cli as cli
 from gnomon_context import Execution, GlobalContext, LocalContext
 from gnomon_context._outcome import OutcomeKind
 from gnomon_snapshot import Limits, Query, Snapshot, SqliteStore, capture
 from gnomon_snapshot._format import pack
-from gnomon_snapshot.testing import make_snapshot
+from gnomon_snapshot.testing import Application, make_snapshot
 
 
 def run(*arguments, code=0, env=None):
@@ -211,6 +214,60 @@ def test_show(tmp_path):
     assert "there is no snapshot of the request 'nothing'" in done.stderr
 
 
+def test_show_a_recording(tmp_path):
+    started = trio.Event()
+
+    async def handler(req, res, lctx, gctx):
+        store = gctx.modules.store
+        store.price("a\x1b", currency="EUR")
+        async with store.begin() as transaction:
+            await transaction.insert({"x": 1})
+        store.mixed()
+        store.Missing
+        with pytest.raises(OrderNotFound):
+            await store.load(-1)
+
+        async def wait():
+            started.set()
+            await store.wait()
+
+        lctx.start_soon(wait, name="waiting")
+        await started.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        lctx.cancel()
+
+    class Slow(Store):
+        async def wait(self):
+            await trio.sleep_forever()
+
+    recording = Application(handler, modules={"store": Slow()}).record()
+    store = filled(tmp_path / "s", recording.snapshot)
+    lines = run("--store", store, "show", recording.request_id).stdout.splitlines()
+    told = [re.sub(r"\(\d+\.\d ms\)", "(ms)", line) for line in lines]
+    begin = told.index("lifecycle")
+    assert told[begin : told.index("request")] == [
+        "lifecycle",
+        "  handler.start handler",
+        "  handler.end handler",
+        "  request.finished handler [cancelled]",
+        "",
+        "module calls",
+        r"  store.price('a\x1b', currency='EUR') -> {'sku': 'a\x1b', 'currency': 'EUR'}  (ms)",
+        "  store.begin() -> store#1  (ms)",
+        "  store#1.__aenter__() -> store#1  (ms)",
+        "  store#1.insert({'x': 1}) -> 2  (ms)",
+        "  store#1.__aexit__(None) -> None  (ms)",
+        "  store.mixed() -> [1, <lost: builtins.builtin_function_or_method, unencodable>]  (ms)",
+        "  store.Missing -> replays.OrderNotFound  (ms)",
+        "  store.load(-1) raised replays.OrderNotFound: -1  (ms)",
+        "  waiting#1: store.wait() cancelled  (ms)",
+        "",
+        "unrecorded",
+        "  store.mixed(): its answer holds a builtins.builtin_function_or_method at /1, which cannot be written (unencodable)",
+        "",
+    ]
+
+
 def test_show_little(tmp_path):
     lctx = LocalContext(GlobalContext())
     store = filled(tmp_path / "s", capture(lctx))
@@ -344,13 +401,19 @@ def test_bounds_of_what_is_shown(tmp_path):
 
 
 def test_a_recording(tmp_path):
+    async def handler(req, res, lctx, gctx):
+        pass
+
+    part = Application(handler).record().snapshot.tree["recording"]
+
     def recorded(number, calls):
-        tree = {**make_snapshot(number).tree, "recording": {"calls": calls}}
+        tree = {**make_snapshot(number).tree, "recording": {**part, "calls": calls}}
         return Snapshot.from_bytes(pack(tree))
 
     one, two = recorded(1, []), recorded(2, [7])
     store = filled(tmp_path / "s", one, two)
     assert "it can be replayed" in run("--store", store, "show", one.request_id).stdout
+    assert "another shape" in run("--store", store, "show", two.request_id, code=3).stderr
     compare = functools.partial(run, "--store", store, "diff", one.request_id, two.request_id)
     assert compare("--ignore", "/meta/path").stdout == ""
     assert "+ /recording/calls/0: 7\n" in compare("--exact", "--only", "/recording", code=1).stdout

@@ -8,9 +8,11 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from gnomon_snapshot._calls import ModuleCall
 from gnomon_snapshot._json import to_json
 from gnomon_snapshot._patch import Operation, form
-from gnomon_snapshot._records import Lost
+from gnomon_snapshot._recording import Recording
+from gnomon_snapshot._records import Lost, RecordedError
 from gnomon_snapshot._snapshot import Snapshot
 from gnomon_snapshot._store import Summary
 
@@ -112,6 +114,8 @@ def show(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.error is not None:
         yield from _section("error", {"": snapshot.error})
     yield from _section("state", snapshot.state)
+    if "recording" in snapshot.tree:
+        yield from _recorded(Recording.of(snapshot))
     for name, message in (("request", snapshot.request), ("response", snapshot.response)):
         if message is not None:
             fields = message._asdict()
@@ -125,6 +129,29 @@ def show(snapshot: Snapshot) -> Iterator[str]:
         ("losses", snapshot.losses),
     ):
         yield from _section(name, {str(number): item for number, item in enumerate(listed)})
+
+
+def _recorded(recording: Recording) -> Iterator[str]:
+    """What ran, what it asked of the outside world, and what of that went unseen; each in the order in which it happened."""
+    for name, lines in (
+        ("lifecycle", map(str, recording.trace)),
+        ("module calls", map(_call, recording.calls)),
+        ("unrecorded", recording.unrecorded),
+    ):
+        shown = [f"  {clean(_cut(line, _LONGEST))}" for line in lines]
+        yield from ["", name, *shown] if shown else ()
+
+
+def _call(call: ModuleCall) -> str:
+    took = "" if call.ended is None else f"  ({(call.ended - call.started) * 1000:.1f} ms)"
+    answer: str = call.outcome
+    if answer in ("handle", "class"):
+        answer = f"-> {call.value}"
+    elif answer == "returned":
+        answer = f"-> {call.value!r}"
+    elif answer == "raised":
+        answer = f"raised {call.value if isinstance(call.value, RecordedError) else repr(call.value)}"
+    return f"{call.task + ': ' if call.task else ''}{call} {answer}{took}"
 
 
 _EXECUTION: Final = ("handler_id", "version", "step", "hook_id", "level", "attempt")

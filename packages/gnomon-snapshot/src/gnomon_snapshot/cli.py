@@ -191,11 +191,12 @@ def list_command(limit: int, as_json: bool, **conditions: Any) -> None:
 @_JSON
 def show_command(request_id: str, as_json: bool) -> None:
     """Show the snapshot of REQUEST_ID."""
-    found = _with_store(lambda store: store.get(request_id))
-    if as_json:
-        click.echo(json.dumps(snapshot_as_json(found), indent=2))
-    else:
-        click.echo("\n".join(show(found)))
+
+    async def told(store: SqliteStore) -> str:
+        found = await store.get(request_id)
+        return json.dumps(snapshot_as_json(found), indent=2) if as_json else "\n".join(show(found))
+
+    click.echo(_with_store(told))
 
 
 @snapshot.command("diff")

@@ -503,14 +503,8 @@ def _union(node: c.Union, known: Known) -> CoreSchema:
 
 def _tagged(node: c.Union, tag: str, known: Known) -> CoreSchema:
     choices: dict[Any, CoreSchema] = {}
-    for member in node.members:
-        record = c.unwrapped(member)
-        assert isinstance(record, c.Record)
-        item = record.field(tag)
-        assert item is not None
-        assert isinstance(item.schema, s.Literal)
-        compiled = compile_node(member, known)
-        choices.update(dict.fromkeys(item.schema.values, compiled))
+    for member, values in c.choices_of(node, tag):
+        choices.update(dict.fromkeys(values, compile_node(member, known)))
     return core.tagged_union_schema(choices, discriminator=tag)
 
 

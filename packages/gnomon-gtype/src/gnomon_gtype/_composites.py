@@ -536,6 +536,17 @@ def _tags(record: Record) -> dict[str, frozenset[str]]:
     return found
 
 
+def choices_of(node: Union, tag: str) -> Iterator[tuple[Schema, tuple[Any, ...]]]:
+    """Each member of a union that `tag` discriminates, with the values there that lead to it."""
+    for member in node.members:
+        record = unwrapped(member)
+        assert isinstance(record, Record)
+        item = record.field(tag)
+        assert item is not None
+        assert isinstance(item.schema, Literal)
+        yield member, item.schema.values
+
+
 def unwrapped(node: Schema) -> Schema:
     """The node inside any `Sensitive` around it."""
     while isinstance(node, Sensitive):

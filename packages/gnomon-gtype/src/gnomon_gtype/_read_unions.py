@@ -96,15 +96,10 @@ def _has_constants(node: Schema, path: Path, why: tuple[Problem, ...]) -> bool:
 
 def _tagged(reading: Reading, node: c.Union, value: dict[Any, Any], path: Path, tag: str) -> Any:
     known: list[str] = []
-    for member in node.members:
-        record = c.unwrapped(member)
-        assert isinstance(record, c.Record)
-        item = record.field(tag)
-        assert item is not None
-        assert isinstance(item.schema, s.Literal)
-        if tag in value and isinstance(value[tag], str) and value[tag] in item.schema.values:
+    for member, values in c.choices_of(node, tag):
+        if tag in value and isinstance(value[tag], str) and value[tag] in values:
             return reading.read(member, value, path)
-        known.extend(map(repr, item.schema.values))
+        known.extend(map(repr, values))
     wanted = one_of(known)
     if tag not in value:
         message = f"The key is missing; expected {wanted}."

@@ -187,13 +187,8 @@ def _union(node: c.Union, known: Known) -> CoreSchema:
     if tag is None:
         return _by_walk(node, known)
     choices: dict[Any, CoreSchema] = {}
-    for member in node.members:
-        record = c.unwrapped(member)
-        assert isinstance(record, c.Record)
-        item = record.field(tag)
-        assert item is not None
-        assert isinstance(item.schema, s.Literal)
-        choices.update(dict.fromkeys(item.schema.values, _serial(member, known)))
+    for member, values in c.choices_of(node, tag):
+        choices.update(dict.fromkeys(values, _serial(member, known)))
     return core.tagged_union_schema(choices, discriminator=tag)
 
 
